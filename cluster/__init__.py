@@ -1,0 +1,1 @@
+"""How a process belongs to the cluster: connection, client, informers, queues, lifecycle, PKI."""

@@ -1,0 +1,42 @@
+"""Structured logging: one line an event, key-value or JSON, on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def configure(component: str, level: str, format: str) -> None:
+    """Set up structlog for this process; `component` is bound to every line."""
+    renderer: Any
+    if format == "json":
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.processors.LogfmtRenderer(
+            key_order=["timestamp", "level", "component", "event"], drop_missing=True, bool_as_flag=False
+        )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(component=component)
+    # Libraries that use the standard library's logging speak only when something is wrong.
+    logging.basicConfig(
+        level=logging.WARNING,
+        stream=sys.stderr,
+        format="level=%(levelname)s logger=%(name)s event=%(message)r",
+    )

@@ -1,0 +1,167 @@
+"""The cluster's certificates: ECDSA P-256 authorities and leaf certificates as PEM files.
+
+Only the launcher makes certificates; every other process just reads the files.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
+LEAF_LIFETIME = datetime.timedelta(days=365)
+# A clock a little behind ours must not refuse a certificate just made.
+BACKDATE = datetime.timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate and its private key, and the files they are in."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+    cert_file: Path
+    key_file: Path
+
+
+def create_authority(directory: Path, name: str, common_name: str, now: datetime.datetime) -> Pair:
+    """Make a self-signed authority in `directory`/`name`.crt and .key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    certificate = (
+        _builder(subject, subject, key, now, AUTHORITY_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(_key_usage(authority=True), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return _write(directory, name, certificate, key)
+
+
+def load(directory: Path, name: str) -> Pair:
+    """Read a pair made earlier. Raises FileNotFoundError."""
+    cert_file, key_file = directory / f"{name}.crt", directory / f"{name}.key"
+    certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
+    key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{key_file} does not hold an elliptic-curve key")
+    return Pair(certificate, key, cert_file, key_file)
+
+
+def issue(
+    authority: Pair,
+    directory: Path,
+    name: str,
+    common_name: str,
+    now: datetime.datetime,
+    *,
+    organizations: Iterable[str] = (),
+    sans: Iterable[str] = (),
+    lifetime: datetime.timedelta = LEAF_LIFETIME,
+) -> Pair:
+    """Make a leaf certificate, for calling (CN and O are user and groups) and for being called (sans: names, addresses)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    attributes = [
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in organizations
+    ]
+    attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
+    issuer_key_id = authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    builder = (
+        _builder(x509.Name(attributes), authority.certificate.subject, key, now, lifetime)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(authority=False), critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]),
+            critical=False,
+        )
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key_id), critical=False
+        )
+    )
+    names = [_general_name(san) for san in sans]
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return _write(directory, name, builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def create_signing_key(directory: Path, name: str) -> Path:
+    """Make the key that signs service-account tokens: `name`.key, and `name`.pub beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    key_file = directory / f"{name}.key"
+    _write_private(key_file, _private_pem(key))
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    (directory / f"{name}.pub").write_bytes(public)
+    return key_file
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    now: datetime.datetime,
+    lifetime: datetime.timedelta,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(now + lifetime)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _general_name(san: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(san))
+    except ValueError:
+        return x509.DNSName(san)
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(
+    directory: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
+) -> Pair:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    cert_file, key_file = directory / f"{name}.crt", directory / f"{name}.key"
+    _write_private(key_file, _private_pem(key))
+    cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return Pair(certificate, key, cert_file, key_file)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
