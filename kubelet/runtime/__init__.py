@@ -1,1 +1,4 @@
-"""What runs pods on this machine: sandboxes, containers, cgroups, behind one CRI-shaped interface (`base`)."""
+"""What runs pods on this machine.
+
+Sandboxes, containers, cgroups, behind one CRI-shaped interface (`base`).
+"""

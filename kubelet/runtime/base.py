@@ -4,8 +4,8 @@ The kubelet decides; a `Runtime` carries out. It knows sandboxes (the namespaces
 containers, never Pod objects. Its records survive a restart of the kubelet: whatever `list_sandboxes` and
 `list_containers` return is read from disk and from the kernel, so a new kubelet process finds its pods again.
 
-All calls are idempotent where CRI's are: stopping what is stopped and removing what is gone succeed. Times are
-nanoseconds since the epoch, `0` when it has not happened. Paths are absolute paths on the host.
+All calls are idempotent where CRI's are: stopping what is stopped and removing what is gone succeed. Times
+are nanoseconds since the epoch, `0` when it has not happened. Paths are absolute paths on the host.
 """
 
 from __future__ import annotations
@@ -30,11 +30,17 @@ class ImageNotPresent(RuntimeFailure):
 
 
 class InvalidConfig(RuntimeFailure):
-    """The request can never work as it stands: unknown user name, empty command (upstream: CreateContainerConfigError)."""
+    """The request can never work as it stands: an unknown user name, no command.
+
+    Upstream's kubelet shows it as CreateContainerConfigError.
+    """
 
 
 class StartFailure(RuntimeFailure):
-    """The container's process could not be started; its status then says EXITED, 128, `StartError` (containerd)."""
+    """The container's process could not be started.
+
+    Its status then says EXITED, 128, `StartError` (containerd).
+    """
 
 
 class NotRunning(RuntimeFailure):
@@ -42,7 +48,7 @@ class NotRunning(RuntimeFailure):
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """What runs the containers, as `Node.status.nodeInfo.containerRuntimeVersion` shows it: `name://version`."""
+    """What runs the containers; `Node.status.nodeInfo.containerRuntimeVersion` is `name://version`."""
 
     name: str
     version: str
@@ -60,10 +66,11 @@ class PortMapping(msgspec.Struct, frozen=True, kw_only=True):
 class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a pod's sandbox shall be. `attempt` counts a pod's sandboxes from 0.
 
-    `resolv_conf` and `hosts` are the texts of /etc/resolv.conf and /etc/hosts in every container; an empty one means
-    a minimal file of the runtime's own. The pod's address is not known yet, so a kubelet that writes a hosts file
-    naming it mounts that file into each container instead: a mount in `ContainerSpec.mounts` always wins over the
-    runtime's own mount of the same path. `cgroup_parent` is the pod's cgroup ("/a/b/pod<uid>"); the caller makes it.
+    `resolv_conf` and `hosts` are the texts of /etc/resolv.conf and /etc/hosts in every container; an empty
+    one means a minimal file of the runtime's own. The pod's address is not known yet, so a kubelet that
+    writes a hosts file naming it mounts that file into each container instead: a mount in
+    `ContainerSpec.mounts` always wins over the runtime's own mount of the same path. `cgroup_parent` is the
+    pod's cgroup ("/a/b/pod<uid>"); the caller makes it.
     """
 
     pod_uid: str
@@ -93,7 +100,10 @@ class SandboxState(enum.Enum):
 
 
 class SandboxStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A sandbox as it is. `ip` is empty for host-network sandboxes; `network_namespace` is a path that can be entered."""
+    """A sandbox as it is. `ip` is empty for host-network sandboxes.
+
+    `network_namespace` is a path that can be entered.
+    """
 
     id: str
     spec: SandboxSpec
@@ -121,7 +131,10 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits of one cgroup. 0 means "not set"; cpu times are microseconds; `pids_limit` -1 or 0 means none."""
+    """Limits of one cgroup. 0 means "not set"; cpu times are microseconds.
+
+    `pids_limit` -1 or 0 means none.
+    """
 
     cpu_shares: int = 0
     cpu_quota: int = 0
@@ -135,7 +148,8 @@ class SecurityContext(msgspec.Struct, frozen=True, kw_only=True):
     """Who the container's process is and what it may do. `None` for uid and gid means: as the image says.
 
     Capabilities are named as in Pods, without `CAP_`; `ALL` is understood. `seccomp` is `RuntimeDefault`,
-    `Unconfined`, or the path of a profile in Docker's JSON form. `masked_paths=False` is `procMount: Unmasked`.
+    `Unconfined`, or the path of a profile in Docker's JSON form. `masked_paths=False` is `procMount:
+    Unmasked`.
     """
 
     uid: int | None = None
@@ -153,9 +167,9 @@ class SecurityContext(msgspec.Struct, frozen=True, kw_only=True):
 class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a container shall be. `attempt` counts the restarts of this name in its pod.
 
-    `command` replaces the image's entrypoint, `args` its command, by Kubernetes' rule: a given command drops the image's
-    command too. `env` overrides the image's. `stop_signal` overrides the image's ("SIGTERM" form). The log is written
-    to `log_path` (absolute) in the CRI format, or nowhere when empty.
+    `command` replaces the image's entrypoint, `args` its command, by Kubernetes' rule: a given command drops
+    the image's command too. `env` overrides the image's. `stop_signal` overrides the image's ("SIGTERM"
+    form). The log is written to `log_path` (absolute) in the CRI format, or nowhere when empty.
     """
 
     sandbox_id: str
@@ -189,9 +203,10 @@ class ContainerState(enum.Enum):
 class ContainerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A container as it is.
 
-    `reason` is what `terminated.reason` shows: `Completed`, `Error`, `OOMKilled`, `StartError`, or `ContainerStatusUnknown`
-    when nobody saw it end (code 255). A container killed by a signal has 128 + its number as code. `oom_killed` says the
-    container ended by the kernel's out-of-memory kill; `oom_kills` counts every process of it so killed, children included.
+    `reason` is what `terminated.reason` shows: `Completed`, `Error`, `OOMKilled`, `StartError`, or
+    `ContainerStatusUnknown` when nobody saw it end (code 255). A container killed by a signal has 128 + its
+    number as code. `oom_killed` says the container ended by the kernel's out-of-memory kill; `oom_kills`
+    counts every process of it so killed, children included.
     """
 
     id: str
@@ -212,7 +227,10 @@ class ContainerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """An image of the store. `uid` is set when its user is a number; else `username` is, unless it is root (empty)."""
+    """An image of the store. `uid` is set when its user is a number.
+
+    Else `username` is, unless it is root (empty).
+    """
 
     id: str
     names: list[str]
@@ -269,7 +287,10 @@ class Session(Protocol):
         """Set the terminal's size in characters; without a terminal nothing happens."""
 
     async def wait(self) -> int:
-        """The exit code, once the process ended (attach: once the container ended or the connection closed)."""
+        """The exit code, once the process ended (attach.
+
+        Once the container ended or the connection closed).
+        """
 
     async def kill(self) -> None:
         """Kill the process an `exec` started; an attached container is only detached from."""
@@ -323,13 +344,19 @@ class Runtime(Protocol):
         """Every sandbox known, oldest first."""
 
     async def create_container(self, spec: ContainerSpec) -> ContainerStatus:
-        """Prepare a container: image, root file system, configuration. Raises ImageNotPresent, InvalidConfig, NotFound."""
+        """Prepare a container: image, root file system, configuration.
+
+        Raises ImageNotPresent, InvalidConfig, NotFound.
+        """
 
     async def start_container(self, container_id: str) -> ContainerStatus:
         """Start a created container. Raises StartFailure; the container is EXITED then."""
 
     async def stop_container(self, container_id: str, grace_seconds: float, signal: str = "") -> None:
-        """Send its stop signal (or `signal`), wait up to grace_seconds, kill all of it. Returns once it has ended."""
+        """Send its stop signal (or `signal`), wait up to grace_seconds, kill all of it.
+
+        Returns once it has ended.
+        """
 
     async def remove_container(self, container_id: str) -> None:
         """Kill it if need be and remove everything of it but its log."""
@@ -346,7 +373,10 @@ class Runtime(Protocol):
     async def exec(
         self, container_id: str, argv: Sequence[str], *, tty: bool = False, stdin: bool = False
     ) -> Session:
-        """Start a command in a running container. A command that cannot run has code 126 or 127 and says why on stderr."""
+        """Start a command in a running container.
+
+        A command that cannot run has code 126 or 127 and says why on stderr.
+        """
 
     async def exec_sync(self, container_id: str, argv: Sequence[str], timeout_seconds: float) -> ExecResult:
         """Run a command to its end. It is killed after timeout_seconds (0: never) and TimeoutError raised."""
@@ -370,4 +400,7 @@ class Runtime(Protocol):
         """Every image of the store."""
 
     def events(self) -> AsyncIterator[ContainerEvent]:
-        """The ends of containers, as they happen; one reader. Ends from before the kubelet started are in the list."""
+        """The ends of containers, as they happen; one reader.
+
+        Ends from before the kubelet started are in the list.
+        """
