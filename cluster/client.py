@@ -138,8 +138,7 @@ class Client:
         try:
             async for batch in call:
                 events = [
-                    Event(EventType(event.type), codec.decode(record, event.object.raw))
-                    for event in batch.events
+                    Event(EventType(event.type), codec.decode(record, event.object.raw)) for event in batch.events
                 ]
                 yield WatchBatch(events, batch.revision)
         except grpc.aio.AioRpcError as error:
@@ -206,8 +205,7 @@ class Client:
             "apiVersion": "v1",
             "gracePeriodSeconds": grace_period_seconds,
             "propagationPolicy": propagation,
-            "preconditions": {key: value for key, value in preconditions.items() if value is not None}
-            or None,
+            "preconditions": {key: value for key, value in preconditions.items() if value is not None} or None,
         }
         body = orjson.dumps({key: value for key, value in options.items() if value is not None})
         write = pb.Write(delete=pb.DeleteRequest(target=_target(record, namespace, name), options=body))

@@ -51,21 +51,15 @@ class Connection:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add `--apiserver` and the identity's PEM files."""
     group = parser.add_argument_group("API server")
-    group.add_argument(
-        "--apiserver", required=True, metavar="HOST:PORT", help="gRPC address of the API server"
-    )
+    group.add_argument("--apiserver", required=True, metavar="HOST:PORT", help="gRPC address of the API server")
     add_identity_flags(group)
 
 
 def add_identity_flags(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add `--ca-file --cert-file --key-file`: this process's certificate, for calling and for being called."""
     parser.add_argument("--ca-file", required=True, type=Path, metavar="PEM", help="the cluster's authority")
-    parser.add_argument(
-        "--cert-file", required=True, type=Path, metavar="PEM", help="this process's certificate"
-    )
-    parser.add_argument(
-        "--key-file", required=True, type=Path, metavar="PEM", help="this process's private key"
-    )
+    parser.add_argument("--cert-file", required=True, type=Path, metavar="PEM", help="this process's certificate")
+    parser.add_argument("--key-file", required=True, type=Path, metavar="PEM", help="this process's private key")
 
 
 def from_args(args: argparse.Namespace) -> Connection:
@@ -93,6 +87,4 @@ def open_channel(connection: Connection, *, server_name: str = "") -> grpc.aio.C
 def server_credentials(ca_file: Path, cert_file: Path, key_file: Path) -> grpc.ServerCredentials:
     """Credentials of a gRPC server that insists on client certificates of the cluster's authority."""
     pair = (key_file.read_bytes(), cert_file.read_bytes())
-    return grpc.ssl_server_credentials(
-        [pair], root_certificates=ca_file.read_bytes(), require_client_auth=True
-    )
+    return grpc.ssl_server_credentials([pair], root_certificates=ca_file.read_bytes(), require_client_auth=True)

@@ -73,6 +73,4 @@ class Controller(Generic[Key]):
         delay = self.queue.add_rate_limited(key)
         # A conflict only says that our copy was old; its newer version is on the way.
         level = log.debug if isinstance(error, Conflict) else log.warning
-        level(
-            "reconcile failed", controller=self.name, key=str(key), reason=error.message, retry_seconds=delay
-        )
+        level("reconcile failed", controller=self.name, key=str(key), reason=error.message, retry_seconds=delay)

@@ -103,7 +103,8 @@ class Daemon:
     def spawn(self, name: str, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task for the life of the process; cancelled when the stack is unwound past this point.
 
-        Its end before that, by return or by exception, ends the process: a component without one of its tasks would only seem to work.
+        Its end before that, by return or by exception, ends the process: without one of its tasks a component
+        would only seem to work.
         """
         task = asyncio.create_task(coroutine, name=name)
         task.add_done_callback(self._task_ended)
@@ -206,9 +207,7 @@ async def _metrics_page() -> tuple[str, bytes]:
     return prometheus_client.CONTENT_TYPE_LATEST, prometheus_client.generate_latest()
 
 
-def main(
-    component: str, config: Config, run: Callable[[Daemon, Config], Coroutine[Any, Any, None]]
-) -> NoReturn:
+def main(component: str, config: Config, run: Callable[[Daemon, Config], Coroutine[Any, Any, None]]) -> NoReturn:
     """Run a component to its end and exit: 0 after a signal, 1 with one line on standard error when it failed."""
     logs.configure(component, config.daemon.log_level, config.daemon.log_format)
 

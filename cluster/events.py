@@ -107,9 +107,7 @@ class EventRecorder:
         self._told: OrderedDict[tuple[str, ...], _Told] = OrderedDict()
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
 
-    def record(
-        self, object: msgspec.Struct, type: str, reason: str, message: str, *, field_path: str = ""
-    ) -> None:
+    def record(self, object: msgspec.Struct, type: str, reason: str, message: str, *, field_path: str = "") -> None:
         """Tell of something that happened to `object`. Never waits; a full queue or a spent limit drops the event."""
         reference = reference_to(object, field_path)
         if not self._bucket((reference.kind, reference.uid or reference.name)).take(self._clock.monotonic()):

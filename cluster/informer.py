@@ -1,6 +1,6 @@
 """A local, always current copy of a collection: list, then watch, for ever.
 
-Behaviour: client-go's reflector and shared informer, as a small state machine (kube-rs' watcher): EMPTY → list → WATCHING;
+Behaviour: client-go's reflector and shared informer, as a small state machine: empty → list → watching;
 a broken watch resumes where it was; an expired one lists again and swaps the new state in at once, telling handlers
 only of what differs. `synced` means the first items were handed to the handlers.
 """

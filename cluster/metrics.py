@@ -19,6 +19,4 @@ workqueue_work_duration_seconds = Histogram(
     ["name"],
     buckets=_QUEUE_BUCKETS,
 )
-workqueue_retries_total = Counter(
-    "workqueue_retries_total", "Total number of retries handled by workqueue", ["name"]
-)
+workqueue_retries_total = Counter("workqueue_retries_total", "Total number of retries handled by workqueue", ["name"])

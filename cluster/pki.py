@@ -67,11 +67,9 @@ def issue(
     sans: Iterable[str] = (),
     lifetime: datetime.timedelta = LEAF_LIFETIME,
 ) -> Pair:
-    """Make a leaf certificate, for calling (CN and O are user and groups) and for being called (sans: names, addresses)."""
+    """Make a leaf certificate, for calling (CN and O are user and groups) and for being called (sans)."""
     key = ec.generate_private_key(ec.SECP256R1())
-    attributes = [
-        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in organizations
-    ]
+    attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in organizations]
     attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
     issuer_key_id = authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = (
@@ -82,9 +80,7 @@ def issue(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]),
             critical=False,
         )
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key_id), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key_id), critical=False)
     )
     names = [_general_name(san) for san in sans]
     if names:
@@ -97,9 +93,7 @@ def create_signing_key(directory: Path, name: str) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     key_file = directory / f"{name}.key"
     _write_private(key_file, _private_pem(key))
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     (directory / f"{name}.pub").write_bytes(public)
     return key_file
 
@@ -150,9 +144,7 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _write(
-    directory: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
-) -> Pair:
+def _write(directory: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     cert_file, key_file = directory / f"{name}.crt", directory / f"{name}.key"
     _write_private(key_file, _private_pem(key))

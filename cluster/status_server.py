@@ -1,7 +1,8 @@
 """The small HTTPS server of every component: health for anyone, metrics for the cluster's own.
 
 `/healthz`, `/livez`, `/readyz` answer anyone (as upstream's components do), with `?verbose` naming each check;
-every other page needs a client certificate of the cluster's authority. HTTP/1.1 is h11's business, TLS the event loop's.
+every other page needs a client certificate of the cluster's authority.
+HTTP/1.1 is h11's business, TLS the event loop's.
 """
 
 from __future__ import annotations
@@ -52,9 +53,7 @@ def health_response(checks: Mapping[str, Check], *, verbose: bool) -> Response:
 class StatusServer:
     """Serves health checks and pages; `live` and `ready` are read at every request."""
 
-    def __init__(
-        self, live: Mapping[str, Check], ready: Mapping[str, Check], pages: Mapping[str, Page]
-    ) -> None:
+    def __init__(self, live: Mapping[str, Check], ready: Mapping[str, Check], pages: Mapping[str, Page]) -> None:
         self._live = live
         self._ready = ready
         self._pages = pages
@@ -72,9 +71,7 @@ class StatusServer:
         connection = h11.Connection(h11.SERVER)
         trusted = bool(writer.get_extra_info("peercert"))
         try:
-            while (
-                request := await asyncio.wait_for(_next_request(connection, reader), IDLE_SECONDS)
-            ) is not None:
+            while (request := await asyncio.wait_for(_next_request(connection, reader), IDLE_SECONDS)) is not None:
                 response = await self._answer(request, trusted)
                 writer.write(_encode(connection, request, response))
                 await writer.drain()
@@ -96,13 +93,9 @@ class StatusServer:
         page = self._pages.get(path)
         if page is None:
             known = " ".join(sorted(PUBLIC_PATHS | set(self._pages)))
-            return Response(
-                404, "text/plain; charset=utf-8", f"404: no such page; there are {known}\n".encode()
-            )
+            return Response(404, "text/plain; charset=utf-8", f"404: no such page; there are {known}\n".encode())
         if not trusted:
-            return Response(
-                401, "text/plain; charset=utf-8", b"401: a client certificate of the cluster is needed\n"
-            )
+            return Response(401, "text/plain; charset=utf-8", b"401: a client certificate of the cluster is needed\n")
         content_type, body = await page()
         return Response(200, content_type, body)
 
