@@ -1,0 +1,261 @@
+"""Role-based access control: what the roles bound to a user allow.
+
+`Policy` is a snapshot of all four RBAC kinds, indexed by subject; `RbacAuthorizer` keeps the current snapshot
+and the decisions taken on it, and starts afresh when any RBAC object has changed. Semantics are upstream's
+(documentation "Using RBAC Authorization"): rules only ever add, a RoleBinding grants within its namespace, a
+ClusterRoleBinding everywhere; aggregated ClusterRoles are the union of the roles their selectors match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from api import selectors
+from api.types import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject
+from apiserver.auth.user import MASTERS, SERVICE_ACCOUNT_PREFIX, User
+from apiserver.requests import Attributes, Decision
+
+GROUP: Final = "rbac.authorization.k8s.io"
+# Decisions kept at most; then the cache starts afresh (a guard on memory, not a tuning knob).
+MAX_CACHED_DECISIONS: Final = 20_000
+ALL: Final = "*"
+
+
+class RbacObjects(Protocol):
+    """Where the RBAC objects come from: the watch caches."""
+
+    def rbac_generation(self) -> object:
+        """A value that differs whenever any RBAC object has changed since it was last asked for."""
+        ...
+
+    def roles(self) -> Iterable[Role]: ...
+
+    def cluster_roles(self) -> Iterable[ClusterRole]: ...
+
+    def role_bindings(self) -> Iterable[RoleBinding]: ...
+
+    def cluster_role_bindings(self) -> Iterable[ClusterRoleBinding]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One binding as seen from its subject: the rules it gives, and where ("" is everywhere).
+
+    `rules` is None when the binding refers to a role that does not exist; `origin` says so, or names the binding.
+    """
+
+    namespace: str
+    rules: tuple[PolicyRule, ...] | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a user may do to a resource, independent of the object's name.
+
+    Either every name is allowed, or only `names`; `origin` names the binding, `problems` the missing roles.
+    """
+
+    any_name: bool
+    names: frozenset[str]
+    origin: str
+    problems: tuple[str, ...]
+
+
+class Policy:
+    """An immutable index of grants by subject."""
+
+    def __init__(self, objects: RbacObjects) -> None:
+        self._cluster_roles = _effective_cluster_roles(list(objects.cluster_roles()))
+        self._roles = {(role.metadata.namespace, role.metadata.name): tuple(role.rules) for role in objects.roles()}
+        self._grants: dict[tuple[str, str], list[Grant]] = {}
+        for binding in objects.cluster_role_bindings():
+            self._bind("", binding, f'ClusterRoleBinding "{binding.metadata.name}"')
+        for role_binding in objects.role_bindings():
+            metadata = role_binding.metadata
+            origin = f'RoleBinding "{metadata.name}/{metadata.namespace}"'
+            self._bind(metadata.namespace, role_binding, origin)
+
+    def grants(self, user: User, namespace: str) -> Iterator[Grant]:
+        """The grants that count for `user` in `namespace` ("" for cluster-scoped and non-resource requests)."""
+        subjects = [("User", user.name), *(("Group", group) for group in user.groups)]
+        for subject in subjects:
+            for grant in self._grants.get(subject, ()):
+                if not grant.namespace or grant.namespace == namespace:
+                    yield grant
+
+    def _bind(self, namespace: str, binding: RoleBinding | ClusterRoleBinding, origin: str) -> None:
+        ref = binding.role_ref
+        if ref.kind == "ClusterRole":
+            rules = self._cluster_roles.get(ref.name)
+            missing = f'clusterrole.{GROUP} "{ref.name}" not found'
+        else:
+            rules = self._roles.get((namespace, ref.name))
+            missing = f'role.{GROUP} "{ref.name}" not found'
+        role = f'{ref.kind} "{ref.name}"'
+        for subject in binding.subjects:
+            who = f'{subject.kind} "{_subject_text(subject, namespace)}"'
+            grant = Grant(namespace, rules, missing if rules is None else f"{origin} of {role} to {who}")
+            self._grants.setdefault(_subject_key(subject, namespace), []).append(grant)
+
+
+class RbacAuthorizer:
+    """Decides on the current policy; remembers decisions until the policy changes."""
+
+    def __init__(self, objects: RbacObjects) -> None:
+        self._objects = objects
+        self._generation: object = None
+        self._policy: Policy | None = None
+        self._outcomes: dict[tuple[User, str, str, str, str, str], Outcome] = {}
+
+    def authorize(self, attributes: Attributes) -> Decision:
+        user = attributes.user
+        if MASTERS in user.groups:
+            return _MASTERS_ALLOWED
+        policy = self._current()
+        if not attributes.resource:
+            return _decide_path(policy, user, attributes.verb, attributes.path)
+        key = (
+            user,
+            attributes.verb,
+            attributes.group,
+            attributes.resource,
+            attributes.subresource,
+            attributes.namespace,
+        )
+        outcome = self._outcomes.get(key)
+        if outcome is None:
+            outcome = _evaluate(policy, attributes)
+            if len(self._outcomes) >= MAX_CACHED_DECISIONS:
+                self._outcomes.clear()
+            self._outcomes[key] = outcome
+        if outcome.any_name or attributes.name in outcome.names:
+            return Decision(True, f"RBAC: allowed by {outcome.origin}")
+        return _refused(outcome.problems)
+
+    def rules_for(self, user: User, namespace: str) -> tuple[list[PolicyRule], list[str]]:
+        """All rules that count for `user` in `namespace`, and what went wrong while collecting them."""
+        if MASTERS in user.groups:
+            return list(_EVERYTHING), []
+        rules: list[PolicyRule] = []
+        problems: list[str] = []
+        for grant in self._current().grants(user, namespace):
+            if grant.rules is None:
+                problems.append(grant.origin)
+            else:
+                rules.extend(rule for rule in grant.rules if rule not in rules)
+        return rules, problems
+
+    def _current(self) -> Policy:
+        generation = self._objects.rbac_generation()
+        if self._policy is None or generation != self._generation:
+            self._policy = Policy(self._objects)
+            self._generation = generation
+            self._outcomes.clear()
+        return self._policy
+
+
+def rule_covers_resource(rule: PolicyRule, attributes: Attributes) -> bool:
+    """Whether verb, group and resource fit `rule`; object names are the caller's to check."""
+    if not _has(rule.verbs, attributes.verb) or not _has(rule.api_groups, attributes.group):
+        return False
+    if not attributes.subresource:
+        return _has(rule.resources, attributes.resource)
+    combined = f"{attributes.resource}/{attributes.subresource}"
+    return _has(rule.resources, combined) or f"*/{attributes.subresource}" in rule.resources
+
+
+def rule_covers_path(rule: PolicyRule, verb: str, path: str) -> bool:
+    """Whether a non-resource rule allows `verb` on `path`; a trailing `*` matches any rest."""
+    if not _has(rule.verbs, verb):
+        return False
+    for url in rule.non_resource_urls:
+        if url == ALL or url == path or (url.endswith(ALL) and path.startswith(url.rstrip(ALL))):
+            return True
+    return False
+
+
+def rules_allow(rules: Iterable[PolicyRule], attributes: Attributes) -> bool:
+    """Whether any rule allows the resource request, its object's name included."""
+    return any(
+        rule_covers_resource(rule, attributes) and (not rule.resource_names or attributes.name in rule.resource_names)
+        for rule in rules
+    )
+
+
+def _evaluate(policy: Policy, attributes: Attributes) -> Outcome:
+    names: set[str] = set()
+    origin = ""
+    problems: list[str] = []
+    for grant in policy.grants(attributes.user, attributes.namespace):
+        if grant.rules is None:
+            problems.append(grant.origin)
+            continue
+        for rule in grant.rules:
+            if not rule_covers_resource(rule, attributes):
+                continue
+            if not rule.resource_names:
+                return Outcome(True, frozenset(), grant.origin, ())
+            names.update(rule.resource_names)
+            origin = grant.origin
+    names.discard("")
+    return Outcome(False, frozenset(names), origin, tuple(dict.fromkeys(problems)))
+
+
+def _decide_path(policy: Policy, user: User, verb: str, path: str) -> Decision:
+    problems: list[str] = []
+    for grant in policy.grants(user, ""):
+        if grant.rules is None:
+            problems.append(grant.origin)
+        elif any(rule_covers_path(rule, verb, path) for rule in grant.rules):
+            return Decision(True, f"RBAC: allowed by {grant.origin}")
+    return _refused(problems)
+
+
+def _refused(problems: Sequence[str]) -> Decision:
+    if not problems:
+        return _REFUSED
+    text = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+    return Decision(False, f"RBAC: {text}")
+
+
+def _has(values: Iterable[str], value: str) -> bool:
+    return value in values or ALL in values
+
+
+def _subject_key(subject: Subject, binding_namespace: str) -> tuple[str, str]:
+    if subject.kind == "ServiceAccount":
+        namespace = subject.namespace or binding_namespace
+        return ("User", f"{SERVICE_ACCOUNT_PREFIX}{namespace}:{subject.name}")
+    return (subject.kind, subject.name)
+
+
+def _subject_text(subject: Subject, binding_namespace: str) -> str:
+    if subject.kind == "ServiceAccount":
+        return f"{subject.name}/{subject.namespace or binding_namespace}"
+    return subject.name
+
+
+def _effective_cluster_roles(roles: Sequence[ClusterRole]) -> dict[str, tuple[PolicyRule, ...]]:
+    """Rules by role name. An aggregated role has its own rules and those of every role it selects."""
+    effective: dict[str, tuple[PolicyRule, ...]] = {}
+    for role in roles:
+        rules = tuple(role.rules)
+        if role.aggregation_rule is not None:
+            for record in role.aggregation_rule.cluster_role_selectors:
+                selector = selectors.from_record(record)
+                for other in roles:
+                    if other is not role and selector.matches(other.metadata.labels):
+                        rules += tuple(rule for rule in other.rules if rule not in rules)
+        effective[role.metadata.name] = rules
+    return effective
+
+
+_REFUSED: Final = Decision(False)
+_MASTERS_ALLOWED: Final = Decision(True, "system:masters")
+_EVERYTHING: Final = (
+    PolicyRule(verbs=[ALL], api_groups=[ALL], resources=[ALL]),
+    PolicyRule(verbs=[ALL], non_resource_urls=[ALL]),
+)

@@ -1,0 +1,176 @@
+"""The one entrance to the registry: authorize, then admit and store. Both front doors call this and nothing else.
+
+Every method takes the authenticated user first and raises `api.errors.StatusError`. Bodies are JSON bytes.
+Admission runs inside the registry because it needs the decoded object; streams into pods are
+`apiserver.pod_streams`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from api import errors
+from api.scheme import Resource
+from apiserver.auth.user import User
+from apiserver.registry.registry import Registry
+from apiserver.requests import (
+    Attributes,
+    Authorizer,
+    DeleteOptions,
+    ListOptions,
+    Page,
+    Result,
+    Stored,
+    Watch,
+    WriteOptions,
+)
+
+_NAME_REQUIREMENT: Final = re.compile(r"(?:^|,)metadata\.name=?=([^,=!]+)(?:,|$)")
+
+
+class Handler:
+    """`registries` maps `Resource.group_resource` ("pods", "deployments.apps") to its registry."""
+
+    def __init__(self, registries: Mapping[str, Registry], authorizer: Authorizer) -> None:
+        self._registries = registries
+        self._authorizer = authorizer
+
+    async def get(
+        self,
+        user: User,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        subresource: str = "",
+        *,
+        resource_version: str = "",
+    ) -> Stored:
+        """One object. `resource_version`: "" for the latest, "0" for any, N for not older than N."""
+        registry = self._admit(user, "get", resource, namespace, name, subresource)
+        return await registry.get(namespace, name, subresource, resource_version)
+
+    async def list(self, user: User, resource: Resource, namespace: str, options: ListOptions) -> Page:
+        """A collection or a page of it; `namespace` "" lists all namespaces."""
+        registry = self._admit(user, "list", resource, namespace, _selected_name(options))
+        return await registry.list(namespace, options)
+
+    def watch(self, user: User, resource: Resource, namespace: str, options: ListOptions) -> Watch:
+        """Changes of a collection. Selectors and revisions are checked on entering the context."""
+        registry = self._admit(user, "watch", resource, namespace, _selected_name(options))
+        return registry.watch(namespace, options)
+
+    async def create(
+        self,
+        user: User,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        subresource: str,
+        body: bytes,
+        options: WriteOptions,
+    ) -> Result:
+        """Create an object, or act through a subresource (binding, eviction, token) of `name`."""
+        registry = self._admit(user, "create", resource, namespace, name, subresource)
+        return await registry.create(user, namespace, name, subresource, body, options)
+
+    async def update(
+        self,
+        user: User,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        subresource: str,
+        body: bytes,
+        options: WriteOptions,
+    ) -> Result:
+        """Replace an object or one of its subresources."""
+        registry = self._admit(user, "update", resource, namespace, name, subresource)
+        return await registry.update(user, namespace, name, subresource, body, options)
+
+    async def patch(
+        self,
+        user: User,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        subresource: str,
+        body: bytes,
+        patch_type: str,
+        options: WriteOptions,
+    ) -> Result:
+        """Patch an object or one of its subresources; `patch_type` is the media type without parameters."""
+        registry = self._admit(user, "patch", resource, namespace, name, subresource)
+        return await registry.patch(user, namespace, name, subresource, body, patch_type, options)
+
+    async def delete(
+        self, user: User, resource: Resource, namespace: str, name: str, body: bytes, options: WriteOptions
+    ) -> Result:
+        """Delete an object; `body` is a DeleteOptions document or empty."""
+        registry = self._admit(user, "delete", resource, namespace, name)
+        return await registry.delete(user, namespace, name, DeleteOptions.decode(body), options)
+
+    async def delete_collection(
+        self,
+        user: User,
+        resource: Resource,
+        namespace: str,
+        list_options: ListOptions,
+        body: bytes,
+        options: WriteOptions,
+    ) -> Sequence[Stored]:
+        """Delete everything the selectors match; the objects as they were."""
+        registry = self._admit(user, "deletecollection", resource, namespace, "")
+        return await registry.delete_collection(user, namespace, list_options, DeleteOptions.decode(body), options)
+
+    def authorize(self, attributes: Attributes) -> None:
+        """Raise `Forbidden` in upstream's words unless the authorizer allows it. Also for non-resource paths."""
+        decision = self._authorizer.authorize(attributes)
+        if not decision.allowed:
+            raise forbidden(attributes, decision.reason)
+
+    def _admit(
+        self, user: User, verb: str, resource: Resource, namespace: str, name: str, subresource: str = ""
+    ) -> Registry:
+        # A Namespace object is inside itself for authorization (upstream RequestInfo).
+        scope = name if resource.plural == "namespaces" and not resource.group else namespace
+        attributes = Attributes(user, verb, resource.group, resource.version, resource.plural, subresource, scope, name)
+        decision = self._authorizer.authorize(attributes)
+        if not decision.allowed:
+            raise forbidden(attributes, decision.reason)
+        registry = self._registries.get(resource.group_resource)
+        if registry is None:
+            raise errors.NotFound("the server could not find the requested resource")
+        return registry
+
+
+def forbidden(attributes: Attributes, reason: str = "") -> errors.Forbidden:
+    """The refusal of a request, worded as upstream's (apiserver, responsewriters.ForbiddenStatusError)."""
+    user = attributes.user.name
+    if not attributes.resource:
+        message = f'forbidden: User "{user}" cannot {attributes.verb} path "{attributes.path}"'
+        return errors.Forbidden(f"{message}: {reason}" if reason else message)
+    what = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
+    group_resource = f"{attributes.resource}.{attributes.group}" if attributes.group else attributes.resource
+    scope = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
+    subject = f'{group_resource} "{attributes.name}"' if attributes.name else group_resource
+    message = (
+        f'{subject} is forbidden: User "{user}" cannot {attributes.verb} resource "{what}" '
+        f'in API group "{attributes.group}" {scope}'
+    )
+    if reason:
+        message = f"{message}: {reason}"
+    return errors.Forbidden(
+        message, details={"name": attributes.name, "group": attributes.group, "kind": attributes.resource}
+    )
+
+
+def _selected_name(options: ListOptions) -> str:
+    """The one name a list or watch is restricted to (upstream RequestInfo reads it from the field selector)."""
+    if options.name:
+        return options.name
+    if not options.field_selector:
+        return ""
+    found = _NAME_REQUIREMENT.search(options.field_selector)
+    return found.group(1) if found else ""

@@ -1,0 +1,108 @@
+"""Calls to the kubelets' own gRPC servers, with the API server's client certificate.
+
+One channel per node, opened on first use and reopened when the node's address changes. Leaves out
+authorization and the choice of node: `apiserver.pod_streams` does those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import grpc
+
+from api import errors
+from api.types import Node
+from cluster import connection, grpc_errors
+from cluster.connection import Connection
+from cluster.pb import streams_pb2 as pb
+from cluster.pb.streams_pb2_grpc import PodStreamsStub
+
+Message = TypeVar("Message")
+
+
+class Kubelets:
+    """`node(name)` gives the Node record or None; `identity` the PEM files (its server is ignored)."""
+
+    def __init__(self, node: Callable[[str], Node | None], identity: Connection) -> None:
+        self._node = node
+        self._identity = identity
+        self._channels: dict[str, tuple[str, grpc.aio.Channel]] = {}
+
+    async def logs(self, node_name: str, request: pb.LogsRequest) -> AsyncIterator[bytes]:
+        stub = await self._stub(node_name)
+        try:
+            async for chunk in stub.Logs(request):
+                yield chunk.data
+        except grpc.aio.AioRpcError as error:
+            raise grpc_errors.from_rpc_error(error, _callee(node_name)) from error
+
+    async def exec(
+        self, node_name: str, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+    ) -> AsyncIterator[pb.StreamOutput]:
+        stub = await self._stub(node_name)
+        async for output in _converse(stub.Exec(_led_by(pb.StreamInput(start=start), inputs)), node_name):
+            yield output
+
+    async def attach(
+        self, node_name: str, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+    ) -> AsyncIterator[pb.StreamOutput]:
+        stub = await self._stub(node_name)
+        async for output in _converse(stub.Attach(_led_by(pb.StreamInput(start=start), inputs)), node_name):
+            yield output
+
+    async def port_forward(
+        self, node_name: str, start: pb.PortForwardStart, inputs: AsyncIterator[pb.PortForwardMessage]
+    ) -> AsyncIterator[pb.PortForwardMessage]:
+        stub = await self._stub(node_name)
+        call = stub.PortForward(_led_by(pb.PortForwardMessage(start=start), inputs))
+        async for message in _converse(call, node_name):
+            yield message
+
+    async def close(self) -> None:
+        """Close every channel; calls in progress end."""
+        channels, self._channels = self._channels, {}
+        for _, channel in channels.values():
+            await channel.close()
+
+    async def _stub(self, node_name: str) -> PodStreamsStub:
+        address = self._address(node_name)
+        known = self._channels.get(node_name)
+        if known is not None and known[0] == address:
+            return PodStreamsStub(known[1])
+        # The certificate must be this node's own, whatever address its Node object claims.
+        channel = connection.open_channel(replace(self._identity, server=address), server_name=node_name)
+        self._channels[node_name] = (address, channel)
+        if known is not None:
+            await known[1].close()
+        return PodStreamsStub(channel)
+
+    def _address(self, node_name: str) -> str:
+        node = self._node(node_name)
+        if node is None:
+            raise errors.NotFound(f'nodes "{node_name}" not found', details={"name": node_name, "kind": "nodes"})
+        port = node.status.daemon_endpoints.kubelet_endpoint.port
+        for address in node.status.addresses:
+            if address.type == "InternalIP" and port:
+                host = f"[{address.address}]" if ":" in address.address else address.address
+                return f"{host}:{port}"
+        raise errors.InternalError(f'node "{node_name}" has not reported an InternalIP address and a kubelet port yet')
+
+
+def _callee(node_name: str) -> str:
+    return f"the kubelet of node {node_name}"
+
+
+async def _led_by(first: Message, rest: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    yield first
+    async for message in rest:
+        yield message
+
+
+async def _converse(call: AsyncIterable[Message], node_name: str) -> AsyncIterator[Message]:
+    try:
+        async for message in call:
+            yield message
+    except grpc.aio.AioRpcError as error:
+        raise grpc_errors.from_rpc_error(error, _callee(node_name)) from error
