@@ -227,9 +227,9 @@ class ContainerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """An image of the store. `uid` is set when its user is a number.
+    """An image of the store. `uid` is set when its user is a number, `username` when it is a name.
 
-    Else `username` is, unless it is root (empty).
+    An image that names no user runs as root: uid 0.
     """
 
     id: str
@@ -287,10 +287,7 @@ class Session(Protocol):
         """Set the terminal's size in characters; without a terminal nothing happens."""
 
     async def wait(self) -> int:
-        """The exit code, once the process ended (attach.
-
-        Once the container ended or the connection closed).
-        """
+        """The exit code, once the process ended; of an attached container 0, once the connection closed."""
 
     async def kill(self) -> None:
         """Kill the process an `exec` started; an attached container is only detached from."""
@@ -370,9 +367,7 @@ class Runtime(Protocol):
     async def update_container_resources(self, container_id: str, resources: Resources) -> None:
         """Change the limits of a running container."""
 
-    async def exec(
-        self, container_id: str, argv: Sequence[str], *, tty: bool = False, stdin: bool = False
-    ) -> Session:
+    async def exec(self, container_id: str, argv: Sequence[str], *, tty: bool = False, stdin: bool = False) -> Session:
         """Start a command in a running container.
 
         A command that cannot run has code 126 or 127 and says why on stderr.
