@@ -18,13 +18,13 @@ from apiserver.registry.registry import Registry
 from apiserver.requests import (
     Attributes,
     Authorizer,
-    DeleteOptions,
     ListOptions,
     Page,
     Result,
     Stored,
     Watch,
     WriteOptions,
+    decode_delete_options,
 )
 
 _NAME_REQUIREMENT: Final = re.compile(r"(?:^|,)metadata\.name=?=([^,=!]+)(?:,|$)")
@@ -109,7 +109,7 @@ class Handler:
     ) -> Result:
         """Delete an object; `body` is a DeleteOptions document or empty."""
         registry = self._admit(user, "delete", resource, namespace, name)
-        return await registry.delete(user, namespace, name, DeleteOptions.decode(body), options)
+        return await registry.delete(user, namespace, name, decode_delete_options(body), options)
 
     async def delete_collection(
         self,
@@ -122,7 +122,7 @@ class Handler:
     ) -> Sequence[Stored]:
         """Delete everything the selectors match; the objects as they were."""
         registry = self._admit(user, "deletecollection", resource, namespace, "")
-        return await registry.delete_collection(user, namespace, list_options, DeleteOptions.decode(body), options)
+        return await registry.delete_collection(user, namespace, list_options, decode_delete_options(body), options)
 
     def authorize(self, attributes: Attributes) -> None:
         """Raise `Forbidden` in upstream's words unless the authorizer allows it. Also for non-resource paths."""
@@ -141,28 +141,24 @@ class Handler:
             raise forbidden(attributes, decision.reason)
         registry = self._registries.get(resource.group_resource)
         if registry is None:
-            raise errors.NotFound("the server could not find the requested resource")
+            raise errors.generic(404)
         return registry
 
 
 def forbidden(attributes: Attributes, reason: str = "") -> errors.Forbidden:
     """The refusal of a request, worded as upstream's (apiserver, responsewriters.ForbiddenStatusError)."""
-    user = attributes.user.name
+    user, verb = attributes.user.name, attributes.verb
     if not attributes.resource:
-        message = f'forbidden: User "{user}" cannot {attributes.verb} path "{attributes.path}"'
-        return errors.Forbidden(f"{message}: {reason}" if reason else message)
-    what = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
-    group_resource = f"{attributes.resource}.{attributes.group}" if attributes.group else attributes.resource
+        cause = f'User "{user}" cannot {verb} path "{attributes.path}"'
+        return errors.Forbidden("", "", f"{cause}: {reason}" if reason else cause)
+    resource, group = attributes.resource, attributes.group
+    what = f"{resource}/{attributes.subresource}" if attributes.subresource else resource
     scope = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
-    subject = f'{group_resource} "{attributes.name}"' if attributes.name else group_resource
-    message = (
-        f'{subject} is forbidden: User "{user}" cannot {attributes.verb} resource "{what}" '
-        f'in API group "{attributes.group}" {scope}'
-    )
-    if reason:
-        message = f"{message}: {reason}"
+    cause = f'User "{user}" cannot {verb} resource "{what}" in API group "{group}" {scope}'
     return errors.Forbidden(
-        message, details={"name": attributes.name, "group": attributes.group, "kind": attributes.resource}
+        f"{resource}.{group}" if group else resource,
+        attributes.name,
+        f"{cause}: {reason}" if reason else cause,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from api import errors, scheme
+from api import errors
 from api.types import Pod
 from apiserver.auth.user import User
 from apiserver.handler import Handler

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Protocol, Self
 
-import msgspec
-
-from api import errors
+from api import codec
+from api.types import DeleteOptions
 from apiserver.auth.user import User
 from apiserver.stored import Batch, Event, Page, Stored
 
@@ -22,15 +21,13 @@ __all__ = [
     "Event",
     "ListOptions",
     "Page",
-    "Preconditions",
     "Result",
     "Stored",
     "User",
     "Watch",
     "WriteOptions",
+    "decode_delete_options",
 ]
-
-FieldValidation = Literal["", "Ignore", "Warn", "Strict"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,41 +60,14 @@ class WriteOptions:
     force: bool = False
 
 
-class Preconditions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    uid: str | None = None
-    resource_version: str | None = None
+def decode_delete_options(body: bytes) -> DeleteOptions:
+    """Options from a request body; an empty body means the defaults. Raises `BadRequest`.
 
-
-class DeleteOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """meta.k8s.io/v1 DeleteOptions.
-
-    A door that got the options as query parameters and no body passes `encode()` as the body.
+    A door that got options as query parameters and no body passes them encoded as a body.
     """
-
-    api_version: str = ""
-    kind: str = ""
-    dry_run: tuple[str, ...] = ()
-    grace_period_seconds: int | None = None
-    orphan_dependents: bool | None = None
-    preconditions: Preconditions | None = None
-    propagation_policy: str | None = None
-    ignore_store_read_error_with_cluster_breaking_potential: bool | None = None
-
-    def encode(self) -> bytes:
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def decode(cls, body: bytes) -> DeleteOptions:
-        """Options from a request body; an empty body means the defaults. Raises `BadRequest`."""
-        if not body.strip():
-            return _DEFAULT_DELETE
-        try:
-            return _decode_delete(body)
-        except msgspec.MsgspecError as error:
-            raise errors.BadRequest(f"error decoding DeleteOptions: {error}") from None
+    return codec.decode(DeleteOptions, body) if body.strip() else _DEFAULT_DELETE
 
 
-_decode_delete = msgspec.json.Decoder(DeleteOptions).decode
 _DEFAULT_DELETE = DeleteOptions()
 
 
