@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from api import selectors
-from api.types import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject
+from api.types import ClusterRole, ClusterRoleBinding, PolicyRule, RoleBinding, Subject
+from apiserver.auth.objects import RbacObjects
 from apiserver.auth.user import MASTERS, SERVICE_ACCOUNT_PREFIX, User
 from apiserver.requests import Attributes, Decision
 
@@ -21,22 +22,6 @@ GROUP: Final = "rbac.authorization.k8s.io"
 # Decisions kept at most; then the cache starts afresh (a guard on memory, not a tuning knob).
 MAX_CACHED_DECISIONS: Final = 20_000
 ALL: Final = "*"
-
-
-class RbacObjects(Protocol):
-    """Where the RBAC objects come from: the watch caches."""
-
-    def rbac_generation(self) -> object:
-        """A value that differs whenever any RBAC object has changed since it was last asked for."""
-        ...
-
-    def roles(self) -> Iterable[Role]: ...
-
-    def cluster_roles(self) -> Iterable[ClusterRole]: ...
-
-    def role_bindings(self) -> Iterable[RoleBinding]: ...
-
-    def cluster_role_bindings(self) -> Iterable[ClusterRoleBinding]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +40,13 @@ class Grant:
 class Outcome:
     """What a user may do to a resource, independent of the object's name.
 
-    Either every name is allowed, or only `names`; `origin` names the binding, `problems` the missing roles.
+    Either every name is allowed, or only `names`. The decisions are made here so that a hit costs a look-up.
     """
 
     any_name: bool
     names: frozenset[str]
-    origin: str
-    problems: tuple[str, ...]
+    allowed: Decision
+    refused: Decision
 
 
 class Policy:
@@ -132,8 +117,8 @@ class RbacAuthorizer:
                 self._outcomes.clear()
             self._outcomes[key] = outcome
         if outcome.any_name or attributes.name in outcome.names:
-            return Decision(True, f"RBAC: allowed by {outcome.origin}")
-        return _refused(outcome.problems)
+            return outcome.allowed
+        return outcome.refused
 
     def rules_for(self, user: User, namespace: str) -> tuple[list[PolicyRule], list[str]]:
         """All rules that count for `user` in `namespace`, and what went wrong while collecting them."""
@@ -172,7 +157,7 @@ def rule_covers_path(rule: PolicyRule, verb: str, path: str) -> bool:
     if not _has(rule.verbs, verb):
         return False
     for url in rule.non_resource_urls:
-        if url == ALL or url == path or (url.endswith(ALL) and path.startswith(url.rstrip(ALL))):
+        if url in (ALL, path) or (url.endswith(ALL) and path.startswith(url.rstrip(ALL))):
             return True
     return False
 
@@ -197,11 +182,11 @@ def _evaluate(policy: Policy, attributes: Attributes) -> Outcome:
             if not rule_covers_resource(rule, attributes):
                 continue
             if not rule.resource_names:
-                return Outcome(True, frozenset(), grant.origin, ())
+                return Outcome(True, frozenset(), _allowed(grant.origin), _REFUSED)
             names.update(rule.resource_names)
             origin = grant.origin
     names.discard("")
-    return Outcome(False, frozenset(names), origin, tuple(dict.fromkeys(problems)))
+    return Outcome(False, frozenset(names), _allowed(origin), _refused(list(dict.fromkeys(problems))))
 
 
 def _decide_path(policy: Policy, user: User, verb: str, path: str) -> Decision:
@@ -210,7 +195,7 @@ def _decide_path(policy: Policy, user: User, verb: str, path: str) -> Decision:
         if grant.rules is None:
             problems.append(grant.origin)
         elif any(rule_covers_path(rule, verb, path) for rule in grant.rules):
-            return Decision(True, f"RBAC: allowed by {grant.origin}")
+            return _allowed(grant.origin)
     return _refused(problems)
 
 
@@ -219,6 +204,10 @@ def _refused(problems: Sequence[str]) -> Decision:
         return _REFUSED
     text = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
     return Decision(False, f"RBAC: {text}")
+
+
+def _allowed(origin: str) -> Decision:
+    return Decision(True, f"RBAC: allowed by {origin}")
 
 
 def _has(values: Iterable[str], value: str) -> bool:
@@ -239,18 +228,34 @@ def _subject_text(subject: Subject, binding_namespace: str) -> str:
 
 
 def _effective_cluster_roles(roles: Sequence[ClusterRole]) -> dict[str, tuple[PolicyRule, ...]]:
-    """Rules by role name. An aggregated role has its own rules and those of every role it selects."""
-    effective: dict[str, tuple[PolicyRule, ...]] = {}
-    for role in roles:
-        rules = tuple(role.rules)
-        if role.aggregation_rule is not None:
-            for record in role.aggregation_rule.cluster_role_selectors:
-                selector = selectors.from_record(record)
-                for other in roles:
-                    if other is not role and selector.matches(other.metadata.labels):
-                        rules += tuple(rule for rule in other.rules if rule not in rules)
-        effective[role.metadata.name] = rules
+    """Rules by role name. An aggregated role has its own rules and those of every role it selects.
+
+    A selected role may itself be aggregated (`admin` selects `edit` selects `view`): rules are joined until
+    nothing is added any more.
+    """
+    effective = {role.metadata.name: tuple(role.rules) for role in roles}
+    selected = {role.metadata.name: _selected(role, roles) for role in roles if role.aggregation_rule is not None}
+    changed = True
+    while changed:
+        changed = False
+        for name, sources in selected.items():
+            for source in sources:
+                missing = tuple(rule for rule in effective[source] if rule not in effective[name])
+                if missing:
+                    effective[name] += missing
+                    changed = True
     return effective
+
+
+def _selected(role: ClusterRole, roles: Sequence[ClusterRole]) -> list[str]:
+    if role.aggregation_rule is None:
+        return []
+    matchers = [selectors.from_record(record) for record in role.aggregation_rule.cluster_role_selectors]
+    return [
+        other.metadata.name
+        for other in roles
+        if other is not role and any(matcher.matches(other.metadata.labels) for matcher in matchers)
+    ]
 
 
 _REFUSED: Final = Decision(False)

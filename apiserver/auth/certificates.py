@@ -1,0 +1,31 @@
+"""Users from client certificates: the common name is the user, the organizations are its groups.
+
+That is upstream's CommonNameUserConversion. The TLS layer has already verified the chain against the cluster's
+authority, and the dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from apiserver.auth.user import ALL_AUTHENTICATED, User
+
+
+def user_from_peer(certificate: Mapping[str, Any] | None) -> User | None:
+    """The user of `SSLObject.getpeercert()`'s mapping; None without a certificate or a common name."""
+    if not certificate:
+        return None
+    attributes = [pair for rdn in certificate.get("subject", ()) for pair in rdn]
+    return user_from_subject(
+        [value for key, value in attributes if key == "commonName"],
+        [value for key, value in attributes if key == "organizationName"],
+    )
+
+
+def user_from_subject(common_names: Iterable[str], organizations: Iterable[str]) -> User | None:
+    """As `user_from_peer`, for a subject that was read elsewhere (gRPC's auth context)."""
+    name = next(iter(common_names), "")
+    if not name:
+        return None
+    return User(name, groups=(*organizations, ALL_AUTHENTICATED))

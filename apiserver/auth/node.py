@@ -1,0 +1,138 @@
+"""The node authorizer: a kubelet may read only what the pods bound to its node refer to.
+
+Semantics are upstream's (documentation "Using Node Authorization"): secrets, config maps and claims by reference,
+tokens only of service accounts its pods run as, its own lease; anything else by the static rules of the role
+`system:node`. What a kubelet may *write* about its own node and pods is admission's (NodeRestriction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from api.types import Container, EphemeralContainer, Pod, PodSpec, PolicyRule, Volume
+from apiserver.auth.objects import NodePods
+from apiserver.auth.rbac import rules_allow
+from apiserver.auth.user import NODES
+from apiserver.requests import Attributes, Decision
+
+LEASE_NAMESPACE: Final = "kube-node-lease"
+_READS: Final = frozenset({"get", "list", "watch"})
+_LEASE_VERBS: Final = frozenset({"get", "create", "update", "patch", "delete"})
+_CLAIMS: Final = ("", "persistentvolumeclaims")
+_BY_REFERENCE: Final = frozenset({("", "secrets"), ("", "configmaps"), _CLAIMS})
+# The mark of a mirror pod: a kubelet made it, so it must not widen what that kubelet may read.
+_MIRROR: Final = "kubernetes.io/config.mirror"
+_NO_OPINION: Final = Decision(False)
+_ALLOWED: Final = Decision(True, "node authorizer")
+
+
+class NodeAuthorizer:
+    """`rules` are those of the bootstrap role system:node."""
+
+    def __init__(self, pods: NodePods, rules: Iterable[PolicyRule]) -> None:
+        self._pods = pods
+        self._rules = tuple(rules)
+
+    def authorize(self, attributes: Attributes) -> Decision:
+        user = attributes.user
+        if NODES not in user.groups:
+            return _NO_OPINION
+        node = user.node_name
+        if not node:
+            return Decision(False, f'unknown node for user "{user.name}"')
+        kind = (attributes.group, attributes.resource)
+        if kind in _BY_REFERENCE and (kind, attributes.subresource) != (_CLAIMS, "status"):
+            return self._read_by_reference(node, attributes)
+        if kind == ("", "serviceaccounts"):
+            return self._create_token(node, attributes)
+        if kind == ("coordination.k8s.io", "leases"):
+            return _own_lease(node, attributes)
+        return self._by_rules(attributes)
+
+    def _by_rules(self, attributes: Attributes) -> Decision:
+        if attributes.resource and rules_allow(self._rules, attributes):
+            return _ALLOWED
+        return _NO_OPINION
+
+    def _read_by_reference(self, node: str, attributes: Attributes) -> Decision:
+        if attributes.verb not in _READS or attributes.subresource:
+            return Decision(False, "can only read resources of this type")
+        if not attributes.name:
+            return Decision(False, "No Object name found")
+        return self._related(node, attributes, attributes.resource)
+
+    def _create_token(self, node: str, attributes: Attributes) -> Decision:
+        if attributes.subresource != "token" and attributes.verb == "get":
+            return self._related(node, attributes, "serviceaccounts")
+        if attributes.verb != "create" or attributes.subresource != "token":
+            return Decision(False, "can only create tokens for individual service accounts")
+        if not attributes.name:
+            return Decision(False, "can only create tokens for individual service accounts")
+        return self._related(node, attributes, "serviceaccounts")
+
+    def _related(self, node: str, attributes: Attributes, resource: str) -> Decision:
+        wanted = (resource, attributes.name)
+        for pod in self._pods.pods_on_node(node):
+            metadata = pod.metadata
+            if metadata.namespace != attributes.namespace or _MIRROR in metadata.annotations:
+                continue
+            if wanted in references(pod):
+                return _ALLOWED
+        return Decision(False, f"no relationship found between node '{node}' and this object")
+
+
+def _own_lease(node: str, attributes: Attributes) -> Decision:
+    if attributes.verb not in _LEASE_VERBS:
+        return Decision(False, "can only get, create, update, patch, or delete a node lease")
+    if attributes.namespace != LEASE_NAMESPACE:
+        return Decision(False, f'can only access leases in the "{LEASE_NAMESPACE}" system namespace')
+    # A create carries no name in its path; NodeRestriction checks the one in the body.
+    if attributes.verb != "create" and attributes.name != node:
+        return Decision(False, "can only access node lease with the same name as the requesting node")
+    return _ALLOWED
+
+
+def references(pod: Pod) -> set[tuple[str, str]]:
+    """(resource, name) of everything in the pod's namespace its kubelet needs to read for it."""
+    found = {("serviceaccounts", pod.spec.service_account_name or "default")}
+    found.update(("secrets", reference.name) for reference in pod.spec.image_pull_secrets)
+    found.update(_container_references(pod.spec))
+    for volume in pod.spec.volumes:
+        found.update(_volume_references(volume))
+    return found
+
+
+def _container_references(spec: PodSpec) -> Iterator[tuple[str, str]]:
+    containers: list[Container | EphemeralContainer] = [*spec.init_containers, *spec.containers]
+    containers.extend(spec.ephemeral_containers)
+    for container in containers:
+        for source in container.env_from:
+            if source.config_map_ref is not None:
+                yield "configmaps", source.config_map_ref.name
+            if source.secret_ref is not None:
+                yield "secrets", source.secret_ref.name
+        for variable in container.env:
+            origin = variable.value_from
+            if origin is None:
+                continue
+            if origin.config_map_key_ref is not None:
+                yield "configmaps", origin.config_map_key_ref.name
+            if origin.secret_key_ref is not None:
+                yield "secrets", origin.secret_key_ref.name
+
+
+def _volume_references(volume: Volume) -> Iterator[tuple[str, str]]:
+    if volume.config_map is not None:
+        yield "configmaps", volume.config_map.name
+    if volume.secret is not None:
+        yield "secrets", volume.secret.secret_name
+    if volume.persistent_volume_claim is not None:
+        yield "persistentvolumeclaims", volume.persistent_volume_claim.claim_name
+    if volume.projected is None:
+        return
+    for source in volume.projected.sources:
+        if source.config_map is not None:
+            yield "configmaps", source.config_map.name
+        if source.secret is not None:
+            yield "secrets", source.secret.name
