@@ -1,0 +1,36 @@
+"""The scheduler's flags."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cluster import connection, daemon
+from cluster.connection import Connection
+from cluster.daemon import DaemonConfig
+from scheduler.core import DEFAULT_SCHEDULER_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerConfig:
+    """scheduler_name: the pods to schedule are those whose spec.schedulerName this is."""
+
+    daemon: DaemonConfig
+    connection: Connection
+    scheduler_name: str
+
+
+def parse(arguments: Sequence[str] | None = None) -> SchedulerConfig:
+    """The config of a command line (None: this process's)."""
+    parser = argparse.ArgumentParser(prog="scheduler", description="Finds a node for each pod and binds it there.")
+    connection.add_flags(parser)
+    daemon.add_flags(parser)
+    parser.add_argument(
+        "--scheduler-name",
+        default=DEFAULT_SCHEDULER_NAME,
+        metavar="NAME",
+        help="schedule the pods whose spec.schedulerName is NAME (default: %(default)s)",
+    )
+    args = parser.parse_args(arguments)
+    return SchedulerConfig(daemon.from_args(args), connection.from_args(args), args.scheduler_name)

@@ -1,0 +1,26 @@
+"""The default plugins, in the order in which they filter (upstream: the default profile)."""
+
+from scheduler.framework import Plugin
+from scheduler.plugins import (
+    balanced_allocation,
+    inter_pod_affinity,
+    node_affinity,
+    node_name,
+    node_ports,
+    node_resources_fit,
+    node_unschedulable,
+    pod_topology_spread,
+    taint_toleration,
+)
+
+DEFAULT_PLUGINS: tuple[Plugin, ...] = (
+    node_unschedulable.PLUGIN,
+    node_name.PLUGIN,
+    taint_toleration.PLUGIN,
+    node_affinity.PLUGIN,
+    node_ports.PLUGIN,
+    node_resources_fit.PLUGIN,
+    pod_topology_spread.PLUGIN,
+    inter_pod_affinity.PLUGIN,
+    balanced_allocation.PLUGIN,
+)

@@ -1,0 +1,138 @@
+"""The pods on nodes, as far as plugins ask about them: by labels, by affinity term, by host port.
+
+Pods that look alike (same namespace, labels and state) form one group with a count per node, so a selector is
+evaluated once per workload and not once per pod; the terms of pods already placed are pooled the same way.
+Memory grows with pods, never with pods times nodes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scheduler.pod_info import HostPort, PodInfo
+from scheduler.snapshot.nodes import Counts
+from scheduler.terms import Term, WeightedTerm
+
+GroupKey = tuple[frozenset[tuple[str, str]], bool]
+SlotCounts = Counter[int]
+
+
+@dataclass(frozen=True, slots=True)
+class PodGroup:
+    """Pods that no selector can tell apart; `counts` maps slots to how many of them are there."""
+
+    namespace: str
+    labels: Mapping[str, str]
+    terminating: bool
+    counts: SlotCounts = field(default_factory=Counter)
+
+
+class TermPool:
+    """Terms of the placed pods, with how many pods per slot hold each."""
+
+    def __init__(self) -> None:
+        self._counts: dict[WeightedTerm, SlotCounts] = {}
+
+    def count(self, term: WeightedTerm, slot: int, change: int) -> None:
+        counts = self._counts.setdefault(term, Counter())
+        _count(counts, slot, change)
+        if not counts:
+            del self._counts[term]
+
+    def items(self) -> Iterable[tuple[WeightedTerm, SlotCounts]]:
+        return self._counts.items()
+
+
+class PodTable:
+    """Groups, terms and host ports of the pods that are on nodes."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[GroupKey, PodGroup]] = {}
+        self._ports: dict[tuple[str, int], dict[int, Counter[str]]] = {}
+        self.required_affinity = TermPool()
+        self.required_anti_affinity = TermPool()
+        self.preferred = TermPool()
+
+    def add(self, pod: PodInfo, slot: int) -> None:
+        """Count a pod on a slot."""
+        self._change(pod, slot, 1)
+
+    def remove(self, pod: PodInfo, slot: int) -> None:
+        """Undo `add` with the same arguments."""
+        self._change(pod, slot, -1)
+
+    def groups(self, namespace: str) -> Iterable[PodGroup]:
+        """The groups of a namespace."""
+        return self._groups.get(namespace, {}).values()
+
+    def namespaces(self) -> Iterator[str]:
+        """The namespaces that have pods on nodes."""
+        return iter(self._groups)
+
+    def port_conflicts(self, wanted: HostPort) -> Iterator[int]:
+        """The slots where a pod already holds the port on an address that overlaps with the wanted one."""
+        for slot, addresses in self._ports.get((wanted.protocol, wanted.port), {}).items():
+            if any(overlaps(wanted.address, address) for address in addresses):
+                yield slot
+
+    def _change(self, pod: PodInfo, slot: int, change: int) -> None:
+        self._change_group(pod, slot, change)
+        for port in pod.host_ports:
+            self._change_port(port, slot, change)
+        for pool, terms in (
+            (self.required_affinity, _weightless(pod.required_affinity)),
+            (self.required_anti_affinity, _weightless(pod.required_anti_affinity)),
+            (self.preferred, pod.preferred),
+        ):
+            for term in terms:
+                pool.count(term, slot, change)
+
+    def _change_group(self, pod: PodInfo, slot: int, change: int) -> None:
+        groups = self._groups.setdefault(pod.namespace, {})
+        key = (frozenset(pod.labels.items()), pod.terminating)
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = PodGroup(pod.namespace, pod.labels, pod.terminating)
+        _count(group.counts, slot, change)
+        if not group.counts:
+            del groups[key]
+            if not groups:
+                del self._groups[pod.namespace]
+
+    def _change_port(self, port: HostPort, slot: int, change: int) -> None:
+        key = (port.protocol, port.port)
+        slots = self._ports.setdefault(key, {})
+        addresses = slots.setdefault(slot, Counter())
+        addresses[port.address] += change
+        if not addresses[port.address]:
+            del addresses[port.address]
+        if not addresses:
+            del slots[slot]
+        if not slots:
+            del self._ports[key]
+
+
+def overlaps(address: str, other: str) -> bool:
+    """Two host addresses cannot both be listened on at one port."""
+    return address == other or "0.0.0.0" in (address, other) or "::" in (address, other)
+
+
+def add_counts(total: Counts, counts: Mapping[int, int], weight: int = 1) -> None:
+    """Add per-slot counts to a column, in place."""
+    slots = np.fromiter(counts.keys(), dtype=np.intp, count=len(counts))
+    values = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
+    total[slots] += values * weight
+
+
+def _weightless(terms: Iterable[Term]) -> Iterator[WeightedTerm]:
+    return (WeightedTerm(term, 0) for term in terms)
+
+
+def _count(counts: SlotCounts, slot: int, change: int) -> None:
+    counts[slot] += change
+    if not counts[slot]:
+        del counts[slot]
