@@ -1,0 +1,244 @@
+"""What a kubelet is told at its start: flags parsed into one frozen record.
+
+Neighbours: `kubelet.__main__` parses, `kubelet.run` wires. Defaults are upstream's where upstream has the flag.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster import connection, daemon
+from cluster.connection import Connection
+from cluster.daemon import DaemonConfig, parse_address
+
+EVICTION_SIGNALS = ("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "pid.available")
+DEFAULT_EVICTION_HARD = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,imagefs.available<15%"
+
+_SIZE = re.compile(r"(\d+)(Ki|Mi|Gi|Ti)?\Z")
+_SIZE_FACTORS = {None: 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """Who this node is and how big.
+
+    cpu_millis, memory_bytes: capacity; None means the machine's. labels, taints: given at registration.
+    """
+
+    name: str
+    ip: str
+    pod_cidr: str
+    listen: tuple[str, int]
+    cpu_millis: int | None = None
+    memory_bytes: int | None = None
+    max_pods: int = 110
+    labels: dict[str, str] = field(default_factory=dict)
+    taints: tuple[tuple[str, str, str], ...] = ()
+    eviction_hard: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How often the node speaks of itself, in seconds (upstream: 10, 40, 10, 300)."""
+
+    lease_renew: float = 10.0
+    lease_duration: int = 40
+    status_check: float = 10.0
+    status_report: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogLimits:
+    """Size and number of a container's log files, the live one included."""
+
+    max_bytes: int = 10 * 2**20
+    max_files: int = 5
+    check_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DnsConfig:
+    """Cluster DNS servers and domain, and the host's own resolver file for `dnsPolicy: Default`."""
+
+    servers: tuple[str, ...]
+    domain: str
+    host_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a kubelet is told."""
+
+    daemon: DaemonConfig
+    connection: Connection
+    node: NodeConfig
+    intervals: Intervals
+    logs: LogLimits
+    dns: DnsConfig
+    data_dir: Path
+    run_dir: Path
+    image_store: Path
+    cgroup_root: str
+    seccomp_dir: Path
+    allowed_unsafe_sysctls: tuple[str, ...] = ()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m kubelet`."""
+    flags = argparse.ArgumentParser(prog="kubelet", description="Runs the pods that are bound to this node.")
+    connection.add_flags(flags)
+    daemon.add_flags(flags)
+    _add_node_flags(flags.add_argument_group("node"))
+    _add_place_flags(flags.add_argument_group("places"))
+    _add_pod_flags(flags.add_argument_group("pods"))
+    return flags
+
+
+def _add_node_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--node-name", default=socket.gethostname().lower(), help="default: the host's name")
+    group.add_argument("--node-ip", required=True, type=_address, help="the node's InternalIP")
+    group.add_argument("--pod-cidr", default="", type=_network, help="the addresses of this node's pods")
+    group.add_argument(
+        "--listen",
+        type=parse_address,
+        metavar="HOST:PORT",
+        help="where the node's gRPC server listens (default: NODE-IP:10250)",
+    )
+    group.add_argument("--node-cpu", type=_cpu, metavar="CPUS", help="capacity, as 2 or 1500m (default: the machine's)")
+    group.add_argument("--node-memory", type=_size, metavar="SIZE", help="capacity, as 4Gi (default: the machine's)")
+    group.add_argument("--max-pods", type=int, default=110)
+    group.add_argument("--node-labels", default={}, type=_labels, metavar="K=V,...", help="labels to register with")
+    group.add_argument("--register-with-taints", default=(), type=_taints, metavar="KEY=VALUE:EFFECT,...")
+    group.add_argument(
+        "--eviction-hard",
+        default=DEFAULT_EVICTION_HARD,
+        type=_thresholds,
+        metavar="SIGNAL<VALUE,...",
+        help="when a pressure condition is raised (default: %(default)s)",
+    )
+    group.add_argument("--lease-renew-seconds", type=float, default=10.0)
+    group.add_argument("--lease-duration-seconds", type=int, default=40)
+    group.add_argument("--status-check-seconds", type=float, default=10.0, help="how often the status is computed")
+    group.add_argument(
+        "--status-report-seconds", type=float, default=300.0, help="how often it is written although nothing changed"
+    )
+
+
+def _add_place_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--data-dir", required=True, type=Path, help="pods, containers, logs, volumes")
+    group.add_argument("--run-dir", required=True, type=Path, help="sockets, namespaces, secrets in memory")
+    group.add_argument("--image-store", type=Path, default=Path("/var/lib/podling/images"))
+    group.add_argument("--cgroup-root", default="/", help="the cgroup under which kubepods is made")
+    group.add_argument(
+        "--seccomp-dir", type=Path, help="seccomp profiles of type Localhost (default: DATA-DIR/seccomp)"
+    )
+    group.add_argument(
+        "--resolv-conf", type=Path, default=Path("/etc/resolv.conf"), help="the resolver file behind dnsPolicy Default"
+    )
+
+
+def _add_pod_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--cluster-dns", default=(), type=_addresses, metavar="IP,...")
+    group.add_argument("--cluster-domain", default="cluster.local")
+    group.add_argument("--container-log-max-size", type=_size, default=10 * 2**20, metavar="SIZE")
+    group.add_argument("--container-log-max-files", type=int, default=5)
+    group.add_argument("--allowed-unsafe-sysctls", default=(), type=_words, metavar="PATTERN,...")
+
+
+def from_args(args: argparse.Namespace) -> Config:
+    """The config that `parser` parsed."""
+    node = NodeConfig(
+        name=args.node_name,
+        ip=args.node_ip,
+        pod_cidr=args.pod_cidr,
+        listen=args.listen or (args.node_ip, 10250),
+        cpu_millis=args.node_cpu,
+        memory_bytes=args.node_memory,
+        max_pods=args.max_pods,
+        labels=args.node_labels,
+        taints=args.register_with_taints,
+        eviction_hard=args.eviction_hard,
+    )
+    intervals = Intervals(
+        args.lease_renew_seconds, args.lease_duration_seconds, args.status_check_seconds, args.status_report_seconds
+    )
+    data_dir = args.data_dir.absolute()
+    return Config(
+        daemon=daemon.from_args(args),
+        connection=connection.from_args(args),
+        node=node,
+        intervals=intervals,
+        logs=LogLimits(args.container_log_max_size, args.container_log_max_files),
+        dns=DnsConfig(args.cluster_dns, args.cluster_domain, args.resolv_conf),
+        data_dir=data_dir,
+        run_dir=args.run_dir.absolute(),
+        image_store=args.image_store.absolute(),
+        cgroup_root=args.cgroup_root,
+        seccomp_dir=(args.seccomp_dir or data_dir / "seccomp").absolute(),
+        allowed_unsafe_sysctls=args.allowed_unsafe_sysctls,
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    return tuple(_address(word) for word in _words(text))
+
+
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text)) if text else ""
+
+
+def _cpu(text: str) -> int:
+    """Thousandths of a CPU."""
+    return int(text[:-1]) if text.endswith("m") else round(float(text) * 1000)
+
+
+def _size(text: str) -> int:
+    match = _SIZE.match(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 512Mi")
+    return int(match[1]) * _SIZE_FACTORS[match[2]]
+
+
+def _labels(text: str) -> dict[str, str]:
+    pairs = [word.partition("=") for word in _words(text)]
+    return {key: value for key, _, value in pairs}
+
+
+def _taints(text: str) -> tuple[tuple[str, str, str], ...]:
+    """(key, value, effect) of each."""
+    found = []
+    for word in _words(text):
+        rest, colon, effect = word.rpartition(":")
+        if not colon or effect not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
+            raise argparse.ArgumentTypeError(f"{word!r} is not KEY=VALUE:EFFECT")
+        key, _, value = rest.partition("=")
+        found.append((key, value, effect))
+    return tuple(found)
+
+
+def _thresholds(text: str) -> dict[str, str]:
+    """Signal → amount (`100Mi`) or share (`10%`)."""
+    found = {}
+    for word in _words(text):
+        signal, less, value = word.partition("<")
+        if not less or signal not in EVICTION_SIGNALS:
+            raise argparse.ArgumentTypeError(
+                f"{word!r} is not SIGNAL<VALUE with a signal of {', '.join(EVICTION_SIGNALS)}"
+            )
+        if not value.endswith("%"):
+            _size(value)
+        found[signal] = value
+    return found

@@ -1,0 +1,26 @@
+"""`$(NAME)` in commands, arguments and environment values (upstream: third_party/forked/golang/expansion)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
+
+
+def expand(text: str, *scopes: Mapping[str, str]) -> str:
+    """Replace each `$(NAME)` by its value in the first scope that has it.
+
+    `$$` is a dollar sign; a reference to a name nobody knows stays as it is.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return "$"
+        for scope in scopes:
+            if name in scope:
+                return scope[name]
+        return match[0]
+
+    return _REFERENCE.sub(replace, text)
