@@ -1,0 +1,127 @@
+"""The fixed part of our nftables table: hooks, maps and sets that the services' items live in.
+
+    prerouting, output (nat) → services → verdict by address and port → pick a destination → dnat
+    input, forward, output (filter) → what is still addressed to a service has no endpoint → reject
+    postrouting (nat) → masquerade what was marked, and what an endpoint sends to itself
+
+Behaviour: upstream's nftables mode of kube-proxy, except that choosing is by shared chains and maps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubeproxy.items import TABLE, Container
+
+MASQUERADE_BIT = "0x4000"  # upstream's --iptables-masquerade-bit default, 14
+
+_PORT_KEY = "ipv4_addr . inet_proto . inet_service"
+_NODE_PORT_KEY = "inet_proto . inet_service"
+_DRAWN_KEY = "ip daddr . meta l4proto . th dport . numgen random mod 2"
+_NODE_DRAWN_KEY = "meta l4proto . th dport . numgen random mod 2"
+
+_DECLARATIONS = {
+    Container.SERVICE_PORTS: ("map", f"type {_PORT_KEY} : verdict;"),
+    Container.EXTERNAL_CLUSTER_PORTS: ("map", f"type {_PORT_KEY} : verdict;"),
+    Container.ENDPOINTS: ("map", f"typeof {_DRAWN_KEY} : ip daddr . th dport;"),
+    Container.IDLE_PORTS: ("set", f"type {_PORT_KEY};"),
+    Container.NODE_PORTS: ("map", f"type {_NODE_PORT_KEY} : verdict;"),
+    Container.NODE_CLUSTER_PORTS: ("map", f"type {_NODE_PORT_KEY} : verdict;"),
+    Container.NODE_ENDPOINTS: ("map", f"typeof {_NODE_DRAWN_KEY} : ip daddr . th dport;"),
+    Container.IDLE_NODE_PORTS: ("set", f"type {_NODE_PORT_KEY};"),
+    Container.NODE_ADDRESSES: ("set", "type ipv4_addr;"),
+    Container.HAIRPINS: ("set", "type ipv4_addr . ipv4_addr;"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The cluster's addresses, as CIDRs.
+
+    service_cidr: where cluster IPs come from. cluster_cidr: the pods' addresses, `""` when unknown.
+    dns_address: the cluster IP that this node answers itself, `""` for none.
+    """
+
+    service_cidr: str
+    cluster_cidr: str = ""
+    dns_address: str = ""
+
+
+def base_table(network: Network) -> str:
+    """The table with everything but the services' items, in nft's syntax."""
+    containers = [f"{kind} {name} {{ {body} }}" for name, (kind, body) in _DECLARATIONS.items()]
+    blocks = [*containers, *_nat_chains(network), *_filter_chains(network), *_bypass_chains(network)]
+    return "\n".join([f"table ip {TABLE} {{", *blocks, "}"]) + "\n"
+
+
+def _chain(name: str, *rules: str) -> str:
+    return "\n".join([f"chain {name} {{", *(rule for rule in rules if rule), "}"])
+
+
+def _nat_chains(network: Network) -> list[str]:
+    answered_here = f"ip daddr {network.dns_address} return" if network.dns_address else ""
+    # An answer to a client outside the pod network must come back through this node.
+    outside = (
+        f"ip daddr {network.service_cidr} ip saddr != {network.cluster_cidr} jump mark-for-masquerade"
+        if network.cluster_cidr
+        else ""
+    )
+    bit = MASQUERADE_BIT
+    return [
+        _chain("mark-for-masquerade", f"meta mark set meta mark | {bit}"),
+        _chain(
+            "services",
+            answered_here,
+            outside,
+            "ip daddr . meta l4proto . th dport vmap @service-ports",
+            "ip daddr @node-addresses meta l4proto . th dport vmap @node-ports",
+        ),
+        _chain("nat-prerouting", "type nat hook prerouting priority dstnat; policy accept;", "jump services"),
+        _chain("nat-output", "type nat hook output priority -100; policy accept;", "jump services"),
+        _chain(
+            "nat-postrouting",
+            "type nat hook postrouting priority srcnat; policy accept;",
+            f"meta mark & {bit} == {bit} meta mark set meta mark ^ {bit} masquerade fully-random",
+            "ip saddr . ip daddr @hairpins masquerade fully-random",
+        ),
+    ]
+
+
+def _filter_chains(network: Network) -> list[str]:
+    return [
+        _chain("reject", "meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"),
+        _chain(
+            "reject-idle",
+            f"ip daddr {network.dns_address} return" if network.dns_address else "",
+            "ip daddr . meta l4proto . th dport @idle-ports goto reject",
+            "ip daddr @node-addresses meta l4proto . th dport @idle-node-ports goto reject",
+            f"ip daddr {network.service_cidr} goto reject",
+        ),
+        *(
+            _chain(
+                f"filter-{hook}",
+                f"type filter hook {hook} priority filter; policy accept;",
+                "ct state new jump reject-idle",
+            )
+            for hook in ("input", "forward", "output")
+        ),
+    ]
+
+
+def _bypass_chains(network: Network) -> list[str]:
+    """Traffic from within the cluster takes no part in externalTrafficPolicy Local."""
+    chains = []
+    for family, lookup, ports in (
+        ("address", "ip daddr . meta l4proto . th dport", Container.EXTERNAL_CLUSTER_PORTS),
+        ("node", "meta l4proto . th dport", Container.NODE_CLUSTER_PORTS),
+    ):
+        from_pods = f"ip saddr {network.cluster_cidr} {lookup} vmap @{ports}" if network.cluster_cidr else ""
+        chains.append(
+            _chain(
+                f"bypass-{family}",
+                from_pods,
+                "fib saddr type local jump mark-for-masquerade",
+                f"fib saddr type local {lookup} vmap @{ports}",
+            )
+        )
+    return chains

@@ -1,0 +1,50 @@
+"""The vocabulary of desired nftables state: named things inside our one table, each with a text as its value.
+
+Neighbours: `kubeproxy.translate` says which items a service needs; `kubeproxy.ruleset` adds them up and finds what
+changed; `kubeproxy.base_table` declares the containers they live in.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+TABLE = "podling"
+AFFINITY_PREFIX = "affinity/"
+
+
+class Container(StrEnum):
+    """The table's maps and sets; what their keys are is declared in `kubeproxy.base_table`."""
+
+    SERVICE_PORTS = "service-ports"
+    EXTERNAL_CLUSTER_PORTS = "external-cluster-ports"
+    ENDPOINTS = "endpoints"
+    IDLE_PORTS = "idle-ports"
+    NODE_PORTS = "node-ports"
+    NODE_CLUSTER_PORTS = "node-cluster-ports"
+    NODE_ENDPOINTS = "node-endpoints"
+    IDLE_NODE_PORTS = "idle-node-ports"
+    NODE_ADDRESSES = "node-addresses"
+    HAIRPINS = "hairpins"
+
+
+class Element(NamedTuple):
+    """An element of a map or set; its value is the map's data, `""` in a set."""
+
+    container: Container
+    key: str
+
+
+class Chain(NamedTuple):
+    """A chain; its value is its rules, one a line."""
+
+    name: str
+
+
+class AffinitySet(NamedTuple):
+    """The clients bound to one endpoint; its value is the declaration. The kernel fills and ages it."""
+
+    name: str
+
+
+Item = Element | Chain | AffinitySet
