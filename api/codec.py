@@ -1,0 +1,128 @@
+"""Between records, JSON trees and the canonical bytes of an object.
+
+The canonical form is compact JSON with keys in record order: `apiVersion`, `kind`, `metadata` first, and in
+metadata `resourceVersion` first. It is stored without `resourceVersion`, which is spliced in on reading.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from api import go_json
+from api.errors import BadRequest
+from api.types.record import Record
+
+R = TypeVar("R", bound=Record)
+
+_METADATA = b'"metadata":{'
+_RESOURCE_VERSION = b'"resourceVersion":"'
+_encoder = msgspec.json.Encoder()
+_tree_decoder = msgspec.json.Decoder()
+
+
+@functools.cache
+def _decoder(record_type: type[R]) -> msgspec.json.Decoder[R]:
+    return msgspec.json.Decoder(record_type)
+
+
+def decode(record_type: type[R], data: bytes) -> R:
+    """The record JSON bytes stand for; unknown fields are ignored, null means unset.
+
+    Raises `BadRequest` with upstream's wording on malformed JSON and on values of the wrong type.
+    """
+    try:
+        return cast(R, _decoder(record_type).decode(data))
+    except msgspec.ValidationError:
+        return _from_odd_tree(record_type, _tree_decoder.decode(data))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRequest(_unrecognised(record_type, data)) from None
+
+
+def from_tree(record_type: type[R], tree: Any) -> R:
+    """As `decode`, from a tree of dicts, lists and scalars."""
+    try:
+        return msgspec.convert(tree, record_type)
+    except msgspec.ValidationError:
+        return _from_odd_tree(record_type, tree)
+
+
+def decode_tree(data: bytes, kind: str = "") -> Any:
+    """JSON bytes as a tree. Raises `BadRequest`, naming `kind` as what was expected."""
+    try:
+        return _tree_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRequest(_unrecognised_as(kind, data)) from None
+
+
+def encode(record: Record) -> bytes:
+    """The record as canonical JSON."""
+    return _encoder.encode(record)
+
+
+def encode_stored(record: Record) -> bytes:
+    """The record as stored: canonical JSON without `metadata.resourceVersion`."""
+    return without_resource_version(_encoder.encode(record))
+
+
+def to_tree(record: Record) -> dict[str, Any]:
+    """The record as a tree of dicts, lists and scalars; what `encode` leaves out is absent."""
+    return cast(dict[str, Any], msgspec.to_builtins(record))
+
+
+def with_resource_version(data: bytes, revision: int) -> bytes:
+    """Stored bytes with the revision as first key of metadata."""
+    start = data.index(_METADATA) + len(_METADATA)
+    if data[start : start + 1] == b"}":
+        return b'%b"resourceVersion":"%d"%b' % (data[:start], revision, data[start:])
+    return b'%b"resourceVersion":"%d",%b' % (data[:start], revision, data[start:])
+
+
+def without_resource_version(data: bytes) -> bytes:
+    """Canonical bytes with `metadata.resourceVersion` cut out, if it was there."""
+    start = data.index(_METADATA) + len(_METADATA)
+    if not data.startswith(_RESOURCE_VERSION, start):
+        return data
+    end = data.index(b'"', start + len(_RESOURCE_VERSION)) + 1
+    if data[end : end + 1] == b",":
+        end += 1
+    return data[:start] + data[end:]
+
+
+def _from_odd_tree(record_type: type[R], tree: Any) -> R:
+    """Read what the strict decoder refused: nulls and numbers for quantities are fine, the rest is an error."""
+    try:
+        return msgspec.convert(go_json.normalise(record_type, tree), record_type)
+    except go_json.UnmarshalError as error:
+        raise BadRequest(_cannot_be_handled(record_type, tree, str(error))) from None
+
+
+def _cannot_be_handled(record_type: type[Record], tree: Any, cause: str) -> str:
+    given = tree if isinstance(tree, dict) else {}
+    expected = getattr(record_type(), "kind", record_type.__name__)
+    kind = given.get("kind") or expected
+    version = str(given.get("apiVersion") or getattr(record_type(), "api_version", "v1")).rpartition("/")[2]
+    return f'{kind} in version "{version}" cannot be handled as a {expected}: {cause}'
+
+
+def _unrecognised(record_type: type[Record], data: bytes) -> str:
+    return _unrecognised_as(getattr(record_type(), "kind", record_type.__name__), data)
+
+
+def _unrecognised_as(kind: str, data: bytes) -> str:
+    cause = go_json.syntax_error(data)
+    return (
+        f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind;"
+        f" json parse error: {cause} ({_summary(data)})"
+    )
+
+
+def _summary(data: bytes, maximum: int = 30) -> str:
+    """The start of a body for an error message: text if it looks like JSON, else hexadecimal."""
+    if not data:
+        return "<empty>"
+    start = data[:maximum]
+    text = start.decode(errors="replace") if start[:1] == b"{" else start.hex()
+    return f"{text} ..." if len(data) > maximum else text

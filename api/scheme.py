@@ -1,0 +1,246 @@
+"""Which resources exist: group, version, plural, kind, record, verbs, subresources.
+
+The order is that of upstream's discovery. A resource served under two groups (events) has one storage:
+`storage` names the resource whose record is what etcd holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from api import types as t
+from api.types.record import Record
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+_STATUS_VERBS = ("get", "patch", "update")
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """A path below an object. Its kind may belong to another group ("scale" is autoscaling/v1 Scale)."""
+
+    name: str
+    kind: str
+    verbs: tuple[str, ...]
+    record: type[Record] | None
+    group: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resource:
+    """One resource of one group and version. Identity is the table's: compare with `is` or use as a key."""
+
+    group: str
+    version: str
+    plural: str
+    singular: str
+    kind: str
+    record: type[Record]
+    namespaced: bool
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: tuple[Subresource, ...] = ()
+    stored_as: Resource | None = field(default=None, repr=False)
+    storage_path: str = ""
+
+    @property
+    def api_version(self) -> str:
+        """As objects carry it: "v1", "apps/v1"."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def group_resource(self) -> str:
+        """As errors name it: "pods", "deployments.apps"."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def group_kind(self) -> str:
+        """As validation errors name it: "Pod", "Deployment.apps"."""
+        return f"{self.kind}.{self.group}" if self.group else self.kind
+
+    @property
+    def list_kind(self) -> str:
+        return f"{self.kind}List"
+
+    @property
+    def storage(self) -> Resource:
+        """The resource whose record is stored: itself, except where two groups share one storage."""
+        return self.stored_as or self
+
+    @property
+    def persistent(self) -> bool:
+        """Whether objects are kept; reviews and bindings are only answered."""
+        return "get" in self.verbs
+
+    @property
+    def key_prefix(self) -> str:
+        """Where etcd holds the objects, as upstream: "/registry/pods", "/registry/services/specs"."""
+        return f"/registry/{self.storage.storage_path or self.storage.plural}"
+
+    def subresource(self, name: str) -> Subresource:
+        """Raises `KeyError` when the resource has no such subresource."""
+        for subresource in self.subresources:
+            if subresource.name == name:
+                return subresource
+        raise KeyError(name)
+
+
+def _status(record: type[Record]) -> Subresource:
+    return Subresource("status", record.__name__, _STATUS_VERBS, record)
+
+
+_SCALE = Subresource("scale", "Scale", _STATUS_VERBS, t.Scale, "autoscaling", "v1")
+_STREAM = ("create", "get")
+_POD_SUBRESOURCES = (
+    Subresource("attach", "PodAttachOptions", _STREAM, None),
+    Subresource("binding", "Binding", ("create",), t.Binding),
+    Subresource("eviction", "Eviction", ("create",), t.Eviction, "policy", "v1"),
+    Subresource("exec", "PodExecOptions", _STREAM, None),
+    Subresource("log", "Pod", ("get",), None),
+    Subresource("portforward", "PodPortForwardOptions", _STREAM, None),
+    _status(t.Pod),
+)
+_TOKEN = Subresource("token", "TokenRequest", ("create",), t.TokenRequest, "authentication.k8s.io", "v1")
+_FINALIZE = Subresource("finalize", "Namespace", ("update",), t.Namespace)
+_WITHOUT_DELETE_COLLECTION = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
+
+
+def _core() -> Iterator[Resource]:
+    def core(record: type[Record], plural: str, *short_names: str, **more: object) -> Resource:
+        kind = record.__name__
+        values = {"namespaced": True, "short_names": short_names} | more
+        return Resource("", "v1", plural, kind.lower(), kind, record, **values)  # type: ignore[arg-type]
+
+    yield core(t.Binding, "bindings", verbs=("create",))
+    yield core(t.ConfigMap, "configmaps", "cm")
+    yield core(t.Endpoints, "endpoints", "ep", storage_path="services/endpoints")
+    yield core(t.Event, "events", "ev")
+    yield core(
+        t.Namespace,
+        "namespaces",
+        "ns",
+        namespaced=False,
+        verbs=_WITHOUT_DELETE_COLLECTION,
+        subresources=(_FINALIZE, _status(t.Namespace)),
+    )
+    yield core(
+        t.Node,
+        "nodes",
+        "no",
+        namespaced=False,
+        storage_path="minions",
+        subresources=(_status(t.Node),),
+    )
+    yield core(t.Pod, "pods", "po", categories=("all",), subresources=_POD_SUBRESOURCES)
+    yield core(t.PodTemplate, "podtemplates")
+    yield core(t.Secret, "secrets")
+    yield core(t.ServiceAccount, "serviceaccounts", "sa", subresources=(_TOKEN,))
+    yield core(
+        t.Service,
+        "services",
+        "svc",
+        categories=("all",),
+        storage_path="services/specs",
+        subresources=(_status(t.Service),),
+    )
+
+
+def _resource(group: str, record: type[Record], plural: str, namespaced: bool = True) -> Resource:
+    kind = record.__name__
+    return Resource(group, "v1", plural, kind.lower(), kind, record, namespaced)
+
+
+def _review(group: str, record: type[Record], namespaced: bool = False) -> Resource:
+    kind = record.__name__
+    return Resource(group, "v1", f"{kind.lower()}s", kind.lower(), kind, record, namespaced, verbs=("create",))
+
+
+def _workload(record: type[Record], plural: str, short_name: str) -> Resource:
+    kind = record.__name__
+    subresources = (_SCALE, _status(record))
+    return Resource(
+        "apps", "v1", plural, kind.lower(), kind, record, True, (short_name,), ("all",), ALL_VERBS, subresources
+    )
+
+
+def _grouped(events: Resource) -> Iterator[Resource]:
+    yield _workload(t.Deployment, "deployments", "deploy")
+    yield _workload(t.ReplicaSet, "replicasets", "rs")
+    yield Resource("events.k8s.io", "v1", "events", "event", "Event", t.EventsV1Event, True, ("ev",), stored_as=events)
+    yield _review("authentication.k8s.io", t.SelfSubjectReview)
+    yield _review("authentication.k8s.io", t.TokenReview)
+    yield _review("authorization.k8s.io", t.LocalSubjectAccessReview, namespaced=True)
+    yield _review("authorization.k8s.io", t.SelfSubjectAccessReview)
+    yield _review("authorization.k8s.io", t.SelfSubjectRulesReview)
+    yield _review("authorization.k8s.io", t.SubjectAccessReview)
+    rbac = "rbac.authorization.k8s.io"
+    yield _resource(rbac, t.ClusterRoleBinding, "clusterrolebindings", namespaced=False)
+    yield _resource(rbac, t.ClusterRole, "clusterroles", namespaced=False)
+    yield _resource(rbac, t.RoleBinding, "rolebindings")
+    yield _resource(rbac, t.Role, "roles")
+    yield _resource("coordination.k8s.io", t.Lease, "leases")
+    yield _resource("discovery.k8s.io", t.EndpointSlice, "endpointslices")
+
+
+def _table() -> tuple[Resource, ...]:
+    core = tuple(_core())
+    (events,) = [resource for resource in core if resource.plural == "events"]
+    return (*core, *_grouped(events))
+
+
+RESOURCES: tuple[Resource, ...] = _table()
+
+_BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
+_BY_PATH = {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
+_BY_RECORD = {resource.record: resource for resource in RESOURCES}
+
+
+def _kinds() -> dict[tuple[str, str], type[Record]]:
+    kinds: dict[tuple[str, str], type[Record]] = {key: resource.record for key, resource in _BY_KIND.items()}
+    for resource in RESOURCES:
+        for subresource in resource.subresources:
+            if subresource.record is not None and subresource.group:
+                kinds[f"{subresource.group}/{subresource.version}", subresource.kind] = subresource.record
+    kinds["v1", "Status"] = t.Status
+    return kinds
+
+
+KINDS: Mapping[tuple[str, str], type[Record]] = MappingProxyType(_kinds())
+"""Records by apiVersion and kind, with the kinds only subresources take (Scale, Eviction, TokenRequest)."""
+
+
+def by_kind(api_version: str, kind: str) -> Resource:
+    """Raises `KeyError` for an unknown kind."""
+    return _BY_KIND[api_version, kind]
+
+
+def by_path(group: str, version: str, plural: str) -> Resource:
+    """Raises `KeyError` for an unknown resource."""
+    return _BY_PATH[group, version, plural]
+
+
+def of(record: Record | type[Record]) -> Resource:
+    """The resource a record, or record type, belongs to. Raises `KeyError` for records that are not resources."""
+    return _BY_RECORD[record if isinstance(record, type) else type(record)]
+
+
+def find(word: str) -> Resource:
+    """The resource a person means: plural, singular, short name or kind, optionally with ".group" or ".version.group".
+
+    Bare names find the first group in discovery order. Raises `KeyError` when nothing matches.
+    """
+    name, _, qualifier = word.lower().partition(".")
+    for resource in RESOURCES:
+        names = (resource.plural, resource.singular, resource.kind.lower(), *resource.short_names)
+        if name in names and qualifier in _qualifiers(resource):
+            return resource
+    raise KeyError(word)
+
+
+def _qualifiers(resource: Resource) -> tuple[str, ...]:
+    versioned = f"{resource.version}.{resource.group}"
+    return ("", resource.group, versioned, resource.version if not resource.group else versioned)

@@ -1,0 +1,49 @@
+"""Namespaces (core/v1)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import field
+
+from api.types.meta import ObjectMeta
+from api.types.record import Field, Record, always
+from api.types.scalars import Time
+
+PACKAGE = "core/v1"
+
+
+class NamespaceSpec(Record, frozen=True, kw_only=True):
+    """NamespaceSpec of core/v1."""
+
+    finalizers: Annotated[list[str], Field(list_type="atomic")] = []
+
+
+class NamespaceCondition(Record, frozen=True, kw_only=True):
+    """NamespaceCondition of core/v1."""
+
+    last_transition_time: Time | None = always(None)
+    message: str = ""
+    reason: str = ""
+    status: Annotated[str, Field(required=True)] = always("")
+    type: Annotated[str, Field(required=True)] = always("")
+
+
+class NamespaceStatus(Record, frozen=True, kw_only=True):
+    """NamespaceStatus of core/v1."""
+
+    conditions: Annotated[
+        list[NamespaceCondition],
+        Field(list_type="map", list_map_keys=("type",), patch_strategy="merge", patch_merge_key="type"),
+    ] = []
+    phase: Annotated[str, Field(enum=("Active", "Terminating"))] = ""
+
+
+class Namespace(Record, frozen=True, kw_only=True):
+    """Namespace of core/v1."""
+
+    api_version: str = always("v1")
+    kind: str = always("Namespace")
+    metadata: ObjectMeta = field(default_factory=ObjectMeta)
+    spec: NamespaceSpec = field(default_factory=NamespaceSpec)
+    status: NamespaceStatus = field(default_factory=NamespaceStatus)

@@ -1,0 +1,132 @@
+"""What steers a pod to a node: affinity, taints, tolerations, spreading (core/v1)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import field
+
+from api.types.meta import LabelSelector
+from api.types.record import Field, Record, always, always_list
+from api.types.scalars import Int32, Int64, Time
+
+PACKAGE = "core/v1"
+
+
+class NodeSelectorRequirement(Record, frozen=True, kw_only=True):
+    """NodeSelectorRequirement of core/v1."""
+
+    key: Annotated[str, Field(required=True)] = always("")
+    operator: Annotated[str, Field(required=True, enum=("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"))] = always(
+        ""
+    )
+    values: Annotated[list[str], Field(list_type="atomic")] = []
+
+
+class NodeSelectorTerm(Record, frozen=True, kw_only=True):
+    """NodeSelectorTerm of core/v1."""
+
+    match_expressions: Annotated[list[NodeSelectorRequirement], Field(list_type="atomic")] = []
+    match_fields: Annotated[list[NodeSelectorRequirement], Field(list_type="atomic")] = []
+
+
+class PreferredSchedulingTerm(Record, frozen=True, kw_only=True):
+    """PreferredSchedulingTerm of core/v1."""
+
+    preference: Annotated[NodeSelectorTerm, Field(required=True)] = field(default_factory=NodeSelectorTerm)
+    weight: Annotated[Int32, Field(required=True)] = always(0)
+
+
+class NodeSelector(Record, frozen=True, kw_only=True):
+    """NodeSelector of core/v1."""
+
+    node_selector_terms: Annotated[list[NodeSelectorTerm], Field(required=True, list_type="atomic")] = always_list()
+
+
+class NodeAffinity(Record, frozen=True, kw_only=True):
+    """NodeAffinity of core/v1."""
+
+    preferred_during_scheduling_ignored_during_execution: Annotated[
+        list[PreferredSchedulingTerm], Field(list_type="atomic")
+    ] = []
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+
+
+class PodAffinityTerm(Record, frozen=True, kw_only=True):
+    """PodAffinityTerm of core/v1."""
+
+    label_selector: LabelSelector | None = None
+    match_label_keys: Annotated[list[str], Field(list_type="atomic")] = []
+    mismatch_label_keys: Annotated[list[str], Field(list_type="atomic")] = []
+    namespace_selector: LabelSelector | None = None
+    namespaces: Annotated[list[str], Field(list_type="atomic")] = []
+    topology_key: Annotated[str, Field(required=True)] = always("")
+
+
+class WeightedPodAffinityTerm(Record, frozen=True, kw_only=True):
+    """WeightedPodAffinityTerm of core/v1."""
+
+    pod_affinity_term: Annotated[PodAffinityTerm, Field(required=True)] = field(default_factory=PodAffinityTerm)
+    weight: Annotated[Int32, Field(required=True)] = always(0)
+
+
+class PodAffinity(Record, frozen=True, kw_only=True):
+    """PodAffinity of core/v1."""
+
+    preferred_during_scheduling_ignored_during_execution: Annotated[
+        list[WeightedPodAffinityTerm], Field(list_type="atomic")
+    ] = []
+    required_during_scheduling_ignored_during_execution: Annotated[
+        list[PodAffinityTerm], Field(list_type="atomic")
+    ] = []
+
+
+class PodAntiAffinity(Record, frozen=True, kw_only=True):
+    """PodAntiAffinity of core/v1."""
+
+    preferred_during_scheduling_ignored_during_execution: Annotated[
+        list[WeightedPodAffinityTerm], Field(list_type="atomic")
+    ] = []
+    required_during_scheduling_ignored_during_execution: Annotated[
+        list[PodAffinityTerm], Field(list_type="atomic")
+    ] = []
+
+
+class Affinity(Record, frozen=True, kw_only=True):
+    """Affinity of core/v1."""
+
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAntiAffinity | None = None
+
+
+class Taint(Record, frozen=True, kw_only=True):
+    """Taint of core/v1."""
+
+    effect: Annotated[str, Field(required=True, enum=("NoSchedule", "PreferNoSchedule", "NoExecute"))] = always("")
+    key: Annotated[str, Field(required=True)] = always("")
+    time_added: Time | None = None
+    value: str = ""
+
+
+class Toleration(Record, frozen=True, kw_only=True):
+    """Toleration of core/v1."""
+
+    effect: Annotated[str, Field(enum=("NoSchedule", "PreferNoSchedule", "NoExecute"))] = ""
+    key: str = ""
+    operator: Annotated[str, Field(enum=("Exists", "Equal", "Lt", "Gt"))] = ""
+    toleration_seconds: Int64 | None = None
+    value: str = ""
+
+
+class TopologySpreadConstraint(Record, frozen=True, kw_only=True):
+    """TopologySpreadConstraint of core/v1."""
+
+    label_selector: LabelSelector | None = None
+    match_label_keys: Annotated[list[str], Field(list_type="atomic")] = []
+    max_skew: Annotated[Int32, Field(required=True)] = always(0)
+    min_domains: Int32 | None = None
+    node_affinity_policy: Annotated[str | None, Field(enum=("Ignore", "Honor"))] = None
+    node_taints_policy: Annotated[str | None, Field(enum=("Ignore", "Honor"))] = None
+    topology_key: Annotated[str, Field(required=True)] = always("")
+    when_unsatisfiable: Annotated[str, Field(required=True, enum=("DoNotSchedule", "ScheduleAnyway"))] = always("")
