@@ -13,6 +13,7 @@ import msgspec
 
 from api import codec
 from api.scheme import Resource
+from apiserver import fields
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -36,7 +37,7 @@ class Stored:
     mod revision; 0 for answers that are not stored (reviews, tokens, scales carry their parent's).
     """
 
-    __slots__ = ("_head", "_record", "data", "name", "namespace", "resource", "revision")
+    __slots__ = ("_fields", "_head", "_record", "data", "name", "namespace", "resource", "revision")
 
     def __init__(self, resource: Resource, namespace: str, name: str, revision: int, data: bytes) -> None:
         self.resource = resource
@@ -46,6 +47,7 @@ class Stored:
         self.data = data
         self._head: _HeadMeta | None = None
         self._record: Any = None
+        self._fields: Mapping[str, str] | None = None
 
     @property
     def record(self) -> Any:
@@ -61,6 +63,13 @@ class Stored:
     @property
     def labels(self) -> Mapping[str, str]:
         return self._metadata().labels
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What field selectors may ask for, by field path."""
+        if self._fields is None:
+            self._fields = fields.extract(self.resource, self.namespace, self.name, self.data)
+        return self._fields
 
     def _metadata(self) -> _HeadMeta:
         if self._head is None:

@@ -1,0 +1,1 @@
+from tests.support.etcd import etcd as etcd

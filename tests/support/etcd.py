@@ -1,0 +1,91 @@
+"""A real etcd in a temporary directory, on free loopback ports, ended by its pid."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+START_SECONDS = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Etcd:
+    """One member; `kill` and `start` again keep its ports and data."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.peer_port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        client, peer = f"http://{self.endpoint}", f"http://127.0.0.1:{self.peer_port}"
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    "etcd",
+                    f"--data-dir={self.directory / 'data'}",
+                    f"--listen-client-urls={client}",
+                    f"--advertise-client-urls={client}",
+                    f"--listen-peer-urls={peer}",
+                    f"--initial-advertise-peer-urls={peer}",
+                    f"--initial-cluster=default={peer}",
+                    "--heartbeat-interval=50",
+                    "--election-timeout=250",
+                    "--unsafe-no-fsync",
+                    "--log-level=error",
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        self._wait_ready()
+
+    def kill(self) -> None:
+        """kill -9, and reap."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                break
+            probe = subprocess.run(
+                ["etcdctl", f"--endpoints={self.endpoint}", "endpoint", "health"],
+                env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin:/usr/local/bin"},
+                capture_output=True,
+            )
+            if probe.returncode == 0:
+                return
+        pytest.fail(f"etcd did not become ready: {(self.directory / 'log').read_text()[-2000:]}")
+
+
+@pytest.fixture
+def etcd() -> Iterator[Etcd]:
+    """An empty etcd, running."""
+    with tempfile.TemporaryDirectory(prefix="podling-etcd-") as directory:
+        member = Etcd(Path(directory))
+        member.start()
+        try:
+            yield member
+        finally:
+            member.kill()
