@@ -17,21 +17,22 @@ MASQUERADE_BIT = "0x4000"  # upstream's --iptables-masquerade-bit default, 14
 
 _PORT_KEY = "ipv4_addr . inet_proto . inet_service"
 _NODE_PORT_KEY = "inet_proto . inet_service"
-_DRAWN_KEY = "ip daddr . meta l4proto . th dport . numgen random mod 2"
-_NODE_DRAWN_KEY = "meta l4proto . th dport . numgen random mod 2"
 
 _DECLARATIONS = {
     Container.SERVICE_PORTS: ("map", f"type {_PORT_KEY} : verdict;"),
     Container.EXTERNAL_CLUSTER_PORTS: ("map", f"type {_PORT_KEY} : verdict;"),
-    Container.ENDPOINTS: ("map", f"typeof {_DRAWN_KEY} : ip daddr . th dport;"),
     Container.IDLE_PORTS: ("set", f"type {_PORT_KEY};"),
     Container.NODE_PORTS: ("map", f"type {_NODE_PORT_KEY} : verdict;"),
     Container.NODE_CLUSTER_PORTS: ("map", f"type {_NODE_PORT_KEY} : verdict;"),
-    Container.NODE_ENDPOINTS: ("map", f"typeof {_NODE_DRAWN_KEY} : ip daddr . th dport;"),
     Container.IDLE_NODE_PORTS: ("set", f"type {_NODE_PORT_KEY};"),
     Container.NODE_ADDRESSES: ("set", "type ipv4_addr;"),
     Container.HAIRPINS: ("set", "type ipv4_addr . ipv4_addr;"),
 }
+for _protocol in ("tcp", "udp", "sctp"):
+    # One map a protocol: nft 1.0.6 takes a port of any protocol (`th dport`) as a map's key, but not as its data.
+    _drawn, _data = f"{_protocol} dport . numgen random mod 2", f"ip daddr . {_protocol} dport"
+    _DECLARATIONS[Container(f"{_protocol}-endpoints")] = ("map", f"typeof ip daddr . {_drawn} : {_data};")
+    _DECLARATIONS[Container(f"node-{_protocol}-endpoints")] = ("map", f"typeof {_drawn} : {_data};")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +90,19 @@ def _nat_chains(network: Network) -> list[str]:
 
 def _filter_chains(network: Network) -> list[str]:
     return [
-        _chain("reject", "meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"),
+        _chain("refuse", "meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"),
         _chain(
-            "reject-idle",
+            "refuse-idle",
             f"ip daddr {network.dns_address} return" if network.dns_address else "",
-            "ip daddr . meta l4proto . th dport @idle-ports goto reject",
-            "ip daddr @node-addresses meta l4proto . th dport @idle-node-ports goto reject",
-            f"ip daddr {network.service_cidr} goto reject",
+            "ip daddr . meta l4proto . th dport @idle-ports goto refuse",
+            "ip daddr @node-addresses meta l4proto . th dport @idle-node-ports goto refuse",
+            f"ip daddr {network.service_cidr} goto refuse",
         ),
         *(
             _chain(
                 f"filter-{hook}",
                 f"type filter hook {hook} priority filter; policy accept;",
-                "ct state new jump reject-idle",
+                "ct state new jump refuse-idle",
             )
             for hook in ("input", "forward", "output")
         ),

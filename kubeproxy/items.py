@@ -6,8 +6,8 @@ changed; `kubeproxy.base_table` declares the containers they live in.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 TABLE = "podling"
 AFFINITY_PREFIX = "affinity/"
@@ -18,30 +18,37 @@ class Container(StrEnum):
 
     SERVICE_PORTS = "service-ports"
     EXTERNAL_CLUSTER_PORTS = "external-cluster-ports"
-    ENDPOINTS = "endpoints"
+    TCP_ENDPOINTS = "tcp-endpoints"
+    UDP_ENDPOINTS = "udp-endpoints"
+    SCTP_ENDPOINTS = "sctp-endpoints"
     IDLE_PORTS = "idle-ports"
     NODE_PORTS = "node-ports"
     NODE_CLUSTER_PORTS = "node-cluster-ports"
-    NODE_ENDPOINTS = "node-endpoints"
+    NODE_TCP_ENDPOINTS = "node-tcp-endpoints"
+    NODE_UDP_ENDPOINTS = "node-udp-endpoints"
+    NODE_SCTP_ENDPOINTS = "node-sctp-endpoints"
     IDLE_NODE_PORTS = "idle-node-ports"
     NODE_ADDRESSES = "node-addresses"
     HAIRPINS = "hairpins"
 
 
-class Element(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Element:
     """An element of a map or set; its value is the map's data, `""` in a set."""
 
     container: Container
     key: str
 
 
-class Chain(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Chain:
     """A chain; its value is its rules, one a line."""
 
     name: str
 
 
-class AffinitySet(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AffinitySet:
     """The clients bound to one endpoint; its value is the declaration. The kernel fills and ages it."""
 
     name: str

@@ -1,7 +1,7 @@
 """What one service needs in the kernel: Service and EndpointSlices in, items of the nftables table out.
 
 Pure. A service without session affinity has no chain of its own: its address and port lead to a chain shared by all
-services with as many endpoints (`pick-address/3`), which draws a number and looks the destination up in one big map.
+services with as many endpoints (`pick-address-tcp/3`), which draws a number and looks the destination up in one map.
 So adding, changing and removing a service are a few map elements, however many services there are.
 A service with session affinity has chains, and per endpoint a set of the clients bound to it, aged by the kernel.
 
@@ -51,32 +51,23 @@ class ServiceRules:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A kind of frontend: by address, protocol and port, or by protocol and port on any of the node's addresses."""
+    """A kind of frontend: an address and port, or a port on any of the node's addresses. Names the maps it is in."""
 
     name: str
     lookup: str
     ports: Container
     cluster_ports: Container
-    endpoints: Container
+    endpoints_prefix: str
     idle: Container
+
+    def endpoints(self, protocol: str) -> Container:
+        return Container(f"{self.endpoints_prefix}{protocol}-endpoints")
 
 
 ADDRESS = Family(
-    "address",
-    "ip daddr . meta l4proto . th dport",
-    Container.SERVICE_PORTS,
-    Container.EXTERNAL_CLUSTER_PORTS,
-    Container.ENDPOINTS,
-    Container.IDLE_PORTS,
+    "address", "ip daddr . ", Container.SERVICE_PORTS, Container.EXTERNAL_CLUSTER_PORTS, "", Container.IDLE_PORTS
 )
-NODE = Family(
-    "node",
-    "meta l4proto . th dport",
-    Container.NODE_PORTS,
-    Container.NODE_CLUSTER_PORTS,
-    Container.NODE_ENDPOINTS,
-    Container.IDLE_NODE_PORTS,
-)
+NODE = Family("node", "", Container.NODE_PORTS, Container.NODE_CLUSTER_PORTS, "node-", Container.IDLE_NODE_PORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +87,16 @@ class Frontend:
 
     @property
     def key(self) -> str:
-        """The key in the family's maps."""
-        parts = [self.protocol, str(self.port)]
-        return " . ".join([self.address, *parts] if self.address else parts)
+        """The key in the family's maps by protocol and port."""
+        return f"{self._prefix}{self.protocol} . {self.port}"
+
+    def drawn_key(self, number: int) -> str:
+        """The key of a numbered destination in the protocol's map of endpoints."""
+        return f"{self._prefix}{self.port} . {number}"
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.address} . " if self.address else ""
 
 
 def is_proxied(service: Service) -> bool:
@@ -211,7 +209,7 @@ class _PortTranslation:
 
     def _add_row(self, frontend: Frontend, scope: str, offset: int) -> None:
         for number, destination in enumerate(self._rows[scope], offset):
-            element = Element(frontend.family.endpoints, f"{frontend.key} . {number}")
+            element = Element(frontend.family.endpoints(self._protocol), frontend.drawn_key(number))
             self._rules.own[element] = f"{destination.address} . {destination.port}"
 
     def _picker(self, family: Family, scope: str) -> str:
@@ -219,8 +217,8 @@ class _PortTranslation:
         if self._affinity:
             return self._affinity_chain(scope)
         count = len(self._rows[scope])
-        name = f"pick-{family.name}/{count}"
-        self._rules.shared[Chain(name)] = _draw(family, count)
+        name = f"pick-{family.name}-{self._protocol}/{count}"
+        self._rules.shared[Chain(name)] = _draw(family, self._protocol, count)
         return name
 
     def _masquerade_chain(self, family: Family) -> str:
@@ -230,7 +228,7 @@ class _PortTranslation:
             name = f"{self._affinity}/masquerade"
             self._rules.own[Chain(name)] = rules
         else:
-            name = f"masquerade-{family.name}/{len(self._rows[CLUSTER])}"
+            name = f"masquerade-{family.name}-{self._protocol}/{len(self._rows[CLUSTER])}"
             self._rules.shared[Chain(name)] = rules
         return name
 
@@ -242,8 +240,8 @@ class _PortTranslation:
             end = f"goto {self._picker(family, LOCAL)}" if count else "drop"
             self._rules.own[Chain(name)] = f"jump bypass-{family.name}\n{end}"
         else:
-            name = f"local-{family.name}/{count}"
-            end = _draw(family, count, LOCAL_OFFSET) if count else "drop"
+            name = f"local-{family.name}-{self._protocol}/{count}"
+            end = _draw(family, self._protocol, count, LOCAL_OFFSET) if count else "drop"
             self._rules.shared[Chain(name)] = f"jump bypass-{family.name}\n{end}"
         return name
 
@@ -273,14 +271,15 @@ class _PortTranslation:
         )
 
 
-def _draw(family: Family, count: int, offset: int = 0) -> str:
+def _draw(family: Family, protocol: str, count: int, offset: int = 0) -> str:
     """Rules that rewrite the destination to one of `count` by lot.
 
     The second rule catches a packet that drew a number just taken away: it was counted before a change of the table
     and looked up after it.
     """
     shift = f" offset {offset}" if offset else ""
+    lookup, endpoints = f"{family.lookup}{protocol} dport", family.endpoints(protocol)
     return "\n".join(
-        f"dnat ip to {family.lookup} . numgen random mod {modulus}{shift} map @{family.endpoints}"
+        f"dnat ip to {lookup} . numgen random mod {modulus}{shift} map @{endpoints}"
         for modulus in dict.fromkeys((count, 1))
     )
