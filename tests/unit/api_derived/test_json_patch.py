@@ -1,5 +1,6 @@
 """JSON patch: RFC 6902 with upstream's index rules and errors."""
 
+import contextlib
 import copy
 
 import pytest
@@ -19,7 +20,8 @@ def op(name, path, value=None, **more):
 GOOD = [
     ("add a key", [op("add", "/metadata/labels/y", "2")], {"metadata": {"labels": {"x": "1", "y": "2"}}}),
     ("add over a key", [op("add", "/metadata/labels/x", "2")], {"metadata": {"labels": {"x": "2"}}}),
-    ("escaped pointer", [op("add", "/metadata/labels/a~1b~0c", "2")], {"metadata": {"labels": {"x": "1", "a/b~c": "2"}}}),
+    ("escaped pointer", [op("replace", "/metadata/labels", {}), op("add", "/metadata/labels/a~1b~0c", "2")],
+     {"metadata": {"labels": {"a/b~c": "2"}}}),
     ("insert", [op("add", "/spec/containers/1", {"name": "n"})], {"containers": ["c", "n", "d"]}),
     ("append", [op("add", "/spec/containers/-", {"name": "n"})], {"containers": ["c", "d", "n"]}),
     ("append by length", [op("add", "/spec/containers/2", {"name": "n"})], {"containers": ["c", "d", "n"]}),
@@ -28,7 +30,7 @@ GOOD = [
     ("replace inside element", [op("replace", "/spec/containers/1/name", "e")], {"containers": ["c", "e"]}),
     ("move", [op("move", "/spec/containers/-", **{"from": "/spec/containers/0"})], {"containers": ["d", "c"]}),
     ("copy", [op("copy", "/spec/containers/0", **{"from": "/spec/containers/1"})], {"containers": ["d", "c", "d"]}),
-    ("test passes", [op("test", "/metadata/name", "a"), op("remove", "/metadata/labels/x")], {"metadata": {"labels": {}}}),
+    ("test passes", [op("test", "/metadata/name", "a"), op("remove", "/spec/containers/0")], {"containers": ["d"]}),
     ("test of an absent key against null", [op("test", "/metadata/uid", None)], {"containers": ["c", "d"]}),
     ("a copy is independent", [
         op("copy", "/spec/containers/-", **{"from": "/spec/containers/0"}),
@@ -106,9 +108,9 @@ def test_a_patch_has_a_limited_number_of_operations():
 
 
 def test_copies_cannot_blow_up_the_object():
-    double = [op("copy", "/spec/copy", **{"from": "/spec"})]
+    doubling = [op("copy", f"/spec/copy{number}", **{"from": "/spec"}) for number in range(40)]
     with pytest.raises(errors.Invalid):
-        json_patch({"spec": {"text": "x" * 1000}}, double * 40)
+        json_patch({"spec": {"text": "x"}}, doubling)
 
 
 def test_shares_what_it_does_not_touch():
@@ -140,10 +142,8 @@ operations_ = st.lists(
 @given(documents, operations_)
 def test_never_changes_its_arguments(document, operations):
     before = copy.deepcopy((document, operations))
-    try:
+    with contextlib.suppress(errors.Invalid):
         json_patch(document, operations)
-    except errors.Invalid:
-        pass
     assert (document, operations) == before
 
 

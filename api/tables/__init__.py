@@ -1,0 +1,111 @@
+"""Objects as tables: meta.k8s.io/v1 Table, what `kubectl get` shows.
+
+One module per group of kinds holds columns and cells; `render` puts a table together. Wide columns are always there:
+clients choose by priority.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from api.scheme import Resource
+from api.tables import bindings, configuration, events, network, nodes, pods, workloads
+from api.tables.layout import NAME, Column, Layout
+from api.types import (
+    ClusterRoleBinding,
+    ConfigMap,
+    Deployment,
+    Endpoints,
+    EndpointSlice,
+    Event,
+    EventsV1Event,
+    Lease,
+    Namespace,
+    Node,
+    Pod,
+    ReplicaSet,
+    RoleBinding,
+    Scale,
+    Secret,
+    Service,
+    ServiceAccount,
+)
+
+_LAYOUTS: dict[type[msgspec.Struct], Layout] = {
+    ClusterRoleBinding: bindings.ROLE_BINDINGS,
+    ConfigMap: configuration.CONFIG_MAPS,
+    Deployment: workloads.DEPLOYMENTS,
+    Endpoints: network.ENDPOINTS,
+    EndpointSlice: network.ENDPOINT_SLICES,
+    Event: events.EVENTS,
+    EventsV1Event: events.EVENTS,
+    Lease: configuration.LEASES,
+    Namespace: configuration.NAMESPACES,
+    Node: nodes.NODES,
+    Pod: pods.PODS,
+    ReplicaSet: workloads.REPLICA_SETS,
+    RoleBinding: bindings.ROLE_BINDINGS,
+    Scale: workloads.SCALES,
+    Secret: configuration.SECRETS,
+    Service: network.SERVICES,
+    ServiceAccount: configuration.SERVICE_ACCOUNTS,
+}
+
+_DEFAULT = Layout(
+    columns=(NAME, Column("Created At", "When the object was created.", type="date")),
+    cells=lambda record, now: [record.metadata.name, record.metadata.creation_timestamp or ""],
+)
+
+
+def layout(record_type: type[msgspec.Struct]) -> Layout:
+    """How records of a type are shown; kinds without a layout of their own show name and creation time."""
+    return _LAYOUTS.get(record_type, _DEFAULT)
+
+
+def render(
+    resource: Resource,
+    records: Iterable[Any],
+    now: float,
+    *,
+    list_meta: Mapping[str, Any] | None = None,
+    include_object: str = "Metadata",
+    with_columns: bool = True,
+) -> dict[str, Any]:
+    """A Table of the records, one row each, in their order.
+
+    `now` is in seconds since the epoch, for ages. `include_object` is "Metadata", "Object" or "None": what each row
+    carries as `object`. `with_columns` is off for all but the first table of a watch. Records of another type than
+    the resource's, such as a Scale, are shown in their own layout.
+    """
+    listed = list(records)
+    shown = layout(type(listed[0]) if listed else resource.record)
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": dict(list_meta or {}),
+        "columnDefinitions": [column.to_tree() for column in shown.columns] if with_columns else None,
+        "rows": [_row(shown, record, now, include_object) for record in listed],
+    }
+
+
+def _row(shown: Layout, record: Any, now: float, include_object: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"cells": shown.cells(record, now)}
+    conditions = shown.conditions(record)
+    if conditions:
+        row["conditions"] = conditions
+    row["object"] = _row_object(record, include_object)
+    return row
+
+
+def _row_object(record: Any, include_object: str) -> dict[str, Any] | None:
+    if include_object == "None":
+        return None
+    if include_object == "Object":
+        tree: dict[str, Any] = msgspec.to_builtins(record)
+        return tree
+    return {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": msgspec.to_builtins(record.metadata),
+    }
