@@ -6,23 +6,26 @@ a local copy of a collection on top of `list` and `watch`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Generic, TypeVar
 
 import grpc
-import msgspec
 import orjson
 
 from api import codec, errors, scheme
+from api.types.record import Record
 from cluster import grpc_errors
 from cluster.pb import objects_pb2 as pb
 from cluster.pb import objects_pb2_grpc as pb_grpc
 from cluster.writes import WriteStream
 
-T = TypeVar("T", bound=msgspec.Struct)
-R = TypeVar("R", bound=msgspec.Struct)
+T = TypeVar("T", bound=Record)
+R = TypeVar("R", bound=Record)
+
+# A merge patch, or a list of JSON patch operations.
+PatchBody = dict[str, Any] | list[dict[str, Any]]
 
 READ_SECONDS = 30.0
 WRITE_SECONDS = 30.0
@@ -125,7 +128,7 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
         resource_version: str = "",
-    ) -> AsyncIterator[WatchBatch[T]]:
+    ) -> AsyncGenerator[WatchBatch[T], None]:
         """Changes after `resource_version`, until the server ends the watch. Raises Expired when that is too old."""
         request = pb.WatchRequest(
             target=_target(record, namespace),
@@ -172,7 +175,7 @@ class Client:
         record: type[T],
         name: str,
         namespace: str,
-        body: dict[str, Any] | list[dict[str, Any]],
+        body: PatchBody,
         *,
         kind: PatchKind = PatchKind.MERGE,
         subresource: str = "",
@@ -186,7 +189,7 @@ class Client:
 
     async def delete(
         self,
-        record: type[msgspec.Struct],
+        record: type[Record],
         name: str,
         namespace: str = "",
         *,
@@ -216,7 +219,7 @@ class Client:
         return codec.decode(record, answer.raw)
 
 
-def _target(record: type[msgspec.Struct], namespace: str, name: str = "", subresource: str = "") -> pb.Target:
+def _target(record: type[Record], namespace: str, name: str = "", subresource: str = "") -> pb.Target:
     resource = scheme.of(record)
     return pb.Target(
         group=resource.group,
@@ -232,7 +235,7 @@ def _target(record: type[msgspec.Struct], namespace: str, name: str = "", subres
 _PARENTS = {"binding": ("v1", "Pod"), "eviction": ("v1", "Pod"), "token": ("v1", "ServiceAccount")}
 
 
-def _parent_target(object: msgspec.Struct, subresource: str, namespace: str, name: str) -> pb.Target:
+def _parent_target(object: Record, subresource: str, namespace: str, name: str) -> pb.Target:
     try:
         parent = scheme.by_kind(*_PARENTS[subresource])
     except KeyError:

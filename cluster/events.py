@@ -11,12 +11,12 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 
 from api import scheme, timestamps
 from api.errors import NotFound, StatusError
 from api.types import Event, EventSource, ObjectMeta, ObjectReference
+from api.types.record import Record
 from cluster.client import Client
 from cluster.clock import Clock, LoopClock
 
@@ -80,7 +80,7 @@ class _Bucket:
         return True
 
 
-def reference_to(object: msgspec.Struct, field_path: str = "") -> ObjectReference:
+def reference_to(object: Record, field_path: str = "") -> ObjectReference:
     """The reference by which others name `object`."""
     resource = scheme.of(object)
     metadata = object.metadata  # type: ignore[attr-defined]
@@ -107,7 +107,7 @@ class EventRecorder:
         self._told: OrderedDict[tuple[str, ...], _Told] = OrderedDict()
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
 
-    def record(self, object: msgspec.Struct, type: str, reason: str, message: str, *, field_path: str = "") -> None:
+    def record(self, object: Record, type: str, reason: str, message: str, *, field_path: str = "") -> None:
         """Tell of something that happened to `object`. Never waits; a full queue or a spent limit drops the event."""
         reference = reference_to(object, field_path)
         if not self._bucket((reference.kind, reference.uid or reference.name)).take(self._clock.monotonic()):

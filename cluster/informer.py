@@ -11,15 +11,15 @@ import asyncio
 import random
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import aclosing
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-import msgspec
 import structlog
 
 from api import errors
+from api.types.record import Record
 from cluster.client import Client, EventType, WatchBatch
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T", bound=Record)
 Handler = Callable[[T | None, T | None], None]
 IndexFunction = Callable[[T], Iterable[Hashable]]
 ObjectKey = tuple[str, str]
@@ -205,16 +205,16 @@ class Informer(Generic[T]):
             handler(old, new)
 
 
-def key_of(object: msgspec.Struct) -> ObjectKey:
+def key_of(object: Record) -> ObjectKey:
     """(namespace, name)."""
     metadata = object.metadata  # type: ignore[attr-defined]
     return metadata.namespace, metadata.name
 
 
-def _version(object: msgspec.Struct) -> str:
+def _version(object: Record) -> str:
     return str(object.metadata.resource_version)  # type: ignore[attr-defined]
 
 
-async def wait_synced(*informers: Informer[msgspec.Struct]) -> None:
+async def wait_synced(*informers: Informer[Any]) -> None:
     """Wait until each informer has handed over its first items."""
     await asyncio.gather(*(informer.synced.wait() for informer in informers))

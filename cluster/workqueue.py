@@ -76,7 +76,7 @@ class WorkQueue(Generic[Key]):
         """Add `key` after its back-off, which grows with each call until `forget`. Returns the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay = min(self._base_delay * 2 ** min(failures, 32), self._max_delay)
+        delay: float = min(self._base_delay * 2 ** min(failures, 32), self._max_delay)
         self.add_after(key, delay)
         return delay
 

@@ -1,0 +1,29 @@
+"""Entry point of the `podling` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from podling.errors import CommandError
+
+
+def main() -> None:
+    """Run one command; exit 0, 1 with one line when it cannot be carried out, 130 on Ctrl-C."""
+    from podling.app import build
+
+    try:
+        build()()
+    except CommandError as error:
+        print(f"podling: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

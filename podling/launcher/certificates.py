@@ -1,0 +1,107 @@
+"""The cluster's identities on disk: DIR/pki and DIR/kubeconfig (the table is in ARCHITECTURE.md, Identities)."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import os
+from pathlib import Path
+
+from cluster import pki
+from podling.launcher.plan import KUBERNETES_SERVICE_IP, Cluster, Node
+
+LOOPBACK = ("localhost", "127.0.0.1")
+KUBERNETES_NAMES = (
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    KUBERNETES_SERVICE_IP,
+)
+
+# name -> (common name, organizations): identities that call the API server from the host.
+_CLIENTS = {
+    "admin": ("kubernetes-admin", ("system:masters",)),
+    "scheduler": ("system:kube-scheduler", ()),
+    "controllers": ("system:kube-controller-manager", ()),
+    "apiserver-kubelet-client": ("kube-apiserver-kubelet-client", ("system:masters",)),
+}
+
+
+def ensure(cluster: Cluster, now: datetime.datetime) -> None:
+    """Make what is missing; what is there is kept, so that running it again changes no identity."""
+    directory = cluster.pki
+    authority = _authority(directory, "ca", "podling-ca", now)
+    for name, (common_name, organizations) in _CLIENTS.items():
+        _leaf(authority, directory, name, common_name, now, organizations, LOOPBACK)
+    sans = (*LOOPBACK, cluster.host_ip, *KUBERNETES_NAMES)
+    _leaf(authority, directory, "apiserver", "kube-apiserver", now, (), sans)
+    if not (directory / "sa.key").exists():
+        pki.create_signing_key(directory, "sa")
+    etcd = directory / "etcd"
+    etcd_authority = _authority(etcd, "ca", "podling-etcd-ca", now)
+    _leaf(etcd_authority, etcd, "server", "etcd", now, (), LOOPBACK)
+    _leaf(etcd_authority, etcd, "client", "kube-apiserver", now, (), ())
+    for node in cluster.nodes:
+        ensure_node(cluster, authority, node, now)
+    _write_kubeconfig(cluster)
+
+
+def ensure_node(cluster: Cluster, authority: pki.Pair, node: Node, now: datetime.datetime) -> None:
+    """The certificates of a node's kubelet and kube-proxy."""
+    sans = (*LOOPBACK, node.name, node.ip)
+    _leaf(authority, cluster.pki, f"kubelet-{node.name}", f"system:node:{node.name}", now, ("system:nodes",), sans)
+    _leaf(authority, cluster.pki, f"kube-proxy-{node.name}", "system:kube-proxy", now, (), sans)
+
+
+def _authority(directory: Path, name: str, common_name: str, now: datetime.datetime) -> pki.Pair:
+    if (directory / f"{name}.crt").exists():
+        return pki.load(directory, name)
+    return pki.create_authority(directory, name, common_name, now)
+
+
+def _leaf(
+    authority: pki.Pair,
+    directory: Path,
+    name: str,
+    common_name: str,
+    now: datetime.datetime,
+    organizations: tuple[str, ...],
+    sans: tuple[str, ...],
+) -> None:
+    if not (directory / f"{name}.crt").exists():
+        pki.issue(authority, directory, name, common_name, now, organizations=organizations, sans=sans)
+
+
+def _write_kubeconfig(cluster: Cluster) -> None:
+    def encoded(name: str) -> str:
+        return base64.b64encode((cluster.pki / name).read_bytes()).decode()
+
+    name = f"podling-{cluster.id}"
+    # JSON is YAML, and every client of a kubeconfig reads it.
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": name,
+                "cluster": {"server": f"https://{cluster.rest}", "certificate-authority-data": encoded("ca.crt")},
+            }
+        ],
+        "users": [
+            {
+                "name": f"{name}-admin",
+                "user": {"client-certificate-data": encoded("admin.crt"), "client-key-data": encoded("admin.key")},
+            }
+        ],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": f"{name}-admin"}}],
+        "current-context": name,
+        "preferences": {},
+    }
+    path = cluster.dir / "kubeconfig"
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(config, file, indent=2)
+    temporary.replace(path)

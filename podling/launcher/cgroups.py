@@ -1,0 +1,44 @@
+"""A cluster's own cgroups: every process of it is in one, so what is in them is what has to end. No pid files."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.cgroups import Cgroups
+
+PERIOD_MICROSECONDS = 100_000
+POLL_SECONDS = 0.005
+PATIENCE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSize:
+    """A node's limits as `cluster.cgroups` takes them: its cgroup is as big as it says it is."""
+
+    cpu_quota: int
+    memory_limit_bytes: int
+    cpu_shares: int = 0
+    cpu_period: int = PERIOD_MICROSECONDS
+    pids_limit: int = 0
+
+
+def node_size(cpu: float, memory_bytes: int) -> NodeSize:
+    return NodeSize(max(1_000, int(cpu * PERIOD_MICROSECONDS)), memory_bytes)
+
+
+def procs_files(cgroups: Cgroups, path: str) -> list[Path]:
+    """The files a process writes itself to, to be in `path`."""
+    mounts = [cgroups.v2] if cgroups.unified and cgroups.v2 is not None else list(cgroups.v1.values())
+    files = {mount.resolve() / path.strip("/") / "cgroup.procs" for mount in mounts}
+    return sorted(file for file in files if file.exists())
+
+
+def empty(cgroups: Cgroups, path: str) -> None:
+    """Kill everything in `path` and below and remove it. Raises TimeoutError when something does not die."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while cgroups.kill(path) or not cgroups.remove(path):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {sorted(cgroups.pids(path))} in cgroup {path} do not end")
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,191 @@
+"""`podling up`, `down`, `status`, `node` and `restart`: what a person types, and what they are shown."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from podling import directory
+from podling.errors import CommandError
+from podling.launcher import lifecycle
+from podling.launcher.plan import Cluster
+from podling.tabular import columns
+
+Dir = Annotated[
+    Path | None, Parameter(name="--dir", help="The cluster's directory (default: PODLING_DIR, else the last).")
+]
+
+node_app = App(name="node", help="Switch emulated nodes off and on.")
+
+
+def up(
+    *,
+    dir: Dir = None,
+    nodes: int | None = None,
+    node_cpu: str | None = None,
+    node_memory: str | None = None,
+    etcd: str = "",
+    etcd_endpoints: str = "",
+    etcd_ca_file: str = "",
+    etcd_cert_file: str = "",
+    etcd_key_file: str = "",
+) -> None:
+    """Start a cluster, or bring a stopped or crashed one back; returns when every node is Ready and DNS answers.
+
+    Parameters
+    ----------
+    nodes
+        How many emulated nodes (default: as before, else 1).
+    node_cpu
+        Cores of a node, as a quantity: 2, 500m (default: the machine's).
+    node_memory
+        Memory of a node, as a quantity: 2Gi, 512Mi (default: 4Gi, at most half the machine's).
+    etcd
+        The etcd binary (default: the one on PATH).
+    etcd_endpoints
+        An external etcd instead: URLs, separated by commas.
+    etcd_ca_file
+        The external etcd's authority.
+    etcd_cert_file
+        Our certificate towards the external etcd.
+    etcd_key_file
+        Its key.
+    """
+    options = lifecycle.Options(
+        nodes=nodes,
+        node_cpu=_cores(node_cpu),
+        node_memory=_bytes(node_memory),
+        etcd_binary=etcd,
+        etcd_endpoints=[endpoint for endpoint in etcd_endpoints.split(",") if endpoint],
+        etcd_ca_file=etcd_ca_file,
+        etcd_cert_file=etcd_cert_file,
+        etcd_key_file=etcd_key_file,
+    )
+    started = time.monotonic()
+    cluster = lifecycle.up(_directory_to_start(dir), options, _tell)
+    count = f"{cluster.node_count} node{'s' if cluster.node_count > 1 else ''}"
+    print(f"up: {count} ready after {time.monotonic() - started:.1f} s")
+    print(f"  export KUBECONFIG={cluster.dir}/kubeconfig")
+
+
+def down(*, dir: Dir = None) -> None:
+    """Stop a cluster and remove every process, mount, namespace, link and cgroup of it; its data stays."""
+    path = directory.resolve(dir)
+    lifecycle.down(path, _tell)
+    print(f"down: {path} keeps the data")
+
+
+def status(*, dir: Dir = None) -> None:
+    """List each process: pid, node, address, health, resident memory, restarts. Exits 1 unless all are well."""
+    from cluster.pb import launcher_pb2 as pb
+    from podling.launcher import control
+
+    cluster = _running(directory.resolve(dir))
+    answer = _call(cluster, lambda launcher: launcher.Status(pb.LauncherStatusRequest(), timeout=control.CALL_SECONDS))
+    header = ("NAME", "PID", "NODE", "ADDRESS", "HEALTH", "RSS", "RESTARTS")
+    rows = [
+        (
+            process.name,
+            str(process.pid or "-"),
+            process.node or "-",
+            process.address,
+            process.health,
+            f"{process.rss_bytes / 1e6:.1f}MB" if process.pid else "-",
+            str(process.restarts),
+        )
+        for process in answer.processes
+    ]
+    print(columns(header, rows))
+    if any(process.health != "ok" for process in answer.processes):
+        sys.exit(1)
+
+
+@node_app.command
+def kill(name: str, *, dir: Dir = None) -> None:
+    """Cut a node off and kill everything on it, as a power failure would."""
+    from cluster.pb import launcher_pb2 as pb
+    from podling.launcher import control
+
+    cluster = _running(directory.resolve(dir))
+    _call(cluster, lambda launcher: launcher.KillNode(pb.NodeRequest(node=name), timeout=control.CALL_SECONDS))
+    print(f"node {name} killed")
+
+
+@node_app.command
+def start(name: str, *, dir: Dir = None) -> None:
+    """Power a killed node on again."""
+    from cluster.pb import launcher_pb2 as pb
+    from podling.launcher import control
+
+    cluster = _running(directory.resolve(dir))
+    _call(cluster, lambda launcher: launcher.StartNode(pb.NodeRequest(node=name), timeout=control.CALL_SECONDS))
+    print(f"node {name} started")
+
+
+def restart(process: str, *, dir: Dir = None) -> None:
+    """Stop one process (a name `podling status` shows) with SIGTERM; it is started again at once."""
+    from cluster.pb import launcher_pb2 as pb
+    from podling.launcher import control
+
+    cluster = _running(directory.resolve(dir))
+    request = pb.ProcessRequest(name=process)
+    _call(cluster, lambda launcher: launcher.RestartProcess(request, timeout=control.CALL_SECONDS))
+    print(f"{process} restarting")
+
+
+def _directory_to_start(given: Path | None) -> Path:
+    try:
+        return directory.resolve(given)
+    except CommandError:
+        raise CommandError("say where the cluster is to live: `podling up --dir DIR`") from None
+
+
+def _running(path: Path) -> Cluster:
+    cluster = lifecycle.read_cluster(path)
+    if cluster is None:
+        raise CommandError(f"{path} holds no cluster: start one with `podling up --dir {path}`")
+    if not lifecycle.is_running(path):
+        raise CommandError(f"the cluster of {path} is down: start it with `podling up --dir {path}`")
+    return cluster
+
+
+def _call(cluster: Cluster, ask: Callable[[Any], Any]) -> Any:
+    import grpc
+
+    from podling.launcher import control
+
+    try:
+        return control.call(cluster, ask)
+    except grpc.RpcError as error:
+        raise CommandError(error.details() or str(error.code())) from None
+
+
+def _cores(text: str | None) -> float | None:
+    from api import quantity
+
+    return None if text is None else _positive(text, "--node-cpu", quantity.milli) / 1000
+
+
+def _bytes(text: str | None) -> int | None:
+    from api import quantity
+
+    return None if text is None else _positive(text, "--node-memory", quantity.whole)
+
+
+def _positive(text: str, flag: str, parse: Callable[[str], int]) -> int:
+    try:
+        value = parse(text)
+    except ValueError as error:
+        raise CommandError(f"{flag}: {text!r} is not a quantity ({error})") from None
+    if value <= 0:
+        raise CommandError(f"{flag} must be more than 0, not {text}")
+    return value
+
+
+def _tell(line: str) -> None:
+    print(f"  {line}", file=sys.stderr, flush=True)

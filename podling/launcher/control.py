@@ -1,0 +1,92 @@
+"""The supervisor's gRPC service on a Unix socket, and the client that commands use to talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from cluster.pb import launcher_pb2 as pb
+from cluster.pb import launcher_pb2_grpc as pb_grpc
+from podling.launcher import health
+from podling.launcher.plan import Cluster
+from podling.launcher.supervisor import Running, Supervisor
+
+CALL_SECONDS = 60.0
+
+
+def socket_path(cluster: Cluster) -> Path:
+    return cluster.run_dir / "launcher.sock"
+
+
+class LauncherService(pb_grpc.LauncherServicer):  # type: ignore[misc]
+    """Answers `podling status`, `podling node …` and `podling restart`."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        pki = supervisor.cluster.pki
+        self._tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
+        self._tls.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+
+    async def Status(self, request: pb.LauncherStatusRequest, context: grpc.aio.ServicerContext) -> pb.LauncherStatus:
+        statuses = await asyncio.gather(*(self._status(running) for running in self._supervisor.running.values()))
+        return pb.LauncherStatus(processes=statuses)
+
+    async def KillNode(self, request: pb.NodeRequest, context: grpc.aio.ServicerContext) -> pb.NodeResponse:
+        try:
+            await self._supervisor.kill_node(request.node)
+        except KeyError:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no node {request.node!r}")
+        return pb.NodeResponse()
+
+    async def StartNode(self, request: pb.NodeRequest, context: grpc.aio.ServicerContext) -> pb.NodeResponse:
+        try:
+            await self._supervisor.start_node(request.node)
+        except KeyError:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no node {request.node!r}")
+        return pb.NodeResponse()
+
+    async def RestartProcess(self, request: pb.ProcessRequest, context: grpc.aio.ServicerContext) -> pb.ProcessResponse:
+        try:
+            await self._supervisor.restart_process(request.name)
+        except KeyError:
+            known = ", ".join(self._supervisor.running)
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no process {request.name!r}; there are {known}")
+        return pb.ProcessResponse()
+
+    async def _status(self, running: Running) -> pb.ProcessStatus:
+        process = running.process
+        if not running.pid:
+            state = "down"
+        elif process.status is None:
+            state = "ok"
+        else:
+            state = await asyncio.to_thread(health.readyz, process.status, self._tls)
+        return pb.ProcessStatus(
+            name=process.name,
+            pid=running.pid,
+            node=process.node,
+            address=process.address,
+            health=state,
+            rss_bytes=health.rss_bytes(running.pid),
+            restarts=running.restarts,
+        )
+
+
+async def serve(supervisor: Supervisor) -> grpc.aio.Server:
+    """Listen on the cluster's socket; the directory is its owner's alone."""
+    server = grpc.aio.server()
+    pb_grpc.add_LauncherServicer_to_server(LauncherService(supervisor), server)
+    server.add_insecure_port(f"unix:{socket_path(supervisor.cluster)}")
+    await server.start()
+    return server
+
+
+def call(cluster: Cluster, ask: Callable[[Any], Any]) -> Any:
+    """Ask the supervisor something: `call(cluster, lambda launcher: launcher.Status(...))`. Raises grpc.RpcError."""
+    with grpc.insecure_channel(f"unix:{socket_path(cluster)}") as channel:
+        return ask(pb_grpc.LauncherStub(channel))

@@ -1,0 +1,103 @@
+"""The cluster's wiring on this machine: a bridge, and for each node a namespace joined to it by a veth.
+
+Nothing is remembered: everything is named after the cluster's id, to be found and removed after any crash.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from podling.launcher.plan import Cluster, Node
+
+IP_SECONDS = 30
+
+
+class NetworkFailure(Exception):
+    """The kernel refused a change to the network; the text says which."""
+
+
+def create_bridge(cluster: Cluster) -> None:
+    """Make the bridge with the host's address, if it is not there."""
+    if (Path("/sys/class/net") / cluster.bridge).exists():
+        return
+    _ip_batch(
+        f"link add {cluster.bridge} type bridge forward_delay 0",
+        f"addr add {cluster.host_ip}/24 dev {cluster.bridge}",
+        f"link set {cluster.bridge} up",
+    )
+
+
+def create_node(cluster: Cluster, node: Node) -> None:
+    """Make a node's namespace, join it to the bridge and route its pods from the host."""
+    _ip("netns", "add", node.netns)
+    _ip_batch(
+        f"link add {node.veth} type veth peer name eth0 netns {node.netns}",
+        f"link set {node.veth} master {cluster.bridge} up",
+    )
+    _ip_batch(
+        "link set lo up",
+        f"addr add {node.ip}/24 dev eth0",
+        "link set eth0 up",
+        f"route add default via {cluster.host_ip}",
+        netns=node.netns,
+    )
+    _ip("route", "replace", node.pod_cidr, "via", node.ip, "dev", cluster.bridge)
+
+
+def cut_node(node: Node) -> None:
+    """Pull a node's plug: nothing reaches it, nothing leaves it."""
+    _ip("link", "set", node.veth, "down")
+
+
+def remove_node(node: Node) -> None:
+    """Remove a node's link and namespace, whatever of them there is."""
+    _remove_link(node.veth)
+    _remove_namespace(node.netns)
+
+
+def remove_all(cluster_id: str) -> None:
+    """Remove every link and namespace of a cluster."""
+    links = json.loads(_ip("-json", "link", "show").stdout or "[]")
+    for link in links:
+        if link["ifname"].startswith(f"pl-{cluster_id}"):
+            _remove_link(link["ifname"])
+    namespaces = Path("/run/netns")
+    for namespace in sorted(namespaces.glob(f"podling-{cluster_id}-*")) if namespaces.is_dir() else []:
+        _remove_namespace(namespace.name)
+
+
+def host_networks() -> list[str]:
+    """The destinations this machine has routes to, as CIDRs."""
+    routes = json.loads(_ip("-json", "-4", "route", "show", "table", "all").stdout or "[]")
+    return [route["dst"] for route in routes if route.get("dst", "default") != "default"]
+
+
+def netns_path(node: Node) -> Path:
+    return Path("/run/netns") / node.netns
+
+
+def _remove_link(name: str) -> None:
+    if (Path("/sys/class/net") / name).exists():
+        _ip("link", "del", name)
+
+
+def _remove_namespace(name: str) -> None:
+    if (Path("/run/netns") / name).exists():
+        _ip("netns", "del", name)
+
+
+def _ip_batch(*commands: str, netns: str = "") -> None:
+    flags = ("-n", netns) if netns else ()
+    _ip(*flags, "-batch", "-", stdin="\n".join(commands))
+
+
+def _ip(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    result = subprocess.run(
+        ["ip", *arguments], input=stdin, capture_output=True, text=True, timeout=IP_SECONDS, check=False
+    )
+    if result.returncode:
+        what = stdin.replace("\n", "; ") if stdin else " ".join(arguments)
+        raise NetworkFailure(f"ip {what}: {result.stderr.strip()}")
+    return result

@@ -1,0 +1,129 @@
+"""What a cluster is made of, decided once and kept in DIR/cluster.json: names, ports, addresses, sizes.
+
+Pure: no I/O. `network index` n gives a cluster its own /16 and its own ports, so that clusters run side by side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+RUN_ROOT = Path("/run/podling")
+STATE_ROOT = Path("/var/lib/podling")
+DEFAULT_IMAGE_STORE = STATE_ROOT / "images"
+
+MAX_NODES = 250
+NETWORK_INDEXES = range(120)
+SERVICE_CIDR = "10.96.0.0/16"
+KUBERNETES_SERVICE_IP = "10.96.0.1"
+CLUSTER_DNS = "10.96.0.10"
+CLUSTER_DOMAIN = "cluster.local"
+
+KUBELET_PORT = 10250
+KUBELET_STATUS_PORT = 10248
+KUBE_PROXY_STATUS_PORT = 10256
+
+_FIRST_PORT = 6443
+_PORTS_PER_CLUSTER = 10
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """An emulated node."""
+
+    name: str
+    ip: str
+    pod_cidr: str
+    netns: str
+    veth: str
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """A cluster as DIR/cluster.json describes it.
+
+    node_cpu: cores per node. node_memory: bytes per node.
+    etcd_endpoints: of an external etcd; empty when we run our own.
+    """
+
+    id: str
+    directory: str
+    network_index: int
+    node_count: int
+    node_cpu: float
+    node_memory: int
+    image_store: str
+    grpc: str
+    rest: str
+    etcd: str = ""
+    etcd_endpoints: list[str] = []
+    etcd_ca_file: str = ""
+    etcd_cert_file: str = ""
+    etcd_key_file: str = ""
+
+    @property
+    def dir(self) -> Path:
+        return Path(self.directory)
+
+    @property
+    def pki(self) -> Path:
+        return self.dir / "pki"
+
+    @property
+    def run_dir(self) -> Path:
+        return RUN_ROOT / self.id
+
+    @property
+    def cgroup(self) -> str:
+        return f"/podling/{self.id}"
+
+    @property
+    def network(self) -> str:
+        return f"10.{128 + self.network_index}.0.0/16"
+
+    @property
+    def host_ip(self) -> str:
+        return f"10.{128 + self.network_index}.0.1"
+
+    @property
+    def bridge(self) -> str:
+        return f"pl-{self.id}"
+
+    def port(self, offset: int) -> int:
+        return first_port(self.network_index) + offset
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [self.node(number) for number in range(1, self.node_count + 1)]
+
+    def node(self, number: int) -> Node:
+        """Node `number`, counted from 1."""
+        prefix = f"10.{128 + self.network_index}"
+        return Node(
+            name=f"node-{number}",
+            ip=f"{prefix}.0.{number + 1}",
+            pod_cidr=f"{prefix}.{number}.0/24",
+            netns=f"podling-{self.id}-node-{number}",
+            veth=f"pl-{self.id}-{number}",
+        )
+
+
+class Port:
+    """Offsets of the control plane's ports from a cluster's first."""
+
+    REST = 0
+    GRPC = 1
+    ETCD_CLIENT = 2
+    ETCD_PEER = 3
+    APISERVER_STATUS = 4
+    SCHEDULER_STATUS = 5
+    CONTROLLERS_STATUS = 6
+
+
+def first_port(network_index: int) -> int:
+    return _FIRST_PORT + _PORTS_PER_CLUSTER * network_index
+
+
+def cluster_id(directory: Path) -> str:
+    """Short, stable name of a cluster: of its directory's resolved path. Interface names hold 15 characters."""
+    return hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:6]

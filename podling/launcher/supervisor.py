@@ -1,0 +1,228 @@
+"""The process that stays: starts the cluster's processes, starts again what dies, and powers nodes off and on.
+
+One task per process. A process that keeps dying is started at growing intervals; one that stayed up starts over.
+Its neighbours: `processes` says what to run, `control` lets people talk to it, `cleanup` ends it all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from cluster.cgroups import Cgroups
+from podling.launcher import cgroups, cleanup, network, processes
+from podling.launcher.plan import Cluster, Node
+from podling.launcher.processes import Process
+
+FIRST_RESTART_SECONDS = 0.1
+MAX_RESTART_SECONDS = 10.0
+STEADY_SECONDS = 30.0
+TERM_SECONDS = 12.0
+POD_TERM_SECONDS = 2.0
+MAX_LOG_BYTES = 50 * 1024 * 1024
+LOG_CHECK_SECONDS = 30.0
+
+log = structlog.get_logger()
+
+# Joins the cgroups named before "--", then becomes the command.
+_JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 1; shift; done; shift; exec "$@"'
+
+
+@dataclass(slots=True)
+class Running:
+    """A process being kept alive."""
+
+    process: Process
+    pid: int = 0
+    restarts: int = 0
+    wanted: bool = True
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Supervisor:
+    """Owns every process of one cluster."""
+
+    def __init__(self, cluster: Cluster, etcd_binary: str, tell: Callable[[str], None]) -> None:
+        self.cluster = cluster
+        self.running: dict[str, Running] = {}
+        self._etcd_binary = etcd_binary
+        self._cgroups = Cgroups.detect()
+        self._tell = tell
+        self._nodes_down: set[str] = set()
+
+    async def start(self) -> None:
+        """Make bridge, nodes and cgroups, and start everything. Raises NetworkFailure, CgroupFailure, OSError."""
+        cluster = self.cluster
+        network.create_bridge(cluster)
+        for process in processes.control_plane(cluster, self._etcd_binary):
+            self._start_process(process)
+        for node in cluster.nodes:
+            self._power_on(node)
+
+    async def stop(self) -> None:
+        """Stop every process in order: nodes, then what they talk to, then etcd."""
+        await self._stop_all([name for name, running in self.running.items() if running.process.node])
+        await self._stop_pods()
+        for names in (["scheduler", "controllers"], ["apiserver"], ["etcd"]):
+            await self._stop_all([name for name in names if name in self.running])
+
+    async def _stop_all(self, names: list[str]) -> None:
+        await asyncio.gather(*(self._stop_process(name) for name in names))
+
+    async def _stop_pods(self) -> None:
+        """SIGTERM to the pods' processes, and a moment to heed it; what does not is killed with its cgroup."""
+        paths = [f"{self.cluster.cgroup}/{node.name}/kubepods" for node in self.cluster.nodes]
+        for path in paths:
+            for pid in self._cgroups.pids(path):
+                _signal(pid, signal.SIGTERM)
+        deadline = time.monotonic() + POD_TERM_SECONDS
+        # Polled: a v1 cgroup tells nobody when it empties.
+        while any(map(self._cgroups.pids, paths)) and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+    async def kill_node(self, name: str) -> None:
+        """A power failure: the link goes dead, every process on the node is killed. Raises KeyError."""
+        node = self._node(name)
+        self._nodes_down.add(name)
+        for running in self._on_node(name):
+            running.wanted = False
+        network.cut_node(node)
+        await asyncio.to_thread(cleanup.node, self.cluster, node)
+        for running in self._on_node(name):
+            await self._stop_process(running.process.name)
+
+    async def start_node(self, name: str) -> None:
+        """Power a killed node on again. Raises KeyError for no such node."""
+        node = self._node(name)
+        if name in self._nodes_down:
+            self._nodes_down.discard(name)
+            self._power_on(node)
+
+    async def restart_process(self, name: str) -> None:
+        """SIGTERM one process; its keeper starts it again. Raises KeyError for no such process."""
+        running = self.running[name]
+        if running.pid:
+            os.kill(running.pid, signal.SIGTERM)
+
+    async def trim_logs(self) -> None:
+        """Keep each log bounded: a full one becomes NAME.log.1 and starts anew."""
+        while True:
+            await asyncio.sleep(LOG_CHECK_SECONDS)
+            for path in (self.cluster.dir / "log").glob("*.log"):
+                if path.stat().st_size > MAX_LOG_BYTES:
+                    # Writers append to the same open file, so it is copied and emptied, not renamed.
+                    await asyncio.to_thread(shutil.copyfile, path, path.with_suffix(".log.1"))
+                    os.truncate(path, 0)
+
+    def _node(self, name: str) -> Node:
+        for node in self.cluster.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def _on_node(self, name: str) -> list[Running]:
+        return [running for running in self.running.values() if running.process.node == name]
+
+    def _power_on(self, node: Node) -> None:
+        cluster = self.cluster
+        network.create_node(cluster, node)
+        path = f"{cluster.cgroup}/{node.name}"
+        self._cgroups.create(path)
+        self._cgroups.limit(path, cgroups.node_size(cluster.node_cpu, cluster.node_memory))
+        for process in processes.on_node(cluster, node):
+            self._start_process(process)
+
+    def _start_process(self, process: Process) -> None:
+        self._cgroups.create(process.cgroup)
+        running = Running(process)
+        self.running[process.name] = running
+        running.task = asyncio.create_task(self._keep(running), name=process.name)
+
+    async def _stop_process(self, name: str) -> None:
+        running = self.running[name]
+        running.wanted = False
+        running.changed.set()
+        if running.task is None:
+            return
+        if running.pid:
+            _signal(running.pid, signal.SIGTERM)
+        _, late = await asyncio.wait([running.task], timeout=TERM_SECONDS)
+        if late and running.pid:
+            log.warning("killed a process that did not stop", process=name, after_seconds=TERM_SECONDS)
+            _signal(running.pid, signal.SIGKILL)
+            await asyncio.wait([running.task])
+
+    async def _keep(self, running: Running) -> None:
+        delay = FIRST_RESTART_SECONDS
+        while running.wanted:
+            started = time.monotonic()
+            code = await self._run_once(running)
+            if not running.wanted:
+                return
+            if time.monotonic() - started > STEADY_SECONDS:
+                delay = FIRST_RESTART_SECONDS
+            running.restarts += 1
+            name = running.process.name
+            log.warning("a process ended", process=name, code=code, restart_seconds=delay)
+            self._tell(f"{name} ended ({_last_line(self._log_file(name)) or f'code {code}'}); starting it again")
+            try:
+                await asyncio.wait_for(running.changed.wait(), delay)
+            except TimeoutError:
+                delay = min(delay * 2, MAX_RESTART_SECONDS)
+
+    async def _run_once(self, running: Running) -> int:
+        process = running.process
+        with self._log_file(process.name).open("ab") as output:
+            child = await asyncio.create_subprocess_exec(
+                *self._command(process),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=_environment(),
+            )
+        running.pid = child.pid
+        try:
+            return await child.wait()
+        finally:
+            running.pid = 0
+
+    def _command(self, process: Process) -> tuple[str, ...]:
+        files = (str(file) for file in cgroups.procs_files(self._cgroups, process.cgroup))
+        enter = ("nsenter", f"--net=/run/netns/{process.netns}") if process.netns else ()
+        return ("/bin/sh", "-c", _JOIN, "sh", *files, "--", *enter, *process.argv)
+
+    def _log_file(self, name: str) -> Path:
+        return self.cluster.dir / "log" / f"{name}.log"
+
+
+def _environment() -> dict[str, str]:
+    """Our environment, with byte code kept: compiling anew at each start would double the time to be up."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return  # it ended by itself meanwhile
+
+
+def _last_line(path: Path) -> str:
+    """The last line of a log, which says why its process ended."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 2048))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1][:300] if lines else ""
