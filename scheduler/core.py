@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from api.types import Namespace, Node, Pod
+from api.types import Namespace, Node, Pod, ReplicaSet, Service
 from scheduler.cycle import Chosen, Unschedulable, choose_node
 from scheduler.events import Change, ClusterEvent, NamespaceChange, PodChange, node_change
 from scheduler.framework import Plugin
@@ -71,6 +71,18 @@ class Core:
         self.snapshot.put_namespace(new)
         if old is not None and old.metadata.labels != new.metadata.labels:
             self._tell(NamespaceChange(), now)
+
+    def service_changed(self, old: Service | None, new: Service | None) -> None:
+        if new is not None:
+            self.snapshot.workloads.put_service(new)
+        elif old is not None:
+            self.snapshot.workloads.remove_service(old.metadata.namespace, old.metadata.name)
+
+    def replica_set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
+        if new is None and old is not None:
+            self.snapshot.workloads.remove_replica_set(old.metadata.namespace, old.metadata.name)
+        elif new is not None and (old is None or old.spec.selector != new.spec.selector):
+            self.snapshot.workloads.put_replica_set(new)
 
     def pod_changed(self, old: Pod | None, new: Pod | None, now: float) -> None:
         if old is not None and (new is None or old.metadata.uid != new.metadata.uid):

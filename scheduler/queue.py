@@ -49,7 +49,7 @@ class QueuedPod:
     def backoff_until(self) -> float:
         if not self.attempts:
             return 0.0
-        delay = FIRST_BACKOFF_SECONDS * 2 ** min(self.attempts - 1, 16)
+        delay = FIRST_BACKOFF_SECONDS * 2.0 ** min(self.attempts - 1, 16)
         return self.attempted_at + min(delay, MAX_BACKOFF_SECONDS)
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 
@@ -24,9 +26,10 @@ from api.types import (
     ReplicaSet,
     Service,
 )
+from api.types.record import Record
 from cluster.client import Client, PatchKind
 from cluster.events import NORMAL, WARNING, EventRecorder
-from cluster.informer import Informer
+from cluster.informer import Handler, Informer
 from scheduler import metrics
 from scheduler.core import Core
 from scheduler.cycle import Chosen, Unschedulable
@@ -37,6 +40,8 @@ MAX_BINDINGS_IN_FLIGHT = 512
 SLICE_SECONDS = 0.005
 UNSCHEDULABLE = "Unschedulable"
 LIVING_PODS = "status.phase!=Succeeded,status.phase!=Failed"
+
+T = TypeVar("T", bound=Record)
 
 log = structlog.get_logger()
 
@@ -75,29 +80,20 @@ class Scheduler:
         return all(informer.synced.is_set() for informer in self.informers.values())
 
     def _connect(self) -> None:
-        core, clock = self._core, time.monotonic
-        workloads = core.snapshot.workloads
-        self._pods.add_handler(lambda old, new: self._woken(core.pod_changed(old, new, clock())))
-        self._nodes.add_handler(lambda old, new: self._woken(core.node_changed(old, new, clock())))
-        self._namespaces.add_handler(lambda old, new: self._woken(core.namespace_changed(old, new, clock())))
+        self._pods.add_handler(self._waking(self._core.pod_changed))
+        self._nodes.add_handler(self._waking(self._core.node_changed))
+        self._namespaces.add_handler(self._waking(self._core.namespace_changed))
+        self._services.add_handler(self._core.service_changed)
+        self._replica_sets.add_handler(self._core.replica_set_changed)
 
-        def service_changed(old: Service | None, new: Service | None) -> None:
-            if new is not None:
-                workloads.put_service(new)
-            elif old is not None:
-                workloads.remove_service(old.metadata.namespace, old.metadata.name)
+    def _waking(self, changed: Callable[[T | None, T | None, float], None]) -> Handler[T]:
+        """A handler that tells the core, with the time, and lets the loop look again."""
 
-        def replica_set_changed(old: ReplicaSet | None, new: ReplicaSet | None) -> None:
-            if new is None and old is not None:
-                workloads.remove_replica_set(old.metadata.namespace, old.metadata.name)
-            elif new is not None and (old is None or old.spec.selector != new.spec.selector):
-                workloads.put_replica_set(new)
+        def handler(old: T | None, new: T | None) -> None:
+            changed(old, new, time.monotonic())
+            self._wake.set()
 
-        self._services.add_handler(service_changed)
-        self._replica_sets.add_handler(replica_set_changed)
-
-    def _woken(self, _nothing: None) -> None:
-        self._wake.set()
+        return handler
 
     async def run(self) -> None:
         """Schedule until cancelled; writes under way are then given up."""
@@ -137,7 +133,7 @@ class Scheduler:
         except TimeoutError:
             return
 
-    def _spawn(self, write: Any) -> None:
+    def _spawn(self, write: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(write)
         self._writes.add(task)
         task.add_done_callback(self._written)
@@ -205,7 +201,7 @@ class Scheduler:
         """Let the metrics page read the queue's and the cache's sizes."""
         core = self._core
         for place in Place:
-            metrics.pending_pods.labels(place.value).set_function(lambda place=place: core.queue.count(place))
+            metrics.pending_pods.labels(place.value).set_function(partial(core.queue.count, place))
         metrics.cache_size.labels("nodes").set_function(lambda: core.snapshot.nodes.count)
         metrics.cache_size.labels("pods").set_function(lambda: core.snapshot.placed)
         metrics.cache_size.labels("assumed_pods").set_function(lambda: core.binding)

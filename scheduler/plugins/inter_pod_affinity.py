@@ -46,7 +46,8 @@ def score(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
     greatest, least = total[feasible].max(), total[feasible].min()
     if greatest == least:
         return None
-    return np.floor(MAX_SCORE * (total - least) / (greatest - least))
+    scores: Scores = np.floor(MAX_SCORE * (total - least) / (greatest - least))
+    return scores
 
 
 def helps(pod: PodInfo, event: ClusterEvent) -> bool:

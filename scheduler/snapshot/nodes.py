@@ -139,12 +139,14 @@ class NodeTable:
     @property
     def scoring_cpu(self) -> Counts:
         """Milli-cores in use on each node, for scoring: pods that ask for none count as 100."""
-        return self._scoring[0]
+        used: Counts = self._scoring[0]
+        return used
 
     @property
     def scoring_memory(self) -> Counts:
         """Bytes in use on each node, for scoring: pods that ask for none count as 200 MB."""
-        return self._scoring[1]
+        used: Counts = self._scoring[1]
+        return used
 
     def label(self, key: str) -> LabelColumn:
         """A label's column."""
@@ -154,7 +156,7 @@ class NodeTable:
         return column
 
     def taints(self) -> tuple[Codes, list[tuple[Taint, ...]]]:
-        """Per slot an index into the distinct taint lists that nodes carry; 0, the empty list, where there is no node."""
+        """Per slot an index into the distinct taint lists of nodes; 0, the empty list, where there is no node."""
         if self._taint_column is None:
             self._taint_column = self._build_taint_column()
         return self._taint_column

@@ -1,0 +1,112 @@
+"""What every controller is given: the client, the shared informers, a clock, recorders, work queues."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any, TypeVar
+
+from api.types import EndpointSlice, Pod, ReplicaSet, Service
+from api.types.record import Record
+from cluster import metrics
+from cluster.client import Client
+from cluster.clock import Clock, LoopClock
+from cluster.controller import Controller
+from cluster.events import EventRecorder
+from cluster.informer import Informer
+from cluster.workqueue import WorkQueue
+from controllers.mirror import Mirror
+from controllers.ownership import controller_of
+
+T = TypeVar("T", bound=Record)
+Key = TypeVar("Key", bound=Hashable)
+
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+
+
+def by_controller(object: Any) -> list[Hashable]:
+    """The uid of the controlling owner; objects without one are found under their namespace."""
+    owner = controller_of(object)
+    return [("orphans", object.metadata.namespace) if owner is None else owner.uid]
+
+
+def by_namespace(object: Any) -> list[Hashable]:
+    return [object.metadata.namespace]
+
+
+def by_node(pod: Pod) -> list[Hashable]:
+    return [pod.spec.node_name] if pod.spec.node_name else []
+
+
+def by_service(endpoint_slice: EndpointSlice) -> list[Hashable]:
+    service = endpoint_slice.metadata.labels.get(SERVICE_NAME_LABEL)
+    return [(endpoint_slice.metadata.namespace, service)] if service else []
+
+
+# What shared informers can be asked for besides single objects.
+INDEXES: Mapping[type[Record], Mapping[str, Callable[[Any], list[Hashable]]]] = {
+    Pod: {"controller": by_controller, "namespace": by_namespace, "node": by_node},
+    ReplicaSet: {"controller": by_controller, "namespace": by_namespace},
+    EndpointSlice: {"service": by_service},
+    Service: {"namespace": by_namespace},
+}
+
+
+class Context:
+    """Shared by all controllers of the process; collects what they need run."""
+
+    def __init__(self, client: Client, clock: Clock | None = None) -> None:
+        self.client = client
+        self.clock = clock or LoopClock()
+        self._informers: dict[type[Record], Informer[Any]] = {}
+        self._mirrors: dict[type[Record], Mirror[Any]] = {}
+        self._recorders: dict[str, EventRecorder] = {}
+        self._controllers: dict[str, Controller[Any]] = {}
+
+    @property
+    def informers(self) -> list[Informer[Any]]:
+        return list(self._informers.values())
+
+    @property
+    def recorders(self) -> Mapping[str, EventRecorder]:
+        return self._recorders
+
+    @property
+    def controllers(self) -> Mapping[str, Controller[Any]]:
+        return self._controllers
+
+    @property
+    def synced(self) -> bool:
+        """Every informer has handed over its first items."""
+        return all(informer.synced.is_set() for informer in self._informers.values())
+
+    def now(self) -> float:
+        """Wall time in seconds since the epoch."""
+        return self.clock.time()
+
+    def informer(self, record: type[T]) -> Informer[T]:
+        """The process's one informer of a kind."""
+        informer = self._informers.get(record)
+        if informer is None:
+            informer = self._informers[record] = Informer(self.client, record, indexes=INDEXES.get(record))
+        return informer
+
+    def mirror(self, record: type[T]) -> Mirror[T]:
+        """The process's one informer of a kind, with our own writes laid over it."""
+        mirror = self._mirrors.get(record)
+        if mirror is None:
+            mirror = self._mirrors[record] = Mirror(self.client, self.informer(record), INDEXES.get(record, {}))
+        return mirror
+
+    def recorder(self, component: str) -> EventRecorder:
+        """The recorder of a component's events."""
+        recorder = self._recorders.get(component)
+        if recorder is None:
+            recorder = self._recorders[component] = EventRecorder(self.client, component, clock=self.clock)
+        return recorder
+
+    def controller(self, name: str, reconcile: Callable[[Key], Awaitable[None]], *, workers: int = 4) -> WorkQueue[Key]:
+        """Have `reconcile` run for the keys of a queue; returns the queue."""
+        wait = metrics.workqueue_queue_duration_seconds.labels(name)
+        queue: WorkQueue[Key] = WorkQueue(self.clock, observe_wait=wait.observe)
+        self._controllers[name] = Controller(name, queue, reconcile, workers=workers)
+        return queue

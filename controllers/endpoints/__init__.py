@@ -1,0 +1,1 @@
+"""Where a Service's traffic can go: EndpointSlices and Endpoints."""
