@@ -11,9 +11,14 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from api import go_json
+from api import event_conversion, go_json
 from api.errors import BadRequest
+from api.go_syntax import syntax_error
+from api.strict import duplicate_fields as duplicate_fields
+from api.strict import unknown_fields as unknown_fields
+from api.types import Event, EventsV1Event
 from api.types.record import Record
+from api.types.reflection import package
 
 R = TypeVar("R", bound=Record)
 
@@ -36,9 +41,9 @@ def decode(record_type: type[R], data: bytes) -> R:
     try:
         return cast(R, _decoder(record_type).decode(data))
     except msgspec.ValidationError:
-        return _from_odd_tree(record_type, _tree_decoder.decode(data))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadRequest(_unrecognised(record_type, data)) from None
+        return _from_odd_tree(record_type, decode_tree(data, _kind(record_type)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(_kind(record_type), data, error) from None
 
 
 def from_tree(record_type: type[R], tree: Any) -> R:
@@ -53,8 +58,8 @@ def decode_tree(data: bytes, kind: str = "") -> Any:
     """JSON bytes as a tree. Raises `BadRequest`, naming `kind` as what was expected."""
     try:
         return _tree_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadRequest(_unrecognised_as(kind, data)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(kind, data, error) from None
 
 
 def encode(record: Record) -> bytes:
@@ -91,6 +96,34 @@ def without_resource_version(data: bytes) -> bytes:
     return data[:start] + data[end:]
 
 
+def convert(record: Record, record_type: type[R]) -> R:
+    """The record as another group's type of the same object (core and events.k8s.io Events).
+
+    Raises `BadRequest` with upstream's wording when the kinds are not the same object.
+    """
+    if isinstance(record, record_type):
+        return record
+    if isinstance(record, Event) and record_type is EventsV1Event:
+        return cast(R, event_conversion.to_events_group(record))
+    if isinstance(record, EventsV1Event) and record_type is Event:
+        return cast(R, event_conversion.to_core(record))
+    raise wrong_kind(_kind(type(record)), "v1", record_type)
+
+
+def wrong_kind(kind: str, version: str, record_type: type[Record]) -> BadRequest:
+    """The body is of another kind than its address takes."""
+    expected = _kind(record_type)
+    return BadRequest(
+        f'{kind} in version "{version}" cannot be handled as a {expected}: converting (v1.{kind}) to'
+        f" ({package(record_type).partition('/')[0]}.{expected}): unknown conversion"
+    )
+
+
+def strict_error(record_type: type[Record], tree: Any, problems: list[str]) -> BadRequest:
+    """What `fieldValidation=Strict` answers to `unknown_fields` and `duplicate_fields`."""
+    return BadRequest(_cannot_be_handled(record_type, tree, f"strict decoding error: {', '.join(problems)}"))
+
+
 def _from_odd_tree(record_type: type[R], tree: Any) -> R:
     """Read what the strict decoder refused: nulls and numbers for quantities are fine, the rest is an error."""
     try:
@@ -101,19 +134,19 @@ def _from_odd_tree(record_type: type[R], tree: Any) -> R:
 
 def _cannot_be_handled(record_type: type[Record], tree: Any, cause: str) -> str:
     given = tree if isinstance(tree, dict) else {}
-    expected = getattr(record_type(), "kind", record_type.__name__)
+    expected = _kind(record_type)
     kind = given.get("kind") or expected
     version = str(given.get("apiVersion") or getattr(record_type(), "api_version", "v1")).rpartition("/")[2]
     return f'{kind} in version "{version}" cannot be handled as a {expected}: {cause}'
 
 
-def _unrecognised(record_type: type[Record], data: bytes) -> str:
-    return _unrecognised_as(getattr(record_type(), "kind", record_type.__name__), data)
+def _kind(record_type: type[Record]) -> str:
+    return cast(str, getattr(record_type(), "kind", record_type.__name__))
 
 
-def _unrecognised_as(kind: str, data: bytes) -> str:
-    cause = go_json.syntax_error(data)
-    return (
+def _malformed(kind: str, data: bytes, error: Exception) -> BadRequest:
+    cause = "exceeded max depth" if isinstance(error, RecursionError) else syntax_error(data)
+    return BadRequest(
         f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind;"
         f" json parse error: {cause} ({_summary(data)})"
     )

@@ -78,7 +78,8 @@ def dump(tree: Any) -> str:
         DocumentEndEvent(explicit=False),
         StreamEndEvent(),
     ]
-    return yaml.emit(events, Dumper=yaml.CDumper, allow_unicode=True)
+    text: str = yaml.emit(events, Dumper=yaml.CDumper, allow_unicode=True)
+    return text
 
 
 def _syntax_message(error: yaml.MarkedYAMLError) -> str:

@@ -1,0 +1,53 @@
+"""The two faces of an Event: core/v1 is what is stored, events.k8s.io/v1 renames its fields.
+
+Follows upstream's conversion (`pkg/apis/core` <-> `events/v1`): message and note, involvedObject and
+regarding, reportingComponent and reportingController; the rest of core's fields are "deprecated...".
+"""
+
+from __future__ import annotations
+
+from api.types import Event, EventSeries, EventsV1Event, EventsV1EventSeries
+
+
+def to_events_group(event: Event) -> EventsV1Event:
+    series = event.series
+    return EventsV1Event(
+        metadata=event.metadata,
+        event_time=event.event_time,
+        series=series and EventsV1EventSeries(count=series.count, last_observed_time=series.last_observed_time),
+        reporting_controller=event.reporting_component,
+        reporting_instance=event.reporting_instance,
+        action=event.action,
+        reason=event.reason,
+        regarding=event.involved_object,
+        related=event.related,
+        note=event.message,
+        type=event.type,
+        deprecated_source=event.source,
+        deprecated_first_timestamp=event.first_timestamp,
+        deprecated_last_timestamp=event.last_timestamp,
+        deprecated_count=event.count,
+    )
+
+
+def to_core(event: EventsV1Event) -> Event:
+    series = event.series
+    return Event(
+        metadata=event.metadata,
+        event_time=event.event_time,
+        series=None
+        if series is None
+        else EventSeries(count=series.count, last_observed_time=series.last_observed_time),
+        reporting_component=event.reporting_controller,
+        reporting_instance=event.reporting_instance,
+        action=event.action,
+        reason=event.reason,
+        involved_object=event.regarding,
+        related=event.related,
+        message=event.note,
+        type=event.type,
+        source=event.deprecated_source,
+        first_timestamp=event.deprecated_first_timestamp,
+        last_timestamp=event.deprecated_last_timestamp,
+        count=event.deprecated_count,
+    )

@@ -1,0 +1,78 @@
+"""What strict field validation objects to: unknown fields and repeated keys, in upstream's words.
+
+The results are the texts of strict decoding errors, and of the warnings sent for `fieldValidation=Warn`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from api.types.record import Record
+from api.types.reflection import TypeInfo, fields
+
+
+def unknown_fields(record_type: type[Record], tree: Any) -> list[str]:
+    """`unknown field "spec.containers[0].imagee"` for each key no field has, in document order."""
+    return [f'unknown field "{path}"' for path in _unknown(record_type, tree, "")]
+
+
+def _unknown(record_type: type[Record], tree: Any, prefix: str) -> Iterator[str]:
+    if not isinstance(tree, dict):
+        return
+    known = fields(record_type)
+    for key, value in tree.items():
+        info = known.get(key)
+        if info is None:
+            yield f"{prefix}{key}"
+        elif info.element_record is not None:
+            yield from _unknown_within(info.type, value, f"{prefix}{key}")
+
+
+def _unknown_within(info: TypeInfo, value: Any, path: str) -> Iterator[str]:
+    if info.record is not None:
+        yield from _unknown(info.record, value, f"{path}.")
+    elif info.element is not None and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown_within(info.element, item, f"{path}[{index}]")
+    elif info.element is not None and isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unknown_within(info.element, item, f"{path}.{key}")
+
+
+class _Repeated(dict[str, Any]):
+    """A JSON object some of whose keys came more than once."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def duplicate_fields(data: bytes) -> list[str]:
+    """`duplicate field "spec.replicas"` for each key given twice in one object of well-formed JSON."""
+    found = False
+
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal found
+        result = dict(pairs)
+        if len(result) == len(pairs):
+            return result
+        found = True
+        marked = _Repeated(result)
+        keys = [key for key, _ in pairs]
+        marked.repeated = tuple(key for key in result if keys.count(key) > 1)
+        return marked
+
+    tree = json.loads(data, object_pairs_hook=build)
+    return [f'duplicate field "{path}"' for path in _repeated(tree, "")] if found else []
+
+
+def _repeated(tree: Any, prefix: str) -> Iterator[str]:
+    if isinstance(tree, dict):
+        if isinstance(tree, _Repeated):
+            yield from (f"{prefix}{key}" for key in tree.repeated)
+        for key, value in tree.items():
+            if isinstance(value, list):
+                for index, item in enumerate(value):
+                    yield from _repeated(item, f"{prefix}{key}[{index}].")
+            else:
+                yield from _repeated(value, f"{prefix}{key}.")
