@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from api import rbac
 from api.types import Container, EphemeralContainer, Pod, PodSpec, PolicyRule, Volume
 from apiserver.auth.objects import NodePods
-from apiserver.auth.rbac import rules_allow
 from apiserver.auth.user import NODES
 from apiserver.requests import Attributes, Decision
 
@@ -51,9 +51,15 @@ class NodeAuthorizer:
         return self._by_rules(attributes)
 
     def _by_rules(self, attributes: Attributes) -> Decision:
-        if attributes.resource and rules_allow(self._rules, attributes):
-            return _ALLOWED
-        return _NO_OPINION
+        question = rbac.Attributes(
+            verb=attributes.verb,
+            group=attributes.group,
+            resource=attributes.resource,
+            subresource=attributes.subresource,
+            name=attributes.name,
+            path=attributes.path,
+        )
+        return _ALLOWED if rbac.allows(self._rules, question) else _NO_OPINION
 
     def _read_by_reference(self, node: str, attributes: Attributes) -> Decision:
         if attributes.verb not in _READS or attributes.subresource:

@@ -8,11 +8,13 @@ ClusterRoleBinding everywhere; aggregated ClusterRoles are the union of the role
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from api import selectors
+import msgspec
+
+from api import rbac
 from api.types import ClusterRole, ClusterRoleBinding, PolicyRule, RoleBinding, Subject
 from apiserver.auth.objects import RbacObjects
 from apiserver.auth.user import MASTERS, SERVICE_ACCOUNT_PREFIX, User
@@ -21,7 +23,14 @@ from apiserver.requests import Attributes, Decision
 GROUP: Final = "rbac.authorization.k8s.io"
 # Decisions kept at most; then the cache starts afresh (a guard on memory, not a tuning knob).
 MAX_CACHED_DECISIONS: Final = 20_000
-ALL: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRule:
+    """A rule limited to certain object names, with that limit kept apart so that it can be asked about separately."""
+
+    nameless: PolicyRule
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class Grant:
 
     namespace: str
     rules: tuple[PolicyRule, ...] | None
+    rules_by_name: tuple[NamedRule, ...]
     origin: str
 
 
@@ -80,9 +90,14 @@ class Policy:
             rules = self._roles.get((namespace, ref.name))
             missing = f'role.{GROUP} "{ref.name}" not found'
         role = f'{ref.kind} "{ref.name}"'
+        named = tuple(
+            NamedRule(msgspec.structs.replace(rule, resource_names=[]), tuple(rule.resource_names))
+            for rule in rules or ()
+            if rule.resource_names
+        )
         for subject in binding.subjects:
             who = f'{subject.kind} "{_subject_text(subject, namespace)}"'
-            grant = Grant(namespace, rules, missing if rules is None else f"{origin} of {role} to {who}")
+            grant = Grant(namespace, rules, named, missing if rules is None else f"{origin} of {role} to {who}")
             self._grants.setdefault(_subject_key(subject, namespace), []).append(grant)
 
 
@@ -142,59 +157,37 @@ class RbacAuthorizer:
         return self._policy
 
 
-def rule_covers_resource(rule: PolicyRule, attributes: Attributes) -> bool:
-    """Whether verb, group and resource fit `rule`; object names are the caller's to check."""
-    if not _has(rule.verbs, attributes.verb) or not _has(rule.api_groups, attributes.group):
-        return False
-    if not attributes.subresource:
-        return _has(rule.resources, attributes.resource)
-    combined = f"{attributes.resource}/{attributes.subresource}"
-    return _has(rule.resources, combined) or f"*/{attributes.subresource}" in rule.resources
-
-
-def rule_covers_path(rule: PolicyRule, verb: str, path: str) -> bool:
-    """Whether a non-resource rule allows `verb` on `path`; a trailing `*` matches any rest."""
-    if not _has(rule.verbs, verb):
-        return False
-    for url in rule.non_resource_urls:
-        if url in (ALL, path) or (url.endswith(ALL) and path.startswith(url.rstrip(ALL))):
-            return True
-    return False
-
-
-def rules_allow(rules: Iterable[PolicyRule], attributes: Attributes) -> bool:
-    """Whether any rule allows the resource request, its object's name included."""
-    return any(
-        rule_covers_resource(rule, attributes) and (not rule.resource_names or attributes.name in rule.resource_names)
-        for rule in rules
-    )
-
-
 def _evaluate(policy: Policy, attributes: Attributes) -> Outcome:
+    question = rbac.Attributes(
+        verb=attributes.verb,
+        group=attributes.group,
+        resource=attributes.resource,
+        subresource=attributes.subresource,
+        namespace=attributes.namespace,
+    )
     names: set[str] = set()
     origin = ""
     problems: list[str] = []
     for grant in policy.grants(attributes.user, attributes.namespace):
         if grant.rules is None:
             problems.append(grant.origin)
-            continue
-        for rule in grant.rules:
-            if not rule_covers_resource(rule, attributes):
-                continue
-            if not rule.resource_names:
-                return Outcome(True, frozenset(), _allowed(grant.origin), _REFUSED)
-            names.update(rule.resource_names)
-            origin = grant.origin
-    names.discard("")
+        elif rbac.allows(grant.rules, question):
+            return Outcome(True, frozenset(), _allowed(grant.origin), _REFUSED)
+        else:
+            for rule in grant.rules_by_name:
+                if rbac.rule_allows(rule.nameless, question):
+                    names.update(rule.names)
+                    origin = grant.origin
     return Outcome(False, frozenset(names), _allowed(origin), _refused(list(dict.fromkeys(problems))))
 
 
 def _decide_path(policy: Policy, user: User, verb: str, path: str) -> Decision:
+    question = rbac.Attributes(verb=verb, path=path)
     problems: list[str] = []
     for grant in policy.grants(user, ""):
         if grant.rules is None:
             problems.append(grant.origin)
-        elif any(rule_covers_path(rule, verb, path) for rule in grant.rules):
+        elif rbac.allows(grant.rules, question):
             return _allowed(grant.origin)
     return _refused(problems)
 
@@ -208,10 +201,6 @@ def _refused(problems: Sequence[str]) -> Decision:
 
 def _allowed(origin: str) -> Decision:
     return Decision(True, f"RBAC: allowed by {origin}")
-
-
-def _has(values: Iterable[str], value: str) -> bool:
-    return value in values or ALL in values
 
 
 def _subject_key(subject: Subject, binding_namespace: str) -> tuple[str, str]:
@@ -228,39 +217,25 @@ def _subject_text(subject: Subject, binding_namespace: str) -> str:
 
 
 def _effective_cluster_roles(roles: Sequence[ClusterRole]) -> dict[str, tuple[PolicyRule, ...]]:
-    """Rules by role name. An aggregated role has its own rules and those of every role it selects.
+    """Rules by role name, aggregation worked out.
 
-    A selected role may itself be aggregated (`admin` selects `edit` selects `view`): rules are joined until
-    nothing is added any more.
+    A selected role may itself be aggregated (`admin` selects `edit` selects `view`): aggregation is repeated until
+    nothing changes. Each round settles one more level, so there are never more rounds than roles.
     """
-    effective = {role.metadata.name: tuple(role.rules) for role in roles}
-    selected = {role.metadata.name: _selected(role, roles) for role in roles if role.aggregation_rule is not None}
-    changed = True
-    while changed:
-        changed = False
-        for name, sources in selected.items():
-            for source in sources:
-                missing = tuple(rule for rule in effective[source] if rule not in effective[name])
-                if missing:
-                    effective[name] += missing
-                    changed = True
-    return effective
-
-
-def _selected(role: ClusterRole, roles: Sequence[ClusterRole]) -> list[str]:
-    if role.aggregation_rule is None:
-        return []
-    matchers = [selectors.from_record(record) for record in role.aggregation_rule.cluster_role_selectors]
-    return [
-        other.metadata.name
-        for other in roles
-        if other is not role and any(matcher.matches(other.metadata.labels) for matcher in matchers)
-    ]
+    current = {role.metadata.name: role for role in roles}
+    aggregated = [role.metadata.name for role in roles if role.aggregation_rule is not None]
+    for _ in aggregated:
+        rules = {name: rbac.aggregate(current[name], current.values()) for name in aggregated}
+        if all(rules[name] == current[name].rules for name in aggregated):
+            break
+        for name in aggregated:
+            current[name] = msgspec.structs.replace(current[name], rules=rules[name])
+    return {name: tuple(role.rules) for name, role in current.items()}
 
 
 _REFUSED: Final = Decision(False)
 _MASTERS_ALLOWED: Final = Decision(True, "system:masters")
 _EVERYTHING: Final = (
-    PolicyRule(verbs=[ALL], api_groups=[ALL], resources=[ALL]),
-    PolicyRule(verbs=[ALL], non_resource_urls=[ALL]),
+    PolicyRule(verbs=["*"], api_groups=["*"], resources=["*"]),
+    PolicyRule(verbs=["*"], non_resource_urls=["*"]),
 )

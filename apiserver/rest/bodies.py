@@ -1,0 +1,84 @@
+"""Request bodies: read with a limit, turned into JSON.
+
+Whether the JSON is a good object is the registry's to say; here only its media type and size count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import orjson
+from aiohttp import web
+
+from api import errors, yaml
+from apiserver.rest.negotiation import JSON, OFFERED, YAML, media_type
+
+# Upstream's limit on a request body (apiserver MaxRequestBodyBytes).
+MAX_BODY_BYTES: Final = 3 * 1024 * 1024
+# A client that stops sending is cut off (upstream's request timeout).
+READ_SECONDS: Final = 60.0
+APPLY_YAML: Final = "application/apply-patch+yaml"
+PATCH_TYPES: Final = frozenset(
+    {
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/strategic-merge-patch+json",
+        APPLY_YAML,
+    }
+)
+
+
+async def read(request: web.BaseRequest) -> bytes:
+    """The whole body. Raises `RequestEntityTooLarge` before reading when the length is announced, and `BadRequest`."""
+    announced = request.content_length
+    if announced is not None and announced > MAX_BODY_BYTES:
+        raise _too_large()
+    try:
+        if request.content.is_eof():
+            return await request.read()
+        async with asyncio.timeout(READ_SECONDS):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise _too_large() from error
+    except web.RequestPayloadError as error:
+        raise errors.BadRequest(f"the request body could not be read: {error}") from error
+    except TimeoutError as error:
+        raise errors.BadRequest(f"the request body did not arrive within {READ_SECONDS:.0f} seconds") from error
+
+
+async def read_object(request: web.BaseRequest) -> bytes:
+    """The body of a create, update or delete, as JSON. Raises `UnsupportedMediaType` and those of `read`."""
+    content_type = request.headers.get("Content-Type", "")
+    if content_type != JSON and content_type:
+        content_type = media_type(content_type)
+        if content_type == YAML:
+            return from_yaml(await read(request))
+        if content_type not in OFFERED:
+            raise errors.UnsupportedMediaType(OFFERED)
+    return await read(request)
+
+
+async def read_patch(request: web.BaseRequest) -> tuple[str, bytes]:
+    """The patch type and the patch as JSON."""
+    patch_type = media_type(request.headers.get("Content-Type", ""))
+    if patch_type not in PATCH_TYPES:
+        raise errors.from_status({"code": 415, "message": "415: Unsupported Media Type", "details": {}})
+    body = await read(request)
+    return patch_type, from_yaml(body) if patch_type == APPLY_YAML else body
+
+
+def from_yaml(body: bytes) -> bytes:
+    """One YAML document as JSON. Raises `BadRequest`."""
+    try:
+        text = body.decode()
+        documents = [tree for tree in yaml.load_all(text) if tree is not None]
+    except ValueError as error:
+        raise errors.BadRequest(f"error converting YAML to JSON: {error}") from error
+    if len(documents) != 1:
+        raise errors.BadRequest(f"expected one YAML document, found {len(documents)}")
+    return orjson.dumps(documents[0])
+
+
+def _too_large() -> errors.RequestEntityTooLarge:
+    return errors.RequestEntityTooLarge(f"limit is {MAX_BODY_BYTES}")

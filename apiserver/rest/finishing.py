@@ -1,0 +1,58 @@
+"""The last touch on an answer: YAML or indented JSON for those who want it, gzip for large ones."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import Final
+
+from multidict import istr
+
+from api import errors
+from apiserver.rest import views
+from apiserver.rest.call import Call
+from apiserver.rest.negotiation import JSON, PLAIN, Form
+from apiserver.rest.replies import Reply
+
+# Upstream compresses above this size, at this level (KEP-156).
+GZIP_BYTES: Final = 128 * 1024
+GZIP_LEVEL: Final = 1
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+_USER_AGENT: Final = istr("User-Agent")
+_ACCEPT_ENCODING: Final = istr("Accept-Encoding")
+
+
+async def finish(call: Call, reply: Reply) -> None:
+    """Bring `reply` into the form the client asked for."""
+    reply.audit_id = call.audit_id
+    if reply.media_type == JSON:
+        _encode(call, reply)
+    if reply.size > GZIP_BYTES and "gzip" in call.headers.get(_ACCEPT_ENCODING, ""):
+        # Off the event loop: compressing megabytes takes tens of milliseconds.
+        reply.parts = (await asyncio.to_thread(_compressed, reply.parts),)
+        reply.add_header("Content-Encoding", "gzip")
+        reply.add_header("Vary", "Accept-Encoding")
+
+
+def _encode(call: Call, reply: Reply) -> None:
+    form = _form(call, reply)
+    indented = views.wants_indented(call.query, call.headers.get(_USER_AGENT, ""))
+    encode = views.encoder(form, indented)
+    if encode is not None and reply.parts:
+        reply.parts = (encode(b"".join(reply.parts)),)
+        reply.media_type = form.media_type
+
+
+def _form(call: Call, reply: Reply) -> Form:
+    if reply.status < 400:
+        try:
+            return call.form()
+        except errors.NotAcceptable:
+            # Pages that are JSON whatever the client accepts.
+            return PLAIN
+    return PLAIN
+
+
+def _compressed(parts: tuple[bytes, ...]) -> bytes:
+    compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    return b"".join([compressor.compress(part) for part in parts]) + compressor.flush()
