@@ -1,8 +1,8 @@
-"""How deployments, replica sets and scales are shown."""
+"""How deployments, replica sets, scales and pod templates are shown."""
 
 from api.tables.layout import AGE, NAME, Cell, Column, Layout, wide
-from api.tables.text import age, images, names, or_none, selector
-from api.types import Deployment, ReplicaSet, Scale
+from api.tables.text import age, images, labels, names, or_none, selector
+from api.types import Deployment, PodTemplate, ReplicaSet, Scale
 
 _TEMPLATE_COLUMNS = (
     wide("Containers", "The names of the template's containers."),
@@ -79,4 +79,21 @@ SCALES = Layout(
         AGE,
     ),
     cells=_scale_cells,
+)
+
+
+def _pod_template_cells(pod_template: PodTemplate, now: float) -> list[Cell]:
+    template = pod_template.template
+    containers = template.spec.containers
+    return [pod_template.metadata.name, names(containers), images(containers), labels(template.metadata.labels)]
+
+
+POD_TEMPLATES = Layout(
+    columns=(
+        NAME,
+        Column("Containers", "The names of the template's containers."),
+        Column("Images", "The images of the template's containers."),
+        Column("Pod Labels", "The labels of pods made from the template."),
+    ),
+    cells=_pod_template_cells,
 )
