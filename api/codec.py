@@ -12,8 +12,10 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from api import event_conversion, go_json
+from api.canonical import canonical as canonical_form
 from api.errors import BadRequest
 from api.go_syntax import syntax_error
+from api.scalar_forms import UnmarshalError
 from api.strict import duplicate_fields as duplicate_fields
 from api.strict import unknown_fields as unknown_fields
 from api.types import Event, EventsV1Event
@@ -96,6 +98,17 @@ def without_resource_version(data: bytes) -> bytes:
     return data[:start] + data[end:]
 
 
+def canonical(record: R) -> R:
+    """The record with quantities, times and base64 in the forms upstream answers with.
+
+    Raises `BadRequest` for those that cannot be parsed. `api.defaults.apply` does this too.
+    """
+    try:
+        return canonical_form(record)
+    except UnmarshalError as error:
+        raise BadRequest(_cannot_be_handled(type(record), to_tree(record), str(error))) from None
+
+
 def convert(record: Record, record_type: type[R]) -> R:
     """The record as another group's type of the same object (core and events.k8s.io Events).
 
@@ -128,7 +141,7 @@ def _from_odd_tree(record_type: type[R], tree: Any) -> R:
     """Read what the strict decoder refused: nulls and numbers for quantities are fine, the rest is an error."""
     try:
         return msgspec.convert(go_json.normalise(record_type, tree), record_type)
-    except go_json.UnmarshalError as error:
+    except UnmarshalError as error:
         raise BadRequest(_cannot_be_handled(record_type, tree, str(error))) from None
 
 

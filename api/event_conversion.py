@@ -10,11 +10,10 @@ from api.types import Event, EventSeries, EventsV1Event, EventsV1EventSeries
 
 
 def to_events_group(event: Event) -> EventsV1Event:
-    series = event.series
     return EventsV1Event(
         metadata=event.metadata,
         event_time=event.event_time,
-        series=series and EventsV1EventSeries(count=series.count, last_observed_time=series.last_observed_time),
+        series=_series_of_events_group(event.series),
         reporting_controller=event.reporting_component,
         reporting_instance=event.reporting_instance,
         action=event.action,
@@ -31,13 +30,10 @@ def to_events_group(event: Event) -> EventsV1Event:
 
 
 def to_core(event: EventsV1Event) -> Event:
-    series = event.series
     return Event(
         metadata=event.metadata,
         event_time=event.event_time,
-        series=None
-        if series is None
-        else EventSeries(count=series.count, last_observed_time=series.last_observed_time),
+        series=_series_of_core(event.series),
         reporting_component=event.reporting_controller,
         reporting_instance=event.reporting_instance,
         action=event.action,
@@ -51,3 +47,15 @@ def to_core(event: EventsV1Event) -> Event:
         last_timestamp=event.deprecated_last_timestamp,
         count=event.deprecated_count,
     )
+
+
+def _series_of_events_group(series: EventSeries | None) -> EventsV1EventSeries | None:
+    if series is None:
+        return None
+    return EventsV1EventSeries(count=series.count, last_observed_time=series.last_observed_time)
+
+
+def _series_of_core(series: EventsV1EventSeries | None) -> EventSeries | None:
+    if series is None:
+        return None
+    return EventSeries(count=series.count, last_observed_time=series.last_observed_time)
