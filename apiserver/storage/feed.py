@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 class Feed:
-    """`caches` by the resource's segment in etcd keys."""
+    """`caches` by storage (`keys.storage_of`)."""
 
     def __init__(self, client: EtcdClient, keys: Keys, caches: Mapping[str, ResourceCache]) -> None:
         self._client = client
@@ -63,7 +63,7 @@ class Feed:
             page = await self._client.range(start, self._keys.root_end, limit=PAGE, revision=revision)
             revision = revision or page.header.revision
             for kv in page.kvs:
-                storage, key = self._keys.split(kv.key)
+                storage, key = self._keys.split(kv.key, self._caches)
                 if storage in objects:
                     objects[storage].append(self._stored(self._caches[storage], key, kv))
             if not page.more:
@@ -139,7 +139,7 @@ class Feed:
         now = asyncio.get_running_loop().time()
         for event in events:
             kv = event.kv
-            storage, key = self._keys.split(kv.key)
+            storage, key = self._keys.split(kv.key, self._caches)
             cache = self._caches.get(storage)
             if cache is None:
                 continue

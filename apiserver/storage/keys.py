@@ -1,13 +1,22 @@
-"""Where objects stand in etcd: `/registry/<resource>/<namespace>/<name>`, upstream's layout.
+"""Where objects stand in etcd: `/registry/<storage>/<namespace>/<name>`, upstream's layout.
 
-An *object key* is the part after the resource: `namespace/name`, or `name` for cluster-scoped kinds.
+A *storage* is a resource's place ("pods", "services/specs"); an *object key* the part after it:
+`namespace/name`, or `name` for cluster-scoped kinds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
+
+from api.scheme import Resource
 from apiserver.etcd.client import prefix_end
 
 DEFAULT_PREFIX = "/registry"
+
+
+def storage_of(resource: Resource) -> str:
+    """The place of a resource's objects below the prefix."""
+    return resource.key_prefix.removeprefix(DEFAULT_PREFIX + "/")
 
 
 def object_key(namespace: str, name: str) -> str:
@@ -37,7 +46,13 @@ class Keys:
         """The prefix of a resource's objects, of one namespace if given; ends in a slash."""
         return self.object(storage, f"{namespace}/" if namespace else "")
 
-    def split(self, key: bytes) -> tuple[bytes, str]:
-        """Resource and object key of an etcd key below the prefix."""
-        storage, _, rest = key[len(self.root) :].partition(b"/")
-        return storage, rest.decode()
+    def split(self, key: bytes, storages: Container[bytes]) -> tuple[bytes, str]:
+        """Storage and object key of an etcd key below the prefix; `storages` are those there are.
+
+        Some storages have two segments ("services/specs"): then the first alone is none.
+        """
+        first, _, rest = key[len(self.root) :].partition(b"/")
+        if first in storages:
+            return first, rest.decode()
+        second, _, rest = rest.partition(b"/")
+        return b"%b/%b" % (first, second), rest.decode()

@@ -33,7 +33,7 @@ SCAN = 1_000
 
 
 class Reader:
-    """Reads one resource. `storage` is its segment in etcd keys."""
+    """Reads one resource. `storage` is its place in etcd (`keys.storage_of`)."""
 
     def __init__(self, feed: Feed, client: EtcdClient, keys: Keys, cache: ResourceCache, storage: str) -> None:
         self.cache = cache

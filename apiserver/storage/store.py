@@ -56,7 +56,7 @@ class Planned:
 
 
 class Store:
-    """`storage` arguments are the resource's segment in keys; `data` is canonical JSON without resourceVersion."""
+    """`storage` arguments are places in etcd (`keys.storage_of`); `data` is canonical JSON without resourceVersion."""
 
     def __init__(self, client: EtcdClient, keys: Keys) -> None:
         self._client = client

@@ -1,0 +1,86 @@
+"""Request bodies to records: kind checks, defaults, and what `fieldValidation` says about unknown fields. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from api import codec, defaults, errors, strict
+from api.errors import FieldError
+from api.types import Record
+
+IGNORE = "Ignore"
+WARN = "Warn"
+STRICT = "Strict"
+
+
+class Kind:
+    """What a body is expected to be."""
+
+    __slots__ = ("api_version", "kind", "record")
+
+    def __init__(self, record: type[Record], api_version: str, kind: str) -> None:
+        self.record = record
+        self.api_version = api_version
+        self.kind = kind
+
+
+def check_options(action: str, dry_run: tuple[str, ...] | list[str], field_validation: str = "") -> None:
+    """Raise `Invalid` for options upstream does not know. `action` is "Create", "Update", "Patch" or "Delete"."""
+    if not dry_run and not field_validation:
+        return
+    wrong: list[FieldError] = []
+    if any(word != "All" for word in dry_run):
+        wrong.append(FieldError.not_supported("dryRun", list(dry_run), ("All",)))
+    if field_validation not in ("", IGNORE, WARN, STRICT):
+        wrong.append(FieldError.not_supported("fieldValidation", field_validation, ("", IGNORE, STRICT, WARN)))
+    if wrong:
+        raise errors.Invalid(f"{action}Options.meta.k8s.io", "", wrong)
+
+
+def decode(expected: Kind, body: bytes, field_validation: str) -> tuple[Any, tuple[str, ...]]:
+    """The record a body stands for, defaulted, and warnings for the client. Raises `BadRequest`."""
+    if field_validation == IGNORE:
+        return with_defaults(expected, codec.decode(expected.record, body)), ()
+    tree = codec.decode_tree(body, expected.kind)
+    return from_tree(expected, tree, field_validation, strict.duplicate_fields(body))
+
+
+def from_tree(expected: Kind, tree: Any, field_validation: str, problems: list[str]) -> tuple[Any, tuple[str, ...]]:
+    """As `decode`, from a tree; `problems` are those already found in the text."""
+    if isinstance(tree, dict):
+        _check_kind(expected, tree.get("apiVersion"), tree.get("kind"))
+    record = with_defaults(expected, codec.from_tree(expected.record, tree))
+    if field_validation == IGNORE:
+        return record, ()
+    problems = problems + strict.unknown_fields(expected.record, tree)
+    if problems and field_validation == STRICT:
+        version = expected.api_version.rpartition("/")[2]
+        raise errors.BadRequest(
+            f'{expected.kind} in version "{version}" cannot be handled as a {expected.kind}: '
+            f"strict decoding error: {', '.join(problems)}"
+        )
+    return record, tuple(problems)
+
+
+def with_defaults(expected: Kind, record: Any) -> Any:
+    """The record with apiVersion and kind filled in, and defaults applied. Raises `BadRequest`."""
+    _check_kind(expected, record.api_version, record.kind)
+    if not record.api_version or not record.kind:
+        record = replace(record, api_version=expected.api_version, kind=expected.kind)
+    return defaults.apply(record)
+
+
+def _check_kind(expected: Kind, api_version: Any, kind: Any) -> None:
+    if kind and kind != expected.kind:
+        version = str(api_version or expected.api_version).rpartition("/")[2]
+        raise errors.BadRequest(
+            f'{kind} in version "{version}" cannot be handled as a {expected.kind}: '
+            f"converting ({version}.{kind}) to ({version}.{expected.kind}): unknown conversion"
+        )
+    if api_version and api_version != expected.api_version:
+        raise errors.BadRequest(
+            f"the API version in the data ({api_version}) does not match "
+            f"the expected API version ({expected.api_version})"
+        )

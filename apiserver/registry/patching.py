@@ -1,0 +1,36 @@
+"""Patch documents: read once, applied to as many states of the object as it takes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from api import errors, go_json, patch
+from api.types import Record
+
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
+SUPPORTED: Final = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
+
+Applied = Callable[[Any], Any]
+
+
+def parse(record_type: type[Record], body: bytes, patch_type: str) -> Applied:
+    """A function from an object's tree to the patched tree, which raises `api.errors`.
+
+    Raises `UnsupportedMediaType` and `BadRequest`.
+    """
+    if patch_type not in SUPPORTED:
+        raise errors.UnsupportedMediaType(SUPPORTED)
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise errors.BadRequest(f"error decoding patch: {go_json.syntax_error(body)}") from None
+    if patch_type == JSON_PATCH:
+        return lambda tree: patch.json_patch(tree, document)
+    if patch_type == MERGE_PATCH:
+        return lambda tree: patch.merge_patch(tree, document)
+    return lambda tree: patch.strategic_merge(record_type, tree, document)

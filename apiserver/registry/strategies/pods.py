@@ -1,0 +1,107 @@
+"""Pods: quality of service, graceful termination, ephemeral containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from api import quantity
+from api.errors import FieldError
+from api.types import Pod, PodStatus, ResourceRequirements
+from apiserver.registry.strategy import Strategy
+from apiserver.registry.views import View
+
+_QOS_RESOURCES: Final = ("cpu", "memory")
+_FINISHED: Final = ("Succeeded", "Failed")
+
+
+class PodStrategy(Strategy):
+    returns_deleted = True
+    graceful = True
+    tracks_generation = True
+
+    def views(self) -> dict[str, View]:
+        return super().views() | {
+            "ephemeralcontainers": View(self._prepare_ephemeral, self._validate_ephemeral),
+        }
+
+    def prepare_create(self, record: Pod) -> Any:
+        status = PodStatus(phase="Pending", qos_class=qos_class(record))
+        return replace(record, metadata=replace(record.metadata, generation=1), status=status)
+
+    def prepare_status(self, new: Pod, old: Pod) -> Any:
+        metadata = replace(new.metadata, owner_references=old.metadata.owner_references)
+        status = new.status
+        # The class follows from the spec, which does not change.
+        if status.qos_class != old.status.qos_class:
+            status = replace(status, qos_class=old.status.qos_class)
+        return replace(new, spec=old.spec, metadata=metadata, status=status)
+
+    def grace_seconds(self, record: Pod, requested: int | None) -> int:
+        """Upstream's CheckGracefulDelete: what runs nowhere, or no more, ends at once."""
+        if not record.spec.node_name or record.status.phase in _FINISHED:
+            return 0
+        seconds = requested
+        if seconds is None:
+            seconds = record.spec.termination_grace_period_seconds or 0
+        return 1 if seconds < 0 else seconds
+
+    def _prepare_ephemeral(self, new: Pod, old: Pod) -> Any:
+        """Everything but the ephemeral containers is kept."""
+        spec = replace(old.spec, ephemeral_containers=new.spec.ephemeral_containers)
+        return self.count_generation(replace(old, metadata=replace(old.metadata, resource_version=""), spec=spec), old)
+
+    def _validate_ephemeral(self, new: Pod, old: Pod) -> list[FieldError]:
+        """Ephemeral containers may be added, never changed or removed (upstream)."""
+        path = "spec.ephemeralContainers"
+        present = {container.name: container for container in new.spec.ephemeral_containers}
+        problems = []
+        for container in old.spec.ephemeral_containers:
+            kept = present.get(container.name)
+            if kept is None:
+                message = f'existing ephemeral containers "{container.name}" may not be removed\n'
+                problems.append(FieldError.forbidden(path, message))
+            elif kept != container:
+                message = f'existing ephemeral containers "{container.name}" may not be changed\n'
+                problems.append(FieldError.forbidden(path, message))
+        regular = {container.name for container in (*new.spec.containers, *new.spec.init_containers)}
+        for position, added in enumerate(new.spec.ephemeral_containers):
+            if not added.name:
+                problems.append(FieldError.required(f"{path}[{position}].name", ""))
+            elif added.name in regular or present[added.name] is not added:
+                problems.append(FieldError.duplicate(f"{path}[{position}].name", added.name))
+            if not added.image:
+                problems.append(FieldError.required(f"{path}[{position}].image", ""))
+        return problems
+
+
+def qos_class(pod: Pod) -> str:
+    """Guaranteed, Burstable or BestEffort (upstream documentation "Pod Quality of Service Classes")."""
+    whole = pod.spec.resources
+    if whole is not None and (whole.requests or whole.limits):
+        # Resources of the pod as a whole stand for those of its containers.
+        used = [_nonzero(whole)]
+    else:
+        containers = [*pod.spec.containers, *pod.spec.init_containers]
+        used = [_nonzero(container.resources) for container in containers]
+    if not any(requests or limits for requests, limits in used):
+        return "BestEffort"
+    guaranteed = all(
+        set(limits) == set(_QOS_RESOURCES) and all(requests.get(name) == limits[name] for name in limits)
+        for requests, limits in used
+    )
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def _nonzero(resources: ResourceRequirements) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    limits = dict(_amounts(resources.limits.items()))
+    # What is limited but not requested counts as requested.
+    return {**limits, **dict(_amounts(resources.requests.items()))}, limits
+
+
+def _amounts(resources: Iterable[tuple[str, str]]) -> Iterable[tuple[str, Any]]:
+    for name, text in resources:
+        if name in _QOS_RESOURCES and (amount := quantity.parse(text)):
+            yield name, amount

@@ -1,0 +1,193 @@
+"""Services: cluster addresses, node ports, and what follows from the type. Upstream's service REST and its allocator."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from api.errors import FieldError, Invalid
+from api.scheme import Resource
+from api.types import Service, ServicePort, ServiceSpec
+from apiserver.registry.allocation import HEADLESS, Allocations, Full
+from apiserver.registry.strategy import Strategy
+from apiserver.storage.keys import object_key
+from apiserver.storage.transactions import Side
+
+_NODE_PORT_TYPES: Final = ("NodePort", "LoadBalancer")
+_IPS: Final = "spec.clusterIPs"
+
+
+class ServiceStrategy(Strategy):
+    returns_deleted = True
+    create_on_update = True
+
+    def __init__(self, resource: Resource, allocations: Allocations) -> None:
+        super().__init__(resource)
+        self._allocations = allocations
+        self._family = f"IPv{allocations.ranges.cidr.version}"
+
+    def prepare_update(self, new: Service, old: Service) -> Any:
+        new = super().prepare_update(new, old)
+        return replace(new, spec=_carry_over(new.spec, old.spec))
+
+    def allocate(self, new: Service, old: Service | None) -> tuple[Service, Sequence[Side]]:
+        owner = object_key(new.metadata.namespace, new.metadata.name)
+        spec = self._with_families(new.metadata.name, new.spec)
+        spec = self._with_address(owner, new.metadata.name, spec)
+        spec = self._with_ports(owner, new.metadata.name, spec)
+        allocated = new if spec == new.spec else replace(new, spec=spec)
+        return allocated, self._allocations.sides(owner, old, allocated)
+
+    def release(self, record: Service) -> Sequence[Side]:
+        owner = object_key(record.metadata.namespace, record.metadata.name)
+        return self._allocations.sides(owner, record, None)
+
+    def _with_families(self, name: str, spec: ServiceSpec) -> ServiceSpec:
+        """IP families and their policy, for a cluster of one family."""
+        if spec.type == "ExternalName":
+            return replace(spec, ip_families=[], ip_family_policy=None)
+        # A headless Service without selector may be given endpoints of either family by hand.
+        free = spec.cluster_ip == HEADLESS and not spec.selector
+        policy = spec.ip_family_policy or ("RequireDualStack" if free else "SingleStack")
+        if policy == "RequireDualStack" and not free:
+            message = "this cluster is not configured for dual-stack services"
+            raise self._invalid(name, FieldError.invalid("spec.ipFamilyPolicy", policy, message))
+        families = list(spec.ip_families)
+        for position, family in enumerate(families):
+            if family != self._family and not free:
+                message = "not configured on this cluster"
+                raise self._invalid(name, FieldError.invalid(f"spec.ipFamilies[{position}]", family, message))
+        if not families:
+            families = [self._family]
+        if policy == "RequireDualStack" and len(families) == 1:
+            families.append("IPv6" if families[0] == "IPv4" else "IPv4")
+        return replace(spec, ip_families=families, ip_family_policy=policy)
+
+    def _with_address(self, owner: str, name: str, spec: ServiceSpec) -> ServiceSpec:
+        if spec.type == "ExternalName":
+            return replace(spec, cluster_ip="", cluster_ips=[])
+        wanted = spec.cluster_ip or (spec.cluster_ips[0] if spec.cluster_ips else "")
+        if wanted == HEADLESS:
+            return replace(spec, cluster_ip=HEADLESS, cluster_ips=[HEADLESS])
+        if not wanted:
+            try:
+                wanted = self._allocations.address_text(self._allocations.addresses.choose())
+            except Full:
+                raise self._invalid(
+                    name, FieldError.internal(_IPS, "failed to allocate a serviceIP: range is full")
+                ) from None
+        else:
+            self._check_address(owner, name, wanted)
+        return replace(spec, cluster_ip=wanted, cluster_ips=[wanted])
+
+    def _check_address(self, owner: str, name: str, wanted: str) -> None:
+        try:
+            number = int(ipaddress.ip_address(wanted))
+        except ValueError:
+            return  # validation has named it
+        pool = self._allocations.addresses
+        problem = ""
+        if number not in pool:
+            problem = (
+                f"the provided IP ({wanted}) is not in the valid range. "
+                f"The range of valid IPs is {self._allocations.ranges.cidr}"
+            )
+        elif pool.owner(number) not in (None, owner):
+            problem = "provided IP is already allocated"
+        if problem:
+            message = f"failed to allocate IP {wanted}: {problem}"
+            raise self._invalid(name, FieldError.invalid(_IPS, [wanted], message))
+
+    def _with_ports(self, owner: str, name: str, spec: ServiceSpec) -> ServiceSpec:
+        if not _wants_node_ports(spec):
+            if any(port.node_port for port in spec.ports):
+                spec = replace(spec, ports=[replace(port, node_port=0) for port in spec.ports])
+            return replace(spec, health_check_node_port=0) if spec.health_check_node_port else spec
+        used = {port.node_port for port in spec.ports}
+        ports: list[ServicePort] = []
+        for position, port in enumerate(spec.ports):
+            number = port.node_port or self._matching_port(ports, port)
+            if number:
+                self._check_port(owner, name, f"spec.ports[{position}].nodePort", number)
+            else:
+                number = self._choose_port(name, used)
+                used.add(number)
+            ports.append(port if port.node_port == number else replace(port, node_port=number))
+        spec = replace(spec, ports=ports)
+        if spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local":
+            number = spec.health_check_node_port
+            if number:
+                self._check_port(owner, name, "spec.healthCheckNodePort", number)
+            else:
+                number = self._choose_port(name, used)
+            spec = replace(spec, health_check_node_port=number)
+        return spec
+
+    def _matching_port(self, ports: Sequence[ServicePort], wanted: ServicePort) -> int:
+        """The node port of the same port with another protocol (DNS over TCP and UDP), to be shared."""
+        for port in ports:
+            if port.port == wanted.port and port.protocol != wanted.protocol:
+                return port.node_port
+        return 0
+
+    def _check_port(self, owner: str, name: str, path: str, number: int) -> None:
+        pool = self._allocations.ports
+        if number not in pool:
+            message = f"provided port is not in the valid range. The range of valid ports is {pool.first}-{pool.last}"
+        elif pool.owner(number) not in (None, owner):
+            message = "provided port is already allocated"
+        else:
+            return
+        raise self._invalid(name, FieldError.invalid(path, number, message))
+
+    def _choose_port(self, name: str, used: set[int]) -> int:
+        try:
+            return self._allocations.ports.choose(used)
+        except Full:
+            problem = FieldError.internal("spec.ports", "failed to allocate a nodePort: range is full")
+            raise self._invalid(name, problem) from None
+
+    def _invalid(self, name: str, problem: FieldError) -> Invalid:
+        return Invalid(self.resource.group_kind, name, [problem])
+
+
+def _wants_node_ports(spec: ServiceSpec) -> bool:
+    return spec.type == "NodePort" or (
+        spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports is not False
+    )
+
+
+def _carry_over(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:
+    """Allocated values a client leaves out of an update are the ones there are (upstream patchAllocatedValues)."""
+    changes: dict[str, Any] = {}
+    if new.type != "ExternalName" and old.type != "ExternalName":
+        if not new.cluster_ip and not new.cluster_ips:
+            changes |= {"cluster_ip": old.cluster_ip, "cluster_ips": old.cluster_ips}
+        elif new.cluster_ip == old.cluster_ip and not new.cluster_ips:
+            changes["cluster_ips"] = old.cluster_ips
+        elif not new.cluster_ip and new.cluster_ips == old.cluster_ips:
+            changes["cluster_ip"] = old.cluster_ip
+        if not new.ip_families:
+            changes["ip_families"] = old.ip_families
+        if new.ip_family_policy is None:
+            changes["ip_family_policy"] = old.ip_family_policy
+    if _wants_node_ports(new) and _wants_node_ports(old):
+        changes["ports"] = _carry_over_ports(new.ports, old.ports)
+        if not new.health_check_node_port:
+            changes["health_check_node_port"] = old.health_check_node_port
+    return replace(new, **changes) if changes else new
+
+
+def _carry_over_ports(new: Sequence[ServicePort], old: Sequence[ServicePort]) -> list[ServicePort]:
+    known = {(port.protocol, port.port): port.node_port for port in old}
+    taken = {port.node_port for port in new}
+    ports = []
+    for port in new:
+        number = known.get((port.protocol, port.port), 0)
+        if not port.node_port and number and number not in taken:
+            port = replace(port, node_port=number)
+        ports.append(port)
+    return ports
