@@ -26,6 +26,7 @@ _DECLARATIONS = {
     Container.NODE_CLUSTER_PORTS: ("map", f"type {_NODE_PORT_KEY} : verdict;"),
     Container.IDLE_NODE_PORTS: ("set", f"type {_NODE_PORT_KEY};"),
     Container.NODE_ADDRESSES: ("set", "type ipv4_addr;"),
+    Container.LOCAL_PODS: ("set", "type ipv4_addr; flags interval;"),
     Container.HAIRPINS: ("set", "type ipv4_addr . ipv4_addr;"),
 }
 for _protocol in ("tcp", "udp", "sctp"):
@@ -39,7 +40,7 @@ for _protocol in ("tcp", "udp", "sctp"):
 class Network:
     """The cluster's addresses, as CIDRs.
 
-    service_cidr: where cluster IPs come from. cluster_cidr: the pods' addresses, `""` when unknown.
+    service_cidr: where cluster IPs come from. cluster_cidr: all pods' addresses, `""` when unknown.
     dns_address: the cluster IP that this node answers itself, `""` for none.
     """
 
@@ -51,7 +52,7 @@ class Network:
 def base_table(network: Network) -> str:
     """The table with everything but the services' items, in nft's syntax."""
     containers = [f"{kind} {name} {{ {body} }}" for name, (kind, body) in _DECLARATIONS.items()]
-    blocks = [*containers, *_nat_chains(network), *_filter_chains(network), *_bypass_chains(network)]
+    blocks = [*containers, *_nat_chains(network), *_filter_chains(network), *_bypass_chains()]
     return "\n".join([f"table ip {TABLE} {{", *blocks, "}"]) + "\n"
 
 
@@ -61,23 +62,22 @@ def _chain(name: str, *rules: str) -> str:
 
 def _nat_chains(network: Network) -> list[str]:
     answered_here = f"ip daddr {network.dns_address} return" if network.dns_address else ""
-    # An answer to a client outside the pod network must come back through this node.
-    outside = (
-        f"ip daddr {network.service_cidr} ip saddr != {network.cluster_cidr} jump mark-for-masquerade"
-        if network.cluster_cidr
-        else ""
-    )
     bit = MASQUERADE_BIT
     return [
         _chain("mark-for-masquerade", f"meta mark set meta mark | {bit}"),
         _chain(
             "services",
             answered_here,
-            outside,
             "ip daddr . meta l4proto . th dport vmap @service-ports",
             "ip daddr @node-addresses meta l4proto . th dport vmap @node-ports",
         ),
-        _chain("nat-prerouting", "type nat hook prerouting priority dstnat; policy accept;", "jump services"),
+        _chain(
+            "nat-prerouting",
+            "type nat hook prerouting priority dstnat; policy accept;",
+            # Only this node's pods are sure to get their answers through this node without it.
+            f"ip daddr {network.service_cidr} ip saddr != @local-pods jump mark-for-masquerade",
+            "jump services",
+        ),
         _chain("nat-output", "type nat hook output priority -100; policy accept;", "jump services"),
         _chain(
             "nat-postrouting",
@@ -109,20 +109,17 @@ def _filter_chains(network: Network) -> list[str]:
     ]
 
 
-def _bypass_chains(network: Network) -> list[str]:
-    """Traffic from within the cluster takes no part in externalTrafficPolicy Local."""
-    chains = []
-    for family, lookup, ports in (
-        ("address", "ip daddr . meta l4proto . th dport", Container.EXTERNAL_CLUSTER_PORTS),
-        ("node", "meta l4proto . th dport", Container.NODE_CLUSTER_PORTS),
-    ):
-        from_pods = f"ip saddr {network.cluster_cidr} {lookup} vmap @{ports}" if network.cluster_cidr else ""
-        chains.append(
-            _chain(
-                f"bypass-{family}",
-                from_pods,
-                "fib saddr type local jump mark-for-masquerade",
-                f"fib saddr type local {lookup} vmap @{ports}",
-            )
+def _bypass_chains() -> list[str]:
+    """Traffic of this node and its pods takes no part in externalTrafficPolicy Local."""
+    return [
+        _chain(
+            f"bypass-{family}",
+            f"ip saddr @local-pods {lookup} vmap @{ports}",
+            "fib saddr type local jump mark-for-masquerade",
+            f"fib saddr type local {lookup} vmap @{ports}",
         )
-    return chains
+        for family, lookup, ports in (
+            ("address", "ip daddr . meta l4proto . th dport", Container.EXTERNAL_CLUSTER_PORTS),
+            ("node", "meta l4proto . th dport", Container.NODE_CLUSTER_PORTS),
+        )
+    ]

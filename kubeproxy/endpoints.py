@@ -33,20 +33,29 @@ class Destination(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """What a node knows of itself: its name, its zone (`""` if none) and the addresses that take node ports."""
+    """What a node knows of itself.
+
+    zone: `""` if none. addresses: those that take node ports. pod_cidrs: its own pods' addresses.
+    """
 
     name: str
     zone: str = ""
     addresses: tuple[str, ...] = ()
+    pod_cidrs: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: str, node: Node | None) -> NodeView:
-        """The view that the Node object gives; just the name while there is none."""
+    def of(cls, name: str, node: Node | None, cluster_cidr: str) -> NodeView:
+        """The view that the Node object gives, if there is one.
+
+        cluster_cidr: taken for the node's own pods while the Node does not name theirs; may be `""`.
+        """
+        default = (cluster_cidr,) if cluster_cidr else ()
         if node is None:
-            return cls(name)
+            return cls(name, pod_cidrs=default)
         addresses = {a.address for a in node.status.addresses if a.type in ("InternalIP", "ExternalIP")}
         ipv4 = tuple(sorted(address for address in addresses if is_ipv4(address)))
-        return cls(name, node.metadata.labels.get(ZONE_LABEL, ""), ipv4)
+        cidrs = tuple(cidr for cidr in node.spec.pod_cidrs or [node.spec.pod_cidr] if is_ipv4(cidr.partition("/")[0]))
+        return cls(name, node.metadata.labels.get(ZONE_LABEL, ""), ipv4, cidrs or default)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Container(StrEnum):
     NODE_SCTP_ENDPOINTS = "node-sctp-endpoints"
     IDLE_NODE_PORTS = "idle-node-ports"
     NODE_ADDRESSES = "node-addresses"
+    LOCAL_PODS = "local-pods"
     HAIRPINS = "hairpins"
 
 

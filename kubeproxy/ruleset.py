@@ -37,6 +37,10 @@ class RuleSet:
     def owners(self) -> Mapping[Owner, ServiceRules]:
         return self._owners
 
+    def affinity_sets(self) -> list[str]:
+        """The names of all affinity sets."""
+        return [item.name for item in self._claims if isinstance(item, AffinitySet)]
+
     def __len__(self) -> int:
         """How many items there are."""
         return len(self._claims) + len(self._shared)

@@ -127,8 +127,11 @@ def translate(
 
 
 def node_items(node: NodeView) -> dict[Item, str]:
-    """What the node itself needs: the addresses on which node ports are open."""
-    return {Element(Container.NODE_ADDRESSES, address): "" for address in node.addresses}
+    """What the node itself needs: the addresses on which node ports are open, and its pods'."""
+    return {
+        **{Element(Container.NODE_ADDRESSES, address): "" for address in node.addresses},
+        **{Element(Container.LOCAL_PODS, cidr): "" for cidr in node.pod_cidrs},
+    }
 
 
 class _PortTranslation:

@@ -1,0 +1,143 @@
+"""The DNS server's sockets: UDP and TCP on one address, answers from the resolver, the rest from upstream."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import structlog
+from dnslib import RCODE, DNSHeader, DNSQuestion, DNSRecord
+from dnslib.dns import DNSError
+from prometheus_client import Counter
+
+from kubeproxy.dns.messages import encode, failure
+from kubeproxy.dns.resolver import TCP_BYTES, Elsewhere, Resolver
+from kubeproxy.dns.upstream import Upstream
+
+MAX_FORWARDED = 500
+MAX_CONNECTIONS = 200
+IDLE_SECONDS = 10.0
+RECEIVE_BUFFER_BYTES = 1 << 20
+
+log = structlog.get_logger()
+
+queries_total = Counter("kubeproxy_dns_queries_total", "DNS queries received", ["transport"])
+forwarded_total = Counter("kubeproxy_dns_forwarded_total", "DNS queries that were passed on, by outcome", ["outcome"])
+
+
+class DnsServer:
+    """Serves one address until closed."""
+
+    def __init__(self, resolver: Resolver, upstream: Upstream) -> None:
+        self._resolver = resolver
+        self._upstream = upstream
+        self._transport: asyncio.DatagramTransport | None = None
+        self._server: asyncio.Server | None = None
+        self._forwarding: set[asyncio.Task[None]] = set()
+        self._connections = 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen. Raises OSError when the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        udp.setblocking(False)
+        try:
+            udp.bind((host, port))
+        except OSError:
+            udp.close()
+            raise
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
+        # With port 0, TCP takes the port that UDP was given.
+        self._server = await asyncio.start_server(self._serve_tcp, host, self.port, reuse_address=True)
+
+    @property
+    def port(self) -> int:
+        """The port listened on."""
+        assert self._transport is not None
+        return int(self._transport.get_extra_info("sockname")[1])
+
+    async def close(self) -> None:
+        """Stop listening and give up what is being forwarded."""
+        if self._transport is not None:
+            self._transport.close()
+        if self._server is not None:
+            self._server.close()
+        for task in self._forwarding:
+            task.cancel()
+        await asyncio.gather(*self._forwarding, return_exceptions=True)
+
+    def received(self, data: bytes, address: tuple[str, int]) -> None:
+        """Answer a datagram, now or when upstream has."""
+        assert self._transport is not None
+        answer = self._resolver.answer_udp(data)
+        if isinstance(answer, bytes):
+            self._transport.sendto(answer, address)
+        elif answer is not None:
+            task = asyncio.create_task(self._forward_datagram(answer, data, address), name="dns-forward")
+            self._forwarding.add(task)
+            task.add_done_callback(self._forwarding.discard)
+
+    async def _forward_datagram(self, elsewhere: Elsewhere, data: bytes, address: tuple[str, int]) -> None:
+        answer = await self._ask_elsewhere(elsewhere, data, tcp=False)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(answer, address)
+
+    async def _ask_elsewhere(self, elsewhere: Elsewhere, data: bytes, *, tcp: bool) -> bytes:
+        """What upstream says, after the aliases that led there; an error code when it says nothing."""
+        question, aliases = elsewhere.question, elsewhere.aliases
+        limit = TCP_BYTES if tcp else question.size
+        if not self._upstream.servers:
+            forwarded_total.labels("refused").inc()
+            return encode(question, aliases, (), limit=limit) if aliases else failure(question, RCODE.REFUSED)
+        if len(self._forwarding) > MAX_FORWARDED:
+            forwarded_total.labels("overload").inc()
+            return failure(question, RCODE.SERVFAIL)
+        if aliases:
+            asked = DNSQuestion(elsewhere.name, question.type)
+            data = bytes(DNSRecord(DNSHeader(rd=1), q=asked).pack())
+        answer = await self._upstream.ask(data, tcp=tcp)
+        forwarded_total.labels("answered" if answer else "unanswered").inc()
+        if answer is None:
+            return failure(question, RCODE.SERVFAIL)
+        if not aliases:
+            return answer
+        try:
+            found = DNSRecord.parse(answer)
+        except DNSError:
+            return failure(question, RCODE.SERVFAIL)
+        return encode(question, aliases, (), limit=limit, code=found.header.rcode, foreign=found.rr)
+
+    async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        try:
+            while self._connections <= MAX_CONNECTIONS:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    length = int.from_bytes(await reader.readexactly(2), "big")
+                    data = await reader.readexactly(length)
+                _tcp_queries.inc()
+                answer = self._resolver.answer_tcp(data)
+                if isinstance(answer, Elsewhere):
+                    answer = await self._ask_elsewhere(answer, data, tcp=True)
+                if answer is None:
+                    break
+                writer.write(len(answer).to_bytes(2, "big") + answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, TimeoutError, ConnectionError):
+            pass  # the client is done, or gone
+        finally:
+            self._connections -= 1
+            writer.close()
+
+
+_udp_queries = queries_total.labels("udp")
+_tcp_queries = queries_total.labels("tcp")
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, server: DnsServer) -> None:
+        self._server = server
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        _udp_queries.inc()
+        self._server.received(data, addr)

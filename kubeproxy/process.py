@@ -1,0 +1,123 @@
+"""kube-proxy's wiring: informers → syncer → kernel, and informers → zone → DNS server."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+
+import structlog
+
+from api.types import EndpointSlice, Node, Service
+from cluster.client import Client
+from cluster.clock import LoopClock
+from cluster.connection import open_channel
+from cluster.daemon import Daemon, FatalError
+from cluster.informer import Informer
+from kubeproxy.config import DnsConfig, ProxyConfig
+from kubeproxy.dns.resolver import Resolver
+from kubeproxy.dns.server import DnsServer
+from kubeproxy.dns.upstream import Upstream
+from kubeproxy.dns.zone import Zone
+from kubeproxy.kernel import KernelError, open_kernel, remove_table
+from kubeproxy.pending import ServiceKey
+from kubeproxy.syncer import Syncer, service_of
+
+log = structlog.get_logger()
+
+
+async def run(daemon: Daemon, config: ProxyConfig) -> None:
+    """Set up: rules first, so that traffic flows, then DNS; ready when both serve."""
+    try:
+        kernel = open_kernel()
+    except KernelError as error:
+        raise FatalError(str(error)) from error
+    channel = open_channel(config.connection)
+    daemon.stack.push_async_callback(channel.close)
+    client = Client(channel)
+    daemon.stack.push_async_callback(client.close)
+
+    services = Informer(client, Service)
+    slices = Informer(client, EndpointSlice, indexes={"service": _service_index})
+    node = Informer(client, Node, field_selector=f"metadata.name={config.node_name}")
+
+    def service_of_key(key: ServiceKey) -> Service | None:
+        return services.get(*key)
+
+    def slices_of_key(key: ServiceKey) -> list[EndpointSlice]:
+        return slices.by_index("service", key)
+
+    syncer = Syncer(kernel, config.network, config.node_name, service_of_key, slices_of_key, LoopClock())
+    services.add_handler(syncer.service_changed)
+    slices.add_handler(syncer.slice_changed)
+    node.add_handler(syncer.node_changed)
+    daemon.spawn("services", services.run())
+    daemon.spawn("endpoint-slices", slices.run())
+    daemon.spawn("node", node.run())
+    await asyncio.gather(services.synced.wait(), slices.synced.wait(), node.synced.wait())
+
+    try:
+        await syncer.sync()
+    except KernelError as error:
+        raise FatalError(f"cannot change this node's nftables rules: {error}; is this root (CAP_NET_ADMIN)?") from error
+    log.info("rules in place", services=len(services), slices=len(slices))
+    daemon.live_check("rules", syncer.healthy)
+    daemon.ready_check("rules", syncer.healthy)
+    daemon.spawn("rules", syncer.run())
+    if config.dns is not None:
+        networks = [cidr for cidr in (config.network.service_cidr, config.network.cluster_cidr) if cidr]
+        zone = Zone(config.dns.domain, config.dns.address, networks, service_of_key, slices_of_key)
+        await _start_dns(daemon, config.dns, zone, services, slices)
+
+
+async def _start_dns(
+    daemon: Daemon, config: DnsConfig, zone: Zone, services: Informer[Service], slices: Informer[EndpointSlice]
+) -> None:
+    resolver = Resolver(zone, serial=int(time.time()))
+
+    def service_changed(old: Service | None, new: Service | None) -> None:
+        metadata = (new or old).metadata  # type: ignore[union-attr]
+        resolver.changed((metadata.namespace, metadata.name))
+
+    def slice_changed(old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        for key in {service_of(slice_) for slice_ in (old, new) if slice_ is not None}:
+            if key is not None:
+                resolver.changed(key)
+
+    services.add_handler(service_changed)
+    slices.add_handler(slice_changed)
+    server = DnsServer(resolver, Upstream(config.upstream))
+    try:
+        await asyncio.to_thread(_ip, "address", "replace", f"{config.address}/32", "dev", "lo")
+        await server.start(config.address, config.port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FatalError(
+            f"cannot serve DNS on {config.address}:{config.port}: {reason}; choose another --cluster-dns"
+        ) from error
+    daemon.stack.push_async_callback(server.close)
+    log.info("DNS in place", address=config.address, port=server.port, domain=config.domain)
+
+
+def clean_up(dns_address: str) -> None:
+    """Remove our table, and the DNS address unless it is `""`. Raises KernelError or OSError."""
+    remove_table(open_kernel())
+    if dns_address and _has_address(dns_address):
+        _ip("address", "delete", f"{dns_address}/32", "dev", "lo")
+
+
+def _has_address(address: str) -> bool:
+    return f" {address}/32 " in _ip("-oneline", "address", "show", "dev", "lo")
+
+
+def _ip(*arguments: str) -> str:
+    """Run the `ip` command. Raises OSError with its first line when it fails, or when it is not there."""
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OSError(done.returncode, (done.stderr.strip() or "ip failed").splitlines()[0])
+    return done.stdout
+
+
+def _service_index(slice_: EndpointSlice) -> list[ServiceKey]:
+    key = service_of(slice_)
+    return [key] if key is not None else []

@@ -1,0 +1,214 @@
+"""Keeps the kernel's rules equal to the Services and EndpointSlices, from one change to the next.
+
+At the start, and whenever the kernel refuses a change, the whole table is replaced in one transaction, so that traffic
+never meets half a table or none; after that each batch of changes is one small transaction. Affinity survives both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from api import timestamps
+from api.types import EndpointSlice, Node, Service
+from cluster.clock import Clock
+from kubeproxy import conntrack, metrics
+from kubeproxy.base_table import Network, base_table
+from kubeproxy.endpoints import SERVICE_NAME_LABEL, NodeView
+from kubeproxy.items import TABLE
+from kubeproxy.kernel import Kernel, KernelError, affinity_clients
+from kubeproxy.pending import Change, Pending, ServiceKey
+from kubeproxy.ruleset import Owner, RuleSet
+from kubeproxy.translate import Flow, ServiceRules, node_items, translate
+
+TRIGGER_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time"
+BATCH = 500
+CHECK_SECONDS = 30.0  # how often to look whether our table is still there (upstream's --iptables-sync-period)
+RETRY_SECONDS = 1.0
+UNHEALTHY_AFTER_SECONDS = 60.0
+NODE_OWNER = "node"
+
+log = structlog.get_logger()
+
+
+class Syncer:
+    """Told of changes by informers' handlers; `run` carries them out.
+
+    service, slices: the objects as they are now, by (namespace, name) of the service.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        network: Network,
+        node_name: str,
+        service: Callable[[ServiceKey], Service | None],
+        slices: Callable[[ServiceKey], Sequence[EndpointSlice]],
+        clock: Clock,
+    ) -> None:
+        self._kernel = kernel
+        self._base = base_table(network)
+        self._cluster_cidr = network.cluster_cidr
+        self._node = NodeView.of(node_name, None, network.cluster_cidr)
+        self._service = service
+        self._slices = slices
+        self._clock = clock
+        self._began = clock.time()
+        self._rules = RuleSet()
+        self._pending = Pending()
+        self._changed = asyncio.Event()
+        self._node_changed = True
+        self._whole = True
+        self._stale: set[Flow] = set()
+        self._without_local: Counter[str] = Counter()
+
+    def service_changed(self, old: Service | None, new: Service | None) -> None:
+        """An informer's handler."""
+        metadata = (new or old).metadata  # type: ignore[union-attr]
+        self._pending.service_changed((metadata.namespace, metadata.name), self._clock.monotonic())
+        metrics.service_changes_total.inc()
+        self._note_queued()
+
+    def slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        """An informer's handler."""
+        for slice_ in (old, new):
+            key = service_of(slice_) if slice_ is not None else None
+            if slice_ is not None and key is not None:
+                trigger = _trigger_time(slice_) if slice_ is new else None
+                # What happened before this process began says nothing of how fast it is.
+                recent = trigger if trigger is not None and trigger >= self._began else None
+                self._pending.endpoints_changed(key, self._clock.monotonic(), recent)
+        metrics.endpoint_changes_total.inc()
+        self._note_queued()
+
+    def node_changed(self, old: Node | None, new: Node | None) -> None:
+        """An informer's handler, for this node's own object."""
+        view = NodeView.of(self._node.name, new, self._cluster_cidr)
+        if view == self._node:
+            return
+        if view.zone != self._node.zone:
+            for key in self._rules.owners:
+                if isinstance(key, tuple):
+                    self._pending.service_changed(key, self._clock.monotonic())
+        self._node = view
+        self._node_changed = True
+        self._note_queued()
+
+    def healthy(self) -> bool:
+        """Whether no change has been waiting for long."""
+        since = self._pending.oldest_since
+        return since is None or self._clock.monotonic() - since < UNHEALTHY_AFTER_SECONDS
+
+    async def run(self) -> None:
+        """Carry out changes as they come, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                await self._check()
+            self._changed.clear()
+            while self._whole or self._node_changed or self._pending:
+                try:
+                    await self.sync()
+                except KernelError as error:
+                    metrics.sync_failures_total.inc()
+                    log.error("could not change the rules", reason=str(error), retry_seconds=RETRY_SECONDS)
+                    await asyncio.sleep(RETRY_SECONDS)
+
+    async def sync(self) -> None:
+        """Carry out what is pending, or a batch of it. Raises KernelError; the next call then replaces the table."""
+        started = self._clock.monotonic()
+        changes = self._pending.take(len(self._pending) if self._whole else BATCH)
+        try:
+            await self._carry_out(changes)
+        except BaseException:
+            self._whole = True
+            self._pending.put_back(changes)
+            raise
+        self._observe(changes, started)
+        if self._stale:
+            await self._forget_stale()
+
+    async def _carry_out(self, changes: Iterable[ServiceKey]) -> None:
+        """Bring the kernel up to date with the changed services."""
+        rules: dict[Owner, ServiceRules] = {}
+        if self._node_changed:
+            rules[NODE_OWNER] = ServiceRules(own=node_items(self._node))
+            self._node_changed = False
+        for key in changes:
+            old, new = self._rules.rules_of(key), self._translate(key)
+            rules[key] = new
+            self._stale |= old.flows - new.flows
+            self._without_local.update(new.without_local)
+            self._without_local.subtract(old.without_local)
+        text = self._rules.change(rules)
+        if self._whole:
+            clients = await asyncio.to_thread(self._read_affinity)
+            text = self._rules.whole(self._base, clients)
+        if text:
+            await asyncio.to_thread(self._kernel.run, text)
+        self._whole = False
+
+    def _translate(self, key: ServiceKey) -> ServiceRules:
+        service = self._service(key)
+        if service is None:
+            return ServiceRules()
+        return translate(service, self._slices(key), self._node, self._rules.rules_of(key).rows)
+
+    def _read_affinity(self) -> dict[str, list[str]]:
+        """The clients bound to endpoints by the table that is about to be replaced."""
+        return {name: affinity_clients(self._kernel, name) for name in self._rules.affinity_sets()}
+
+    async def _check(self) -> None:
+        """Notice when someone else took our table away."""
+        try:
+            await asyncio.to_thread(self._kernel.run, f"list chain ip {TABLE} services\n")
+        except KernelError as error:
+            log.warning("the rules were gone; putting them back", reason=str(error))
+            self._whole = True
+
+    async def _forget_stale(self) -> None:
+        flows, self._stale = self._stale, set()
+        try:
+            metrics.stale_flows_total.inc(await asyncio.to_thread(conntrack.forget, flows))
+        except OSError as error:
+            log.warning("could not forget UDP connections to gone endpoints", reason=str(error), flows=len(flows))
+
+    def _note_queued(self) -> None:
+        metrics.last_queued_timestamp_seconds.set(self._clock.time())
+        self._changed.set()
+
+    def _observe(self, changes: dict[ServiceKey, Change], started: float) -> None:
+        now = self._clock.time()
+        metrics.sync_duration_seconds.observe(self._clock.monotonic() - started)
+        metrics.last_sync_timestamp_seconds.set(now)
+        metrics.items.set(len(self._rules))
+        for change in changes.values():
+            for trigger in change.triggers:
+                metrics.network_programming_duration_seconds.observe(max(0.0, now - trigger))
+        services, endpoints = self._pending.counts()
+        metrics.service_changes_pending.set(services)
+        metrics.endpoint_changes_pending.set(endpoints)
+        for policy in ("internal", "external"):
+            metrics.no_local_endpoints.labels(policy).set(self._without_local[policy])
+
+
+def service_of(slice_: EndpointSlice) -> ServiceKey | None:
+    """The service that a slice belongs to, if any."""
+    name = slice_.metadata.labels.get(SERVICE_NAME_LABEL)
+    return (slice_.metadata.namespace, name) if name else None
+
+
+def _trigger_time(slice_: EndpointSlice) -> float | None:
+    """When the change that led to this slice's state began, in seconds since the epoch."""
+    text = slice_.metadata.annotations.get(TRIGGER_ANNOTATION)
+    if not text:
+        return None
+    try:
+        return timestamps.parse(text)
+    except ValueError:
+        return None
