@@ -1,0 +1,51 @@
+"""The cluster the benchmarks run against, and the clients they use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from cluster.client import Client
+from cluster.connection import Connection, open_channel
+from podling.launcher.plan import Cluster
+
+PODLING = Path(sys.executable).parent / "podling"
+
+
+@contextmanager
+def directory() -> Iterator[Path]:
+    """An empty directory for a cluster."""
+    with tempfile.TemporaryDirectory(prefix="podling-bench-", ignore_cleanup_errors=True) as path:
+        yield Path(path)
+
+
+def up(path: Path, nodes: int) -> Cluster:
+    """Start a cluster and return its plan."""
+    subprocess.run([PODLING, "up", "--nodes", str(nodes), "--dir", path], check=True, capture_output=True)
+    return msgspec.json.decode((path / "cluster.json").read_bytes(), type=Cluster)
+
+
+def down(path: Path) -> None:
+    subprocess.run([PODLING, "down", "--dir", path], check=True, capture_output=True)
+
+
+def connection(cluster: Cluster) -> Connection:
+    pki = cluster.pki
+    return Connection(cluster.grpc, pki / "ca.crt", pki / "admin.crt", pki / "admin.key")
+
+
+@asynccontextmanager
+async def client(cluster: Cluster) -> AsyncIterator[Client]:
+    """An admin's client on a channel of its own."""
+    async with open_channel(connection(cluster)) as channel:
+        client = Client(channel)
+        try:
+            yield client
+        finally:
+            await client.close()
