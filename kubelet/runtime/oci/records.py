@@ -6,7 +6,6 @@ files are also the table of pod addresses in use, so that an address cannot leak
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -74,9 +73,10 @@ class RecordFiles(Generic[Record]):
     def load(self) -> tuple[list[Record], list[str]]:
         """All records, and the ids of folders without a readable one: what a crash left half made."""
         records, broken = [], []
-        for identifier in sorted(os.listdir(self._directory)) if self._directory.is_dir() else []:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for directory in sorted(self._directory.iterdir()):
             try:
-                records.append(self._decoder.decode((self._directory / identifier / "record.json").read_bytes()))
-            except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
-                broken.append(identifier)
+                records.append(self._decoder.decode((directory / "record.json").read_bytes()))
+            except (FileNotFoundError, msgspec.DecodeError):
+                broken.append(directory.name)
         return records, broken

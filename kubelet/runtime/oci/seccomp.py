@@ -33,8 +33,8 @@ pread64 preadv preadv2 pwrite64 pwritev pwritev2 read readahead readlink readlin
 rename renameat renameat2 rmdir sendfile sendfile64 setxattr setxattrat splice stat stat64 statfs statfs64 statmount
 statx symlink symlinkat sync sync_file_range syncfs tee truncate truncate64 umask unlink unlinkat utime utimensat
 utimensat_time64 utimes vmsplice write writev"""
-_MEMORY = """brk cachestat madvise membarrier memfd_create memfd_secret mincore mlock mlock2 mlockall mmap mmap2 mprotect
-mremap mseal msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect process_mrelease remap_file_pages"""
+_MEMORY = """brk cachestat madvise membarrier memfd_create memfd_secret mincore mlock mlock2 mlockall mmap mmap2
+mprotect mremap mseal msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect process_mrelease remap_file_pages"""
 _PROCESSES = """alarm capget capset execve execveat exit exit_group fork get_robust_list get_thread_area getcpu getegid
 getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 getpgid getpgrp getpid getppid getpriority getresgid
 getresgid32 getresuid getresuid32 getrlimit getrusage getsid gettid getuid getuid32 ioprio_get ioprio_set kill
@@ -51,8 +51,8 @@ rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigti
 rt_tgsigqueueinfo setitimer sigaltstack signalfd signalfd4 sigprocmask sigreturn time timer_create timer_delete
 timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create timerfd_gettime
 timerfd_gettime64 timerfd_settime timerfd_settime64"""
-_WAITING = """epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait epoll_wait_old eventfd
-eventfd2 futex futex_requeue futex_time64 futex_wait futex_waitv futex_wake io_cancel io_destroy io_getevents
+_WAITING = """epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait epoll_wait_old
+eventfd eventfd2 futex futex_requeue futex_time64 futex_wait futex_waitv futex_wake io_cancel io_destroy io_getevents
 io_pgetevents io_pgetevents_time64 io_setup io_submit _newselect poll ppoll ppoll_time64 pselect6 pselect6_time64
 select"""
 _COMMUNICATION = """accept accept4 bind connect getpeername getrandom getsockname getsockopt ipc listen mq_getsetattr
@@ -87,7 +87,7 @@ def default_profile(capabilities: tuple[str, ...], machine: str = platform.machi
     names = [*_ALLOWED, *_ARCHITECTURE_CALLS.get(machine, "").split()]
     for capability in capabilities:
         names += _WITH_CAPABILITY.get(capability, "").split()
-    rules = [{"names": sorted(set(names)), "action": "SCMP_ACT_ALLOW"}]
+    rules: list[dict[str, Any]] = [{"names": sorted(set(names)), "action": "SCMP_ACT_ALLOW"}]
     rules.append(_allow("socket", 0, _AF_VSOCK, "SCMP_CMP_NE"))
     rules += [_allow("personality", 0, value, "SCMP_CMP_EQ") for value in _PERSONALITIES]
     if "CAP_SYS_ADMIN" not in capabilities:

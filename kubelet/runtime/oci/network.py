@@ -1,0 +1,79 @@
+"""Joins each pod to its node: a veth pair, a route to the pod, a default route back. There is no bridge.
+
+Everything a pod sends leaves through the node's own routing, and so through the node's Service rules. Both ends know
+the other's hardware address for good, so nothing is ever asked by ARP. All of it is named after the sandbox's id, so
+that it can be taken down by any later process.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+from pathlib import Path
+
+from .rtnetlink import Rtnetlink
+
+_GATEWAY = "169.254.1.1"
+_NODE_MAC = b"\xee\xee\xee\xee\xee\xee"
+_POD_MAC_PREFIX = b"\x0a\x58"
+_MTU = 1500
+_LOOPBACK = 1
+_POD_LINK = "eth0"
+
+
+class PodNetwork:
+    """The node's end. Made in, and for, the network namespace of the calling thread."""
+
+    def __init__(self, node_ip: str) -> None:
+        self._node_ip = node_ip
+        self._node = Rtnetlink()
+
+    def prepare_node(self) -> None:
+        """Let the node forward packets. Raises OSError."""
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+
+    def attach(self, sandbox_id: str, address: str) -> None:
+        """Join the calling thread's network namespace, a fresh one, to the node. Raises OSError."""
+        pod = Rtnetlink()
+        namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            mac = _POD_MAC_PREFIX + ipaddress.IPv4Address(address).packed
+            name = link_name(sandbox_id)
+            self._node.add_veth(name, _NODE_MAC, _POD_LINK, mac, namespace, _MTU)
+            outer = self._node.link_index(name)
+            self._node.set_up(outer)
+            pod.set_up(_LOOPBACK)
+            inner = pod.link_index(_POD_LINK)
+            pod.set_up(inner)
+            pod.add_address(inner, address, 32)
+            pod.add_neighbour(inner, _GATEWAY, _NODE_MAC)
+            pod.add_route(inner, via=_GATEWAY)
+            self._node.add_neighbour(outer, address, mac)
+            self._route(outer, address)
+        finally:
+            os.close(namespace)
+            pod.close()
+
+    def detach(self, sandbox_id: str) -> None:
+        """Take the pair, and with it the routes, away; nothing happens when it is gone. Raises OSError."""
+        self._node.delete_link(link_name(sandbox_id))
+
+    def close(self) -> None:
+        """Close the netlink socket."""
+        self._node.close()
+
+    def _route(self, link: int, address: str) -> None:
+        """Route the pod's address, with the node's own as source: not some other address the node also answers to."""
+        try:
+            self._node.add_route(link, to=address, source=self._node_ip)
+        except OSError as error:
+            # The node's address is not on a link of this namespace; the kernel then picks the source.
+            if error.errno != errno.EINVAL:
+                raise
+            self._node.add_route(link, to=address)
+
+
+def link_name(sandbox_id: str) -> str:
+    """The node's end of a sandbox's pair; 15 characters are all a link's name can have."""
+    return f"veth{sandbox_id[:11]}"
