@@ -32,8 +32,16 @@ class RestServer:
         self._http: ConnectionServer | None = None
         self._listener: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int, context: ssl.SSLContext) -> int:
-        """Listen; the port, which is a free one when `port` is 0. Raises OSError when the address cannot be had."""
+    @property
+    def port(self) -> int:
+        """The port listened on."""
+        if self._listener is None:
+            raise RuntimeError("the server was not started")
+        bound: int = self._listener.sockets[0].getsockname()[1]
+        return bound
+
+    async def start(self, host: str, port: int, context: ssl.SSLContext) -> None:
+        """Listen; on a free port when `port` is 0. Raises OSError when the address cannot be had."""
         loop = asyncio.get_running_loop()
         self._http = ConnectionServer(
             self._door,
@@ -52,8 +60,6 @@ class RestServer:
             # Accepted connections inherit these; aiohttp turns keep-alive itself on.
             for option, value in _KEEPALIVE:
                 listening.setsockopt(socket.IPPROTO_TCP, option, value)
-        bound: int = self._listener.sockets[0].getsockname()[1]
-        return bound
 
     async def close(self) -> None:
         """Stop listening, let requests in progress finish for a moment, close every connection."""
