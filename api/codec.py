@@ -120,21 +120,11 @@ def convert(record: Record, record_type: type[R]) -> R:
         return cast(R, event_conversion.to_events_group(record))
     if isinstance(record, EventsV1Event) and record_type is Event:
         return cast(R, event_conversion.to_core(record))
-    raise wrong_kind(_kind(type(record)), "v1", record_type)
-
-
-def wrong_kind(kind: str, version: str, record_type: type[Record]) -> BadRequest:
-    """The body is of another kind than its address takes."""
-    expected = _kind(record_type)
-    return BadRequest(
-        f'{kind} in version "{version}" cannot be handled as a {expected}: converting (v1.{kind}) to'
+    kind, expected = _kind(type(record)), _kind(record_type)
+    raise BadRequest(
+        f'{kind} in version "v1" cannot be handled as a {expected}: converting (v1.{kind}) to'
         f" ({package(record_type).partition('/')[0]}.{expected}): unknown conversion"
     )
-
-
-def strict_error(record_type: type[Record], tree: Any, problems: list[str]) -> BadRequest:
-    """What `fieldValidation=Strict` answers to `unknown_fields` and `duplicate_fields`."""
-    return BadRequest(_cannot_be_handled(record_type, tree, f"strict decoding error: {', '.join(problems)}"))
 
 
 def _from_odd_tree(record_type: type[R], tree: Any) -> R:

@@ -1,7 +1,4 @@
-"""What strict field validation objects to: unknown fields and repeated keys, in upstream's words.
-
-The results are the texts of strict decoding errors, and of the warnings sent for `fieldValidation=Warn`.
-"""
+"""What strict field validation objects to: unknown fields and repeated keys, by path as upstream writes paths."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ from api.types.reflection import TypeInfo, fields
 
 
 def unknown_fields(record_type: type[Record], tree: Any) -> list[str]:
-    """`unknown field "spec.containers[0].imagee"` for each key no field has, in document order."""
-    return [f'unknown field "{path}"' for path in _unknown(record_type, tree, "")]
+    """Paths ("spec.containers[0].imagee") of the keys no field has, in document order."""
+    return list(_unknown(record_type, tree, ""))
 
 
 def _unknown(record_type: type[Record], tree: Any, prefix: str) -> Iterator[str]:
@@ -48,7 +45,7 @@ class _Repeated(dict[str, Any]):
 
 
 def duplicate_fields(data: bytes) -> list[str]:
-    """`duplicate field "spec.replicas"` for each key given twice in one object of well-formed JSON."""
+    """Paths ("spec.replicas") of the keys given more than once in one object of well-formed JSON."""
     found = False
 
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -63,7 +60,7 @@ def duplicate_fields(data: bytes) -> list[str]:
         return marked
 
     tree = json.loads(data, object_pairs_hook=build)
-    return [f'duplicate field "{path}"' for path in _repeated(tree, "")] if found else []
+    return list(_repeated(tree, "")) if found else []
 
 
 def _repeated(tree: Any, prefix: str) -> Iterator[str]:

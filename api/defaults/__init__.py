@@ -1,0 +1,43 @@
+"""Defaults: what an object means where its author said nothing (upstream `pkg/apis/*/v1/defaults.go`).
+
+Left to others, as upstream: what admission adds (service account, tolerations for failing nodes), what
+strategies set on creation (phase, QoS class, generation, the namespace's finalizer), and allocated addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from api import codec
+from api import types as t
+from api.defaults import access, network, objects, pods, workloads
+from api.types.record import Record
+
+R = TypeVar("R", bound=Record)
+
+_BY_TYPE: dict[type[Record], Callable[[Any], Any]] = {
+    t.Pod: pods.pod,
+    t.PodTemplate: workloads.pod_template_object,
+    t.Deployment: workloads.deployment,
+    t.ReplicaSet: workloads.replica_set,
+    t.Service: network.service,
+    t.Endpoints: network.endpoints,
+    t.EndpointSlice: network.endpoint_slice,
+    t.Namespace: objects.namespace,
+    t.Node: objects.node,
+    t.Secret: objects.secret,
+    t.RoleBinding: access.role_binding,
+    t.ClusterRoleBinding: access.role_binding,
+    t.TokenRequest: access.token_request,
+}
+
+
+def apply(record: R) -> R:
+    """The record with defaults filled in and parsed scalars (quantities, times) in canonical form.
+
+    Applying twice changes nothing. Raises `BadRequest` for quantities, times and base64 that cannot be parsed.
+    """
+    record = codec.canonical(record)
+    complete: Callable[[R], R] | None = _BY_TYPE.get(type(record))
+    return record if complete is None else complete(record)
