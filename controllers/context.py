@@ -63,8 +63,9 @@ class Context:
         self._controllers: dict[str, Controller[Any]] = {}
 
     @property
-    def informers(self) -> list[Informer[Any]]:
-        return list(self._informers.values())
+    def informers(self) -> Mapping[str, Informer[Any]]:
+        """By kind."""
+        return {record.__name__: informer for record, informer in self._informers.items()}
 
     @property
     def recorders(self) -> Mapping[str, EventRecorder]:
@@ -78,6 +79,10 @@ class Context:
     def synced(self) -> bool:
         """Every informer has handed over its first items."""
         return all(informer.synced.is_set() for informer in self._informers.values())
+
+    async def wait_synced(self) -> None:
+        for informer in self._informers.values():
+            await informer.synced.wait()
 
     def now(self) -> float:
         """Wall time in seconds since the epoch."""

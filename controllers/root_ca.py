@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from api.errors import AlreadyExists, StatusError
 from api.types import ConfigMap, Namespace, ObjectMeta
 from controllers.context import Context
-from controllers.namespaces import is_terminating
+from controllers.namespace.errors import is_terminating
 
 NAME = "root_ca_cert_publisher"
 CONFIG_MAP = "kube-root-ca.crt"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.errors import AlreadyExists, StatusError
 from api.types import Namespace, ObjectMeta, ServiceAccount
 from controllers.context import Context
-from controllers.namespaces import is_terminating
+from controllers.namespace.errors import is_terminating
 
 NAME = "serviceaccount"
 DEFAULT = "default"

@@ -18,7 +18,7 @@ from controllers.deployment.numbers import RECREATE, size
 from controllers.deployment.plan import Action, ChangeSet, CreateSet, plan
 from controllers.deployment.template import same_template
 from controllers.mirror import key_of
-from controllers.namespaces import is_terminating
+from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
 
 NAME = "deployment"

@@ -133,7 +133,7 @@ class _Planner:
         return self._finish_rollout()
 
     def note_pause(self) -> None:
-        """Say in the Progressing condition that the rollout was paused or goes on; its deadline stands still meanwhile."""
+        """Say in the Progressing condition that the rollout is paused or goes on: its deadline stops and starts."""
         deployment = self.deployment
         if not conditions.has_deadline(deployment):
             return

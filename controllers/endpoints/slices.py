@@ -1,7 +1,7 @@
 """What EndpointSlices a Service should have, changing as few of those it has as can be.
 
 Source: upstream's endpointslice reconciler: at most 100 endpoints a slice, one set of ports a slice; changed endpoints
-stay in their slice; new ones go first to slices that are written anyway, then to the fullest slice that has room for all.
+stay in their slice; new ones go to slices that are written anyway, then to the fullest that has room for all.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from cluster.informer import ObjectKey
 from controllers.adoption import settle
 from controllers.context import Context
 from controllers.mirror import key_of
-from controllers.namespaces import is_terminating
+from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
 from controllers.pods import is_active, next_available
 from controllers.replicaset.plan import Plan, desired_replicas, plan, pod_from_template, slow_start

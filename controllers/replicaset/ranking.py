@@ -1,7 +1,7 @@
 """Which pods go first when there are too many.
 
-Source: upstream's ActivePodsWithRanks: unassigned before assigned, pending before running, not ready before ready, cheap
-before dear (annotation), crowded nodes before others, then the younger and the more often restarted.
+Source: upstream's ActivePodsWithRanks: unassigned before assigned, pending before running, not ready before ready,
+cheap before dear (annotation), crowded nodes before others, then the younger and the more often restarted.
 """
 
 from __future__ import annotations

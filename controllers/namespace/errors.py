@@ -1,4 +1,4 @@
-"""What controllers ask about namespaces."""
+"""Telling that a write failed because its namespace is going."""
 
 from __future__ import annotations
 

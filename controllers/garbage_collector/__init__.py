@@ -1,0 +1,1 @@
+"""What nobody owns any more is deleted; what must wait for its dependents waits."""

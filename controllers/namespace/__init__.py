@@ -1,0 +1,1 @@
+"""Namespaces that are being deleted are emptied, then let go."""

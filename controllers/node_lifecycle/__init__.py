@@ -1,0 +1,1 @@
+"""Nodes that fall silent: noticed, tainted, their pods taken out of service and in the end evicted."""

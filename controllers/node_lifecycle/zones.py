@@ -1,0 +1,90 @@
+"""How fast a zone's nodes may be given up. Pure.
+
+Source: upstream's node lifecycle controller. Normally one node every ten seconds. When most nodes of a small zone are
+silent none is given up (of a large zone: one in 100 seconds). When no node of any zone is ready, the fault is more
+likely ours than theirs: nothing is evicted, and what was begun is taken back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+
+from api.types import Node
+from controllers.node_lifecycle.health import ready_status
+
+REGION_LABEL = "topology.kubernetes.io/region"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
+NODES_PER_SECOND = 0.1
+SECONDARY_NODES_PER_SECOND = 0.01
+LARGE_ZONE = 50
+UNHEALTHY_THRESHOLD = 0.55
+
+
+class ZoneState(StrEnum):
+    NORMAL = "Normal"
+    PARTIAL_DISRUPTION = "PartialDisruption"
+    FULL_DISRUPTION = "FullDisruption"
+
+
+def zone_of(node: Node) -> str:
+    labels = node.metadata.labels
+    return f"{labels.get(REGION_LABEL, '')}::{labels.get(ZONE_LABEL, '')}"
+
+
+def zone_state(ready: int, not_ready: int) -> ZoneState:
+    if ready == 0 and not_ready > 0:
+        return ZoneState.FULL_DISRUPTION
+    if not_ready > 2 and not_ready / (ready + not_ready) >= UNHEALTHY_THRESHOLD:
+        return ZoneState.PARTIAL_DISRUPTION
+    return ZoneState.NORMAL
+
+
+class Pacing:
+    """Per zone its state, and when the next of its nodes may be given up. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._sizes: Counter[str] = Counter()
+        self._states: dict[str, ZoneState] = {}
+        self._next: dict[str, float] = {}
+
+    @property
+    def full_disruption(self) -> bool:
+        """No node of any zone is ready."""
+        return bool(self._states) and all(state is ZoneState.FULL_DISRUPTION for state in self._states.values())
+
+    def states(self) -> dict[str, tuple[ZoneState, int]]:
+        """Per zone its state and size."""
+        return {zone: (state, self._sizes[zone]) for zone, state in self._states.items()}
+
+    def observe(self, nodes: Iterable[Node]) -> None:
+        """Take in the nodes as they are now."""
+        ready: Counter[str] = Counter()
+        sizes: Counter[str] = Counter()
+        for node in nodes:
+            zone = zone_of(node)
+            sizes[zone] += 1
+            ready[zone] += ready_status(node) == "True"
+        self._sizes = sizes
+        self._states = {zone: zone_state(ready[zone], size - ready[zone]) for zone, size in sizes.items()}
+
+    def try_evict(self, node: Node, now: float) -> float | None:
+        """May the node be given up now? None when it may; else the seconds after which to ask again."""
+        zone = zone_of(node)
+        rate = self._rate(zone)
+        if rate == 0:
+            return 1 / NODES_PER_SECOND
+        due = self._next.get(zone, 0.0)
+        if now < due:
+            return due - now
+        self._next[zone] = now + 1 / rate
+        return None
+
+    def _rate(self, zone: str) -> float:
+        if self.full_disruption:
+            return 0.0
+        if self._states.get(zone) is ZoneState.PARTIAL_DISRUPTION:
+            return SECONDARY_NODES_PER_SECOND if self._sizes[zone] > LARGE_ZONE else 0.0
+        return NODES_PER_SECOND

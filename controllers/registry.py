@@ -1,0 +1,39 @@
+"""Which controllers there are."""
+
+from __future__ import annotations
+
+from controllers.cluster_role_aggregation import ClusterRoleAggregator
+from controllers.config import ControllersConfig
+from controllers.context import Context
+from controllers.deployment.controller import DeploymentController
+from controllers.endpoints.endpoints_controller import EndpointsController
+from controllers.endpoints.mirroring import EndpointSliceMirroringController
+from controllers.endpoints.slice_controller import EndpointSliceController
+from controllers.garbage_collector.controller import GarbageCollector
+from controllers.namespace.controller import NamespaceController
+from controllers.node_lifecycle.controller import NodeLifecycleController
+from controllers.node_lifecycle.evictor import TaintEvictor
+from controllers.pod_gc import PodGarbageCollector
+from controllers.replicaset.controller import ReplicaSetController
+from controllers.root_ca import RootCAPublisher
+from controllers.service_account import ServiceAccountController
+
+
+def add_all(context: Context, config: ControllersConfig, certificates: str) -> None:
+    """Attach every controller to the context. certificates: PEM of the cluster's authority.
+
+    The order is that in which controllers hear of a change: what traffic follows comes first.
+    """
+    EndpointSliceController(context)
+    EndpointsController(context)
+    EndpointSliceMirroringController(context)
+    ReplicaSetController(context)
+    DeploymentController(context)
+    NodeLifecycleController(context, config.node_grace_seconds)
+    TaintEvictor(context)
+    ServiceAccountController(context)
+    RootCAPublisher(context, certificates)
+    NamespaceController(context)
+    GarbageCollector(context)
+    PodGarbageCollector(context, config.terminated_pod_threshold)
+    ClusterRoleAggregator(context)
