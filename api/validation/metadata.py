@@ -1,7 +1,5 @@
 """What every object's metadata must satisfy (apimachinery `api/validation`, core's `ValidateObjectMeta`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from api import names
