@@ -19,7 +19,7 @@ _METADATA: Final = ("metadata.name", "metadata.namespace")
 INDEXED: Final[Mapping[str, str]] = {"pods": "spec.nodeName"}
 
 
-class _Part(msgspec.Struct, rename="camel", gc=False):
+class _Part(msgspec.Struct, frozen=True, rename="camel", gc=False):
     pass
 
 

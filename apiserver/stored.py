@@ -18,12 +18,12 @@ from apiserver import fields
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
-class _HeadMeta(msgspec.Struct):
+class _HeadMeta(msgspec.Struct, frozen=True, gc=False):
     uid: str = ""
     labels: dict[str, str] = {}
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, frozen=True, gc=False):
     metadata: _HeadMeta
 
 

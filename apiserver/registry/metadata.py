@@ -1,4 +1,4 @@
-"""The system's fields of an object's metadata: who sets them, and when (upstream rest.BeforeCreate, BeforeUpdate). Pure."""
+"""The system's fields of metadata: who sets them, and when (upstream rest.BeforeCreate, BeforeUpdate). Pure."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _TOO_OLD = (
 )
 
 
-class _Token(msgspec.Struct):
+class _Token(msgspec.Struct, frozen=True):
     v: str
     rv: int
     start: str

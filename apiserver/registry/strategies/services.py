@@ -1,4 +1,4 @@
-"""Services: cluster addresses, node ports, and what follows from the type. Upstream's service REST and its allocator."""
+"""Services: cluster addresses, node ports, and what follows from the type (upstream: service REST and allocator)."""
 
 from __future__ import annotations
 

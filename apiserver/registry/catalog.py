@@ -1,0 +1,40 @@
+"""Which strategy serves which resource, and which subresources of other kinds it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from api.scheme import Resource
+from apiserver.registry.allocation import Allocations
+from apiserver.registry.strategies import configuration, workloads
+from apiserver.registry.strategies.namespaces import NamespaceStrategy
+from apiserver.registry.strategies.nodes import NodeStrategy
+from apiserver.registry.strategies.pods import PodStrategy
+from apiserver.registry.strategies.services import ServiceStrategy
+from apiserver.registry.strategy import Strategy
+
+_RBAC: Final = "rbac.authorization.k8s.io"
+_STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
+    "deployments.apps": workloads.DeploymentStrategy,
+    "endpoints": configuration.EndpointsStrategy,
+    "endpointslices.discovery.k8s.io": configuration.EndpointSliceStrategy,
+    "events": configuration.EventStrategy,
+    "leases.coordination.k8s.io": configuration.LeaseStrategy,
+    "namespaces": NamespaceStrategy,
+    "nodes": NodeStrategy,
+    "pods": PodStrategy,
+    "podtemplates": configuration.PodTemplateStrategy,
+    "replicasets.apps": workloads.ReplicaSetStrategy,
+    "secrets": configuration.SecretStrategy,
+    "serviceaccounts": configuration.ServiceAccountStrategy,
+}
+
+
+def strategy_for(resource: Resource, allocations: Allocations) -> Strategy:
+    """The strategy of a stored resource."""
+    if resource.group_resource == "services":
+        return ServiceStrategy(resource, allocations)
+    if resource.group == _RBAC:
+        return configuration.RbacStrategy(resource)
+    return _STRATEGIES.get(resource.group_resource, Strategy)(resource)
