@@ -6,7 +6,6 @@ folder `shm`, and `hostname`, `hosts`, `resolv.conf`. There is no process to hol
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 from pathlib import Path
@@ -116,6 +115,6 @@ def _set_sysctls(spec: SandboxSpec, kinds: list[str]) -> None:
 
 def _inode(path: Path) -> int:
     try:
-        return os.stat(path).st_ino
+        return path.stat().st_ino
     except FileNotFoundError:
         return 0

@@ -34,7 +34,8 @@ rename renameat renameat2 rmdir sendfile sendfile64 setxattr setxattrat splice s
 statx symlink symlinkat sync sync_file_range syncfs tee truncate truncate64 umask unlink unlinkat utime utimensat
 utimensat_time64 utimes vmsplice write writev"""
 _MEMORY = """brk cachestat madvise membarrier memfd_create memfd_secret mincore mlock mlock2 mlockall mmap mmap2
-mprotect mremap mseal msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect process_mrelease remap_file_pages"""
+mprotect mremap mseal msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect process_mrelease
+remap_file_pages"""
 _PROCESSES = """alarm capget capset execve execveat exit exit_group fork get_robust_list get_thread_area getcpu getegid
 getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 getpgid getpgrp getpid getppid getpriority getresgid
 getresgid32 getresuid getresuid32 getrlimit getrusage getsid gettid getuid getuid32 ioprio_get ioprio_set kill

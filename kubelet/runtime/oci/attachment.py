@@ -1,0 +1,148 @@
+"""Being connected to a container's own stdio, through its conmon's attach socket.
+
+The socket keeps message borders: what arrives is one byte for the stream (2: stdout, 3: stderr) and data; what is sent
+goes to the container's stdin as it is. Source: conmon 2.1's protocol, as its clients CRI-O and Podman speak it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from pathlib import Path
+
+from ..base import ContainerStatus, NotRunning
+from . import conmon
+from .descriptors import wait_readable, wait_writable
+
+_STDERR = 3
+_MESSAGE = 8192
+_LARGEST = 32768
+_MAX_WAITING = 1 << 20
+
+
+class AttachSession:
+    """A `Session` with the container's own process. What arrives before it is read waits in the socket."""
+
+    def __init__(self, bundle: Path, connection: socket.socket, terminal: bool, stdin: bool) -> None:
+        self._bundle = bundle
+        self._connection = connection
+        self._terminal = terminal
+        self._stdin = stdin
+        self._demultiplexer = _Demultiplexer(connection)
+        self.stdout = _StreamReader(self._demultiplexer, errors=False)
+        self.stderr = None if terminal else _StreamReader(self._demultiplexer, errors=True)
+
+    async def write_stdin(self, data: bytes) -> None:
+        """Pass data on, unless attached without input or the container has ended."""
+        view = memoryview(data)
+        while view and self._stdin:
+            try:
+                self._connection.send(view[:_MESSAGE])
+            except BlockingIOError:
+                await wait_writable(self._connection.fileno())
+            except (BrokenPipeError, ConnectionResetError):
+                return
+            else:
+                view = view[_MESSAGE:]
+
+    async def close_stdin(self) -> None:
+        """End of input, which conmon passes on where the container asked for `stdinOnce`."""
+        if self._stdin:
+            self._stdin = False
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_WR)
+
+    async def resize(self, width: int, height: int) -> None:
+        """Set the terminal's size."""
+        if self._terminal:
+            with contextlib.suppress(OSError):
+                conmon.resize(self._bundle, width, height)
+
+    async def wait(self) -> int:
+        """0, once the container ended or the connection was closed."""
+        await self._demultiplexer.ended.wait()
+        return 0
+
+    async def kill(self) -> None:
+        """Only detach."""
+        self._demultiplexer.end()
+
+    async def close(self) -> None:
+        """Detach."""
+        self._demultiplexer.end()
+        self._connection.close()
+
+
+def attach(bundle: Path, status: ContainerStatus, stdin: bool) -> AttachSession:
+    """Connect to a running container. Raises NotRunning."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    # Through the descriptor, since the folder's path may be longer than a socket address can be.
+    directory = os.open(bundle, os.O_PATH | os.O_CLOEXEC)
+    try:
+        connection.connect(f"/proc/self/fd/{directory}/attach")
+    except OSError as error:
+        connection.close()
+        raise NotRunning(f"cannot attach to container {status.spec.name!r}: {error.strerror}") from error
+    finally:
+        os.close(directory)
+    return AttachSession(bundle, connection, status.spec.tty, stdin and status.spec.stdin)
+
+
+class _Demultiplexer:
+    """Sorts messages to two streams. One that nobody reads holds the other up once much of it waits."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._waiting: tuple[bytearray, bytearray] = (bytearray(), bytearray())
+        self._receiving = asyncio.Lock()
+        self._taken = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    def end(self) -> None:
+        """No more is received."""
+        self.ended.set()
+        self._taken.set()
+
+    async def take(self, errors: bool, size: int) -> bytes:
+        buffer = self._waiting[errors]
+        while not buffer and not self.ended.is_set():
+            async with self._receiving:
+                if not buffer:
+                    await self._receive()
+        data = bytes(buffer[:size])
+        del buffer[:size]
+        self._taken.set()
+        return data
+
+    async def _receive(self) -> None:
+        while max(map(len, self._waiting)) > _MAX_WAITING and not self.ended.is_set():
+            self._taken.clear()
+            await self._taken.wait()
+        try:
+            message = self._connection.recv(_LARGEST)
+        except BlockingIOError:
+            readable = asyncio.ensure_future(wait_readable(self._connection.fileno()))
+            ended = asyncio.ensure_future(self.ended.wait())
+            try:
+                await asyncio.wait([readable, ended], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                readable.cancel()
+                ended.cancel()
+            return
+        except OSError:
+            message = b""
+        if not message:
+            self.end()
+            return
+        self._waiting[message[0] == _STDERR].extend(message[1:])
+
+
+class _StreamReader:
+    def __init__(self, demultiplexer: _Demultiplexer, errors: bool) -> None:
+        self._demultiplexer = demultiplexer
+        self._errors = errors
+
+    async def read(self, n: int = -1, /) -> bytes:
+        return await self._demultiplexer.take(self._errors, n if n >= 0 else _LARGEST)
