@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,3 +43,11 @@ def empty(cgroups: Cgroups, path: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {sorted(cgroups.pids(path))} in cgroup {path} do not end")
         time.sleep(POLL_SECONDS)
+
+
+def remove_parent(cgroups: Cgroups, path: str) -> None:
+    """Remove the cgroup above `path`, unless another cluster still lives in it."""
+    mounts = [*cgroups.v1.values(), *([cgroups.v2] if cgroups.v2 is not None else [])]
+    for mount in mounts:
+        with contextlib.suppress(OSError):
+            (mount / path.strip("/")).parent.rmdir()

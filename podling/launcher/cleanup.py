@@ -18,7 +18,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def cluster(plan: Cluster) -> None:
     """Remove everything of a cluster but its directory. Safe to call again, after any crash."""
-    cgroups.empty(Cgroups.detect(), plan.cgroup)
+    hierarchies = Cgroups.detect()
+    cgroups.empty(hierarchies, plan.cgroup)
+    cgroups.remove_parent(hierarchies, plan.cgroup)
     unmount_below(plan.run_dir, plan.dir)
     network.remove_all(plan.id)
     shutil.rmtree(plan.run_dir, ignore_errors=True)

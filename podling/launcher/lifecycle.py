@@ -222,8 +222,10 @@ def _fork_supervisor(cluster: Cluster, options: Options, lock: IO[str]) -> tuple
 
 
 async def _supervise(cluster: Cluster, etcd_binary: str, progress: int) -> None:
+    from cluster import logs
     from podling.launcher.supervisor import Supervisor
 
+    logs.configure("launcher", "info", "text")
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
