@@ -1,0 +1,86 @@
+"""A door with its own authority, and clients for it."""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import pytest
+
+from apiserver.auth import static_tokens
+from apiserver.auth.authn import Authenticator
+from apiserver.auth.service_accounts import TokenVerifier
+from apiserver.rest import assembly
+from apiserver.rest.server import RestServer
+from cluster import pki
+from cluster.status_server import tls_context
+from tests.support.rest import ScriptedHandler, ScriptedStreams
+from tests.support.tls import TestAuthority
+
+
+@dataclass
+class Door:
+    """`admin` talks with a client certificate (user "admin"), `nobody` without."""
+
+    server: RestServer
+    handler: ScriptedHandler
+    streams: ScriptedStreams
+    admin: aiohttp.ClientSession
+    nobody: aiohttp.ClientSession
+    authority: TestAuthority
+    checks: dict[str, Any]
+    url: str
+
+    def context(self, common_name: str, **issued: Any) -> ssl.SSLContext:
+        return self.authority.client_context(self.authority.issue(common_name, **issued))
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> TestAuthority:
+    return TestAuthority(tmp_path)
+
+
+@pytest.fixture
+async def door(authority: TestAuthority, tmp_path: Path) -> AsyncIterator[Door]:
+    serving = authority.issue("kube-apiserver")
+    pki.create_signing_key(tmp_path, "sa")
+    tokens = tmp_path / "tokens.csv"
+    tokens.write_text('jane-token,jane,7,"devs"\n')
+    verifier = TokenVerifier("https://issuer", [tmp_path / "sa.pub"], cast(Any, None))
+    handler, streams = ScriptedHandler(), ScriptedStreams()
+    checks: dict[str, Any] = {}
+    server = await assembly.start(
+        assembly.Services(
+            handler=cast(Any, handler),
+            pod_streams=cast(Any, streams),
+            authenticator=Authenticator(verifier, static_tokens.read(tokens)),
+            verifier=verifier,
+            live={},
+            ready=checks,
+        ),
+        "127.0.0.1",
+        0,
+        tls_context(authority.ca_file, serving.cert_file, serving.key_file),
+    )
+    url = f"https://127.0.0.1:{server.port}"
+    admin = _session(url, authority.client_context(authority.issue("admin", organizations=("system:masters",))))
+    nobody = _session(url, authority.client_context())
+    yield Door(server, handler, streams, admin, nobody, authority, checks, url)
+    await admin.close()
+    await nobody.close()
+    await server.close()
+
+
+def _session(url: str, context: ssl.SSLContext) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(ssl=context)
+    return aiohttp.ClientSession(url, connector=connector, timeout=aiohttp.ClientTimeout(total=20))
+
+
+@pytest.fixture
+def expired() -> datetime.timedelta:
+    return datetime.timedelta(minutes=-1)
