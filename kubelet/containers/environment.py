@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from api.types import (
     ConfigMap,
+    ConfigMapKeySelector,
     Container,
     EnvFromSource,
     EnvVar,
@@ -19,6 +20,7 @@ from api.types import (
     EphemeralContainer,
     Pod,
     Secret,
+    SecretKeySelector,
     Service,
 )
 from kubelet.containers.expansion import expand

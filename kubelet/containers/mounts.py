@@ -1,0 +1,80 @@
+"""What is bound into a container: its volumes, /etc/hosts, the termination message file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.types import Container, EphemeralContainer, Pod, VolumeMount
+from kubelet.containers import termination
+from kubelet.containers.expansion import expand
+from kubelet.paths import Paths
+from kubelet.runtime.base import Mount, MountPropagation
+from kubelet.volumes import subpath
+
+HOSTS = "/etc/hosts"
+
+
+class MountProblem(Exception):
+    """A mount cannot be made. The text is upstream's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the pod's volumes are, by name, and where its files are kept."""
+
+    volumes: Mapping[str, Path]
+    paths: Paths
+
+
+def container_mounts(
+    pod: Pod,
+    container: Container | EphemeralContainer,
+    attempt: int,
+    environment: Mapping[str, str],
+    places: Places,
+) -> list[Mount]:
+    """All mounts of a container; sub-paths and the termination file are made. Raises MountProblem, OSError."""
+    uid = pod.metadata.uid
+    mounts = [
+        _volume_mount(pod, container, index, mount, environment, places)
+        for index, mount in enumerate(container.volume_mounts)
+    ]
+    taken = {mount.container_path for mount in mounts}
+    if HOSTS not in taken:
+        mounts.append(Mount(host_path=str(places.paths.hosts(uid)), container_path=HOSTS))
+    said = container.termination_message_path
+    if said and said not in taken:
+        file = termination.prepare(places.paths.termination_log(uid, container.name, attempt))
+        mounts.append(Mount(host_path=str(file), container_path=said))
+    return mounts
+
+
+def _volume_mount(
+    pod: Pod,
+    container: Container | EphemeralContainer,
+    index: int,
+    mount: VolumeMount,
+    environment: Mapping[str, str],
+    places: Places,
+) -> Mount:
+    source = places.volumes.get(mount.name)
+    if source is None:
+        raise MountProblem(
+            f'cannot find volume "{mount.name}" to mount into container "{container.name}"',
+        )
+    wanted = expand(mount.sub_path_expr, environment) if mount.sub_path_expr else mount.sub_path
+    target = places.paths.subpath(pod.metadata.uid, mount.name, container.name, index)
+    try:
+        source = subpath.prepare(source, wanted, target)
+    except subpath.SubpathFailure as error:
+        text = f'failed to prepare subPath for volumeMount "{mount.name}" of container "{container.name}": {error}'
+        raise MountProblem(text) from error
+    path = mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}"
+    return Mount(
+        host_path=str(source),
+        container_path=path,
+        readonly=mount.read_only,
+        propagation=MountPropagation(mount.mount_propagation or "None"),
+    )

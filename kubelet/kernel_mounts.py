@@ -1,0 +1,84 @@
+"""mount(2) and umount2(2): tmpfs and bind mounts for volumes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+MS_BIND: Final = 0x1000
+MNT_DETACH: Final = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_OCTAL = re.compile(r"\\([0-7]{3})")
+# statfs(2) magic number of tmpfs.
+_TMPFS_MAGIC: Final = 0x01021994
+
+
+def mount_tmpfs(target: Path, *, size_bytes: int | None, mode: int) -> None:
+    """Mount an empty tmpfs. Raises OSError."""
+    options = f"mode={mode:o}" + (f",size={size_bytes}" if size_bytes else "")
+    _mount("tmpfs", target, "tmpfs", 0, options)
+
+
+def bind(source: str, target: Path) -> None:
+    """Make `target` show `source`. Raises OSError."""
+    _mount(source, target, None, MS_BIND, None)
+
+
+def _mount(source: str, target: Path, kind: str | None, flags: int, options: str | None) -> None:
+    kind_bytes = None if kind is None else kind.encode()
+    data = None if options is None else options.encode()
+    if _libc.mount(os.fsencode(source), os.fsencode(target), kind_bytes, ctypes.c_ulong(flags), data) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(target))
+
+
+def unmount(target: Path) -> None:
+    """Take a mount away now, even while it is in use. Raises OSError."""
+    if _libc.umount2(os.fsencode(target), MNT_DETACH) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(target))
+
+
+def mounts_under(directory: Path) -> list[Path]:
+    """Mount points at or below a folder, the deepest first."""
+    prefix = str(directory).rstrip("/")
+    found = []
+    with Path("/proc/self/mountinfo").open() as table:
+        for line in table:
+            if prefix not in line:
+                continue
+            point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), line.split(" ", 5)[4])
+            if point == prefix or point.startswith(prefix + "/"):
+                found.append(Path(point))
+    return found[::-1]
+
+
+def unmount_under(directory: Path) -> None:
+    """Take away every mount at or below a folder. Raises OSError when one stays: nothing below may be deleted then."""
+    for point in mounts_under(directory):
+        unmount(point)
+    left = mounts_under(directory)
+    if left:
+        raise OSError(16, "still mounted", str(left[0]))
+
+
+def is_mount_point(path: Path) -> bool:
+    """Whether something is mounted exactly here (bind mounts of the same file system included)."""
+    return path in mounts_under(path)
+
+
+def is_tmpfs(path: Path) -> bool:
+    """Whether a path is kept in memory."""
+
+    class Statfs(ctypes.Structure):
+        _fields_ = (("f_type", ctypes.c_long), ("rest", ctypes.c_char * 256))
+
+    result = Statfs()
+    if _libc.statfs(os.fsencode(path), ctypes.byref(result)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))
+    return bool(result.f_type == _TMPFS_MAGIC)

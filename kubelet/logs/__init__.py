@@ -1,0 +1,1 @@
+"""Container logs: the CRI format, files and their rotation, reading and following."""

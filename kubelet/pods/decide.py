@@ -1,0 +1,172 @@
+"""The next step of a pod: `decide(state, view)` → new state, actions, waiting reasons, when to look again.
+
+Pure and level-driven: the same view always gives the same decision, and a step that was lost is decided again.
+Source of the behaviour: upstream's pod workers and kuberuntime's computePodActions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from api.types import Container
+from kubelet.pods import actions
+from kubelet.pods.actions import (
+    Action,
+    CreateSandbox,
+    MountVolumes,
+    Release,
+    Remove,
+    RemoveContainer,
+    StopContainer,
+)
+from kubelet.pods.start import Waiting, container_steps, is_finished
+from kubelet.pods.state import PodState
+from kubelet.pods.view import Run, Stop, View, all_containers, grace_seconds, sidecars
+from kubelet.runtime.base import ContainerState
+
+DEADLINE_EXCEEDED = "DeadlineExceeded"
+DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
+
+
+@dataclass(slots=True)
+class Decision:
+    """What shall happen now.
+
+    stop: set once the pod is to end. waiting: why containers that shall run do not, by name.
+    wake_at: when to decide again though nothing happens, in seconds since the epoch.
+    """
+
+    state: PodState
+    actions: list[Action] = field(default_factory=list)
+    stop: Stop | None = None
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    wake_at: float | None = None
+
+
+def decide(state: PodState, view: View) -> Decision:
+    """One step. Call again with the new state until it does not change any more."""
+    if state is PodState.TERMINATED:
+        return _terminated(view)
+    stop = view.stop or _own_stop(view)
+    if state is PodState.TERMINATING:
+        return _terminating(view, stop or Stop(view.now))
+    if stop is not None:
+        return Decision(PodState.TERMINATING, stop=stop)
+    return _running(state, view)
+
+
+def _own_stop(view: View) -> Stop | None:
+    """The pod's reason to end by itself, if it has one."""
+    deadline = _active_deadline(view)
+    if deadline is not None and deadline <= view.now:
+        return Stop(view.now + grace_seconds(view.pod), DEADLINE_EXCEEDED, DEADLINE_MESSAGE)
+    if is_finished(view):
+        return Stop(view.now + grace_seconds(view.pod))
+    return None
+
+
+def _active_deadline(view: View) -> float | None:
+    seconds = view.pod.spec.active_deadline_seconds
+    return None if seconds is None or view.start_time is None else view.start_time + seconds
+
+
+def _running(state: PodState, view: View) -> Decision:
+    """Bring up what is missing: volumes and sandbox at the same time, then containers."""
+    decision = Decision(state, wake_at=_active_deadline(view))
+    if not view.volumes_ready:
+        _try(decision, view, MountVolumes())
+    if not view.sandbox_ready:
+        decision.state = PodState.STARTING
+        decision.actions.extend(_stop_strays(view))
+        if not view.running(all_containers(view.pod)):
+            _try(decision, view, CreateSandbox(view.sandbox_attempt))
+        return decision
+    if not view.volumes_ready:
+        decision.state = PodState.STARTING
+        return decision
+    complete = True
+    for step in container_steps(view):
+        complete = complete and step.complete
+        if step.waiting is not None:
+            decision.waiting[step.name] = step.waiting
+        if step.wake_at is not None:
+            _wake(decision, step.wake_at)
+        if step.action is not None:
+            _try(decision, view, step.action)
+    decision.actions.extend(_superseded(view))
+    if state is PodState.PENDING or (state is PodState.STARTING and not complete):
+        decision.state = PodState.STARTING
+    else:
+        decision.state = PodState.RUNNING
+    return decision
+
+
+def _stop_strays(view: View) -> Iterator[Action]:
+    """Containers that outlived their sandbox."""
+    for run in view.running(all_containers(view.pod)):
+        if actions.stop_key(run.spec.name) not in view.busy:
+            yield StopContainer(run.spec.name, run.id, view.now)
+
+
+def _try(decision: Decision, view: View, action: Action) -> None:
+    """Add an action unless it is under way or has failed a moment ago."""
+    if action.key in view.busy:
+        return
+    retry_at = view.retry_at.get(action.key)
+    if retry_at is not None and retry_at > view.now:
+        _wake(decision, retry_at)
+        return
+    decision.actions.append(action)
+
+
+def _wake(decision: Decision, at: float) -> None:
+    decision.wake_at = at if decision.wake_at is None else min(decision.wake_at, at)
+
+
+def _superseded(view: View) -> Iterator[Action]:
+    """Dead runs that nobody needs: of each container the current run and the last dead one are kept."""
+    for runs in view.runs.values():
+        dead = [run for run in runs if run.state is ContainerState.EXITED]
+        for run in dead[:-1]:
+            action = RemoveContainer(run.id)
+            if action.key not in view.busy:
+                yield action
+
+
+def _terminating(view: View, stop: Stop) -> Decision:
+    """Stop the containers, sidecars last and in reverse order; then give everything back."""
+    decision = Decision(PodState.TERMINATING, stop=stop)
+    if view.released:
+        decision.state = PodState.TERMINATED
+        return decision
+    own: list[Container] = list(view.pod.spec.containers)
+    plain_init = [c for c in view.pod.spec.init_containers if c not in sidecars(view.pod)]
+    running = view.running([*own, *plain_init, *view.pod.spec.ephemeral_containers])
+    if not running:
+        running = view.running(sidecars(view.pod))[-1:]
+    for run in running:
+        _stop_by(decision, view, run, stop.deadline)
+    if not running and not view.busy:
+        _try(decision, view, Release())
+    return decision
+
+
+def _stop_by(decision: Decision, view: View, run: Run, deadline: float) -> None:
+    """Stop a run, or stop it sooner than it is being stopped already (a second, more urgent deletion)."""
+    name = run.spec.name
+    if actions.start_key(name) in view.busy:
+        return
+    promised = view.stopping.get(name)
+    if promised is not None:
+        if deadline < promised:
+            decision.actions.append(StopContainer(name, run.id, deadline))
+        return
+    _try(decision, view, StopContainer(name, run.id, deadline))
+
+
+def _terminated(view: View) -> Decision:
+    decision = Decision(PodState.TERMINATED, stop=view.stop)
+    if view.deleted and not view.removed:
+        _try(decision, view, Remove())
+    return decision

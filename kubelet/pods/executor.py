@@ -1,0 +1,307 @@
+"""Carrying out a pod's actions. Decides nothing: `kubelet.pods.decide` does."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from api.types import Pod
+from cluster.events import EventRecorder
+from kubelet.containers import names, termination
+from kubelet.containers.fields import PodFacts
+from kubelet.containers.hooks import HookFailure, run_hook
+from kubelet.containers.images import Announcement, Images
+from kubelet.containers.names import ClusterDns
+from kubelet.containers.problem import Problem
+from kubelet.containers.security import sysctls
+from kubelet.containers.starter import Starter, StartJob
+from kubelet.logs import files
+from kubelet.metrics import pods as metrics
+from kubelet.paths import Paths
+from kubelet.pod_cgroups import PodCgroups
+from kubelet.pods.actions import (
+    Action,
+    CreateSandbox,
+    MountVolumes,
+    Release,
+    Remove,
+    RemoveContainer,
+    StartContainer,
+    StopCause,
+    StopContainer,
+)
+from kubelet.pods.record import PodRecord
+from kubelet.pods.start import backoff_key
+from kubelet.pods.view import AnyContainer, Run, find_container
+from kubelet.runtime.base import ContainerState, NotFound, PortMapping, Runtime, RuntimeFailure, SandboxSpec
+from kubelet.volumes.pod_volumes import MountFailure, PodVolumes, VolumeServices
+
+# A container is always given this long between SIGTERM and SIGKILL (upstream: minimumGracePeriodInSeconds).
+MIN_GRACE_SECONDS = 2.0
+GRACE_ANNOTATION = "io.kubernetes.pod.terminationGracePeriod"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeServices:
+    """What the executors of all pods share."""
+
+    runtime: Runtime
+    starter: Starter
+    images: Images
+    volumes: VolumeServices
+    cgroups: PodCgroups
+    recorder: EventRecorder
+    paths: Paths
+    dns: ClusterDns
+    node_name: str
+    node_ip: str
+    facts: Callable[[str], PodFacts]
+
+
+class Executor:
+    """Carries out the actions of one pod on its record; `changed` is called when the record changed in between."""
+
+    def __init__(self, record: PodRecord, services: NodeServices, changed: Callable[[], None]) -> None:
+        self._record = record
+        self._services = services
+        self._changed = changed
+        self.volumes = PodVolumes(record.pod, services.volumes, lambda: services.facts(record.pod_ip))
+
+    async def carry_out(self, action: Action) -> None:
+        """Do one thing. Raises Problem (a start), MountFailure, RuntimeFailure, CgroupFailure or OSError."""
+        match action:
+            case MountVolumes():
+                await self._mount_volumes()
+            case CreateSandbox():
+                await self._create_sandbox(action.attempt)
+            case StartContainer():
+                await self._start(action)
+            case StopContainer():
+                await self._stop(action)
+            case RemoveContainer():
+                await self._remove_container(action.id)
+            case Release():
+                await self._release()
+            case Remove():
+                await self._remove()
+
+    def announce(self, type: str, reason: str, message: str, container: AnyContainer | None = None) -> None:
+        """Record an event about the pod or one of its containers."""
+        pod = self._record.pod
+        path = "" if container is None else f"{_container_field(pod, container)}{{{container.name}}}"
+        self._services.recorder.record(pod, type, reason, message, field_path=path)
+
+    def observe(self, run: Run) -> None:
+        """Take over the runtime's word on a container; an ended one is given its termination message."""
+        if run.state is ContainerState.EXITED:
+            run = self._with_message(run)
+        self._record.observe(run)
+        self._changed()
+
+    async def _mount_volumes(self) -> None:
+        try:
+            await self.volumes.mount()
+        except MountFailure as error:
+            for name, text in error.failures:
+                self.announce("Warning", "FailedMount", f'MountVolume.SetUp failed for volume "{name}" : {text}')
+            raise
+        self._record.volumes_ready = True
+
+    async def _create_sandbox(self, attempt: int) -> None:
+        record, services = self._record, self._services
+        if record.sandboxes:
+            self.announce("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+            for sandbox in record.sandboxes:
+                await services.runtime.stop_sandbox(sandbox.id)
+        began = time.monotonic()
+        try:
+            parent = services.cgroups.create(record.pod)
+            sandbox = await services.runtime.run_sandbox(self._sandbox_spec(attempt, parent))
+        except Exception as error:
+            self.announce("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+            raise
+        metrics.sandbox_seconds.observe(time.monotonic() - began)
+        self._write_hosts(sandbox.ip)
+        record.observe_sandbox(sandbox)
+
+    def _sandbox_spec(self, attempt: int, cgroup_parent: str) -> SandboxSpec:
+        pod, services = self._record.pod, self._services
+        spec, metadata = pod.spec, pod.metadata
+        grace = spec.termination_grace_period_seconds
+        return SandboxSpec(
+            pod_uid=metadata.uid,
+            pod_name=metadata.name,
+            pod_namespace=metadata.namespace,
+            attempt=attempt,
+            hostname=services.node_name if spec.host_network else names.hostname(pod, services.dns.domain),
+            log_directory=str(services.paths.pod_logs(pod)),
+            cgroup_parent=cgroup_parent,
+            host_network=spec.host_network,
+            host_pid=spec.host_pid,
+            host_ipc=spec.host_ipc,
+            share_process_namespace=bool(spec.share_process_namespace),
+            resolv_conf=names.resolver_file(names.resolver(pod, services.dns)),
+            sysctls=sysctls(pod),
+            port_mappings=_port_mappings(pod),
+            annotations={GRACE_ANNOTATION: str(30 if grace is None else grace)},
+        )
+
+    def _write_hosts(self, ip: str) -> None:
+        services, pod = self._services, self._record.pod
+        node_hosts = _read_hosts() if pod.spec.host_network else ""
+        text = names.hosts_file(pod, [ip] if ip else [], services.dns.domain, node_hosts)
+        file = services.paths.hosts(pod.metadata.uid)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o644)
+
+    async def _start(self, action: StartContainer) -> None:
+        record, services = self._record, self._services
+        container = find_container(record.pod, action.name)
+        sandbox = record.sandbox
+        if container is None or sandbox is None or sandbox.id != action.sandbox_id:
+            return  # decided on an older state of things
+        now = time.time()
+        if action.failed_at is not None:
+            record.backoff.next(backoff_key(record.pod, action.name), action.failed_at, now)
+
+        def announce(event: Announcement) -> None:
+            self.announce(event.type, event.reason, event.message, container)
+
+        job = StartJob(
+            pod=record.pod,
+            container=container,
+            attempt=action.attempt,
+            sandbox=sandbox,
+            volumes=self.volumes.places,
+            facts=services.facts(sandbox.ip or services.node_ip),
+            now=now,
+            announce=announce,
+            observe=self.observe,
+            aborted=record.aborted,
+        )
+        try:
+            await services.starter.start(job)
+        except RuntimeFailure as error:
+            raise Problem("CreateContainerError", str(error), MIN_GRACE_SECONDS) from error
+        record.problems.pop(action.name, None)
+
+    async def _stop(self, action: StopContainer) -> None:
+        record, runtime = self._record, self._services.runtime
+        container = find_container(record.pod, action.name)
+        first = record.busy[action.key] <= 1
+        if first and container is not None:
+            self.announce("Normal", "Killing", _killing_text(action), container)
+            await self._pre_stop(action, container)
+        await runtime.stop_container(action.id, max(action.deadline - time.time(), MIN_GRACE_SECONDS))
+        try:
+            self.observe(await runtime.container_status(action.id))
+        except NotFound:
+            record.forget_run(action.id)
+
+    async def _pre_stop(self, action: StopContainer, container: AnyContainer) -> None:
+        """Run the hook for at most the time that is left."""
+        left = action.deadline - time.time()
+        if container.lifecycle is None or container.lifecycle.pre_stop is None or left <= 0:
+            return
+        handler = container.lifecycle.pre_stop
+        try:
+            async with asyncio.timeout(left):
+                ip = self._record.pod_ip or self._services.node_ip
+                await run_hook(self._services.runtime, handler, container, action.id, ip)
+        except HookFailure as error:
+            self.announce("Warning", "FailedPreStopHook", f"PreStopHook failed: {error}", container)
+        except TimeoutError:
+            log.info(
+                "preStop hook outlasted the grace period", container=action.name, pod=self._record.pod.metadata.name
+            )
+
+    async def _remove_container(self, id: str) -> None:
+        record, paths = self._record, self._services.paths
+        run = record.find_run(id)
+        await self._services.runtime.remove_container(id)
+        record.forget_run(id)
+        if run is not None:
+            files.remove(paths.log_file(record.pod, run.spec.name, run.spec.attempt))
+            paths.termination_log(record.uid, run.spec.name, run.spec.attempt).unlink(missing_ok=True)
+
+    async def _release(self) -> None:
+        record, services = self._record, self._services
+        for sandbox in record.sandboxes:
+            await services.runtime.stop_sandbox(sandbox.id)
+        await self.volumes.unmount()
+        await services.cgroups.remove(record.uid)
+        record.released = True
+
+    async def _remove(self) -> None:
+        record, services = self._record, self._services
+        for sandbox in record.sandboxes:
+            await services.runtime.remove_sandbox(sandbox.id)
+        record.sandboxes.clear()
+        await asyncio.to_thread(_remove_folders, services.paths, record.pod)
+        services.images.forget_pod(record.uid)
+        record.removed = True
+
+    def _with_message(self, run: Run) -> Run:
+        container = find_container(self._record.pod, run.spec.name)
+        if container is None:
+            return run
+        paths = self._services.paths
+        said = paths.termination_log(self._record.uid, container.name, run.spec.attempt)
+        log_file = paths.log_file(self._record.pod, container.name, run.spec.attempt)
+        text = termination.message(container, said, log_file, run.exit_code)
+        return replace(run, message=text) if text else run
+
+
+def _container_field(pod: Pod, container: AnyContainer) -> str:
+    if container in pod.spec.init_containers:
+        return "spec.initContainers"
+    return "spec.containers" if container in pod.spec.containers else "spec.ephemeralContainers"
+
+
+def _killing_text(action: StopContainer) -> str:
+    texts = {
+        StopCause.LIVENESS: f"Container {action.name} failed liveness probe",
+        StopCause.STARTUP: f"Container {action.name} failed startup probe",
+        StopCause.CHANGED: f"Container {action.name} definition changed",
+    }
+    text = texts.get(action.cause)
+    if text is None:
+        return f"Stopping container {action.name}"
+    return f"{text}, will be restarted" if action.restarts else text
+
+
+def _port_mappings(pod: Pod) -> list[PortMapping]:
+    return [
+        PortMapping(
+            host_port=port.host_port,
+            container_port=port.container_port,
+            protocol=port.protocol or "TCP",
+            host_ip=port.host_ip,
+        )
+        for container in (*pod.spec.containers, *pod.spec.init_containers)
+        for port in container.ports
+        if port.host_port and not pod.spec.host_network
+    ]
+
+
+def _read_hosts() -> str:
+    try:
+        return Path("/etc/hosts").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _remove_folders(paths: Paths, pod: Pod) -> None:
+    for directory in (paths.pod(pod.metadata.uid), paths.pod_logs(pod)):
+        if directory.exists():
+            shutil.rmtree(directory)

@@ -1,0 +1,236 @@
+"""The pods of this node: from the API server's objects and the runtime's records to one worker each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from api.types import Container, ObjectMeta, Pod, PodSpec
+from cluster.informer import Informer
+from kubelet.logs.rotate import LiveLog
+from kubelet.metrics import pods as metrics
+from kubelet.pods import phase
+from kubelet.pods.admission import NodeFacts, admit
+from kubelet.pods.cleanup import remove_leftovers
+from kubelet.pods.executor import GRACE_ANNOTATION, NodeServices
+from kubelet.pods.history import ready_before, runs_of
+from kubelet.pods.record import PodRecord
+from kubelet.pods.status import rejected
+from kubelet.pods.status_writer import StatusWriter
+from kubelet.pods.worker import PodWorker
+from kubelet.runtime.base import ContainerState, ContainerStatus, NotFound, SandboxState, SandboxStatus
+
+log = structlog.get_logger()
+
+
+class Inventory:
+    """What the runtime has, by pod uid, at the start of the kubelet."""
+
+    def __init__(self, sandboxes: Iterable[SandboxStatus], containers: Iterable[ContainerStatus]) -> None:
+        self._sandboxes: dict[str, list[SandboxStatus]] = defaultdict(list)
+        self._containers: dict[str, list[ContainerStatus]] = defaultdict(list)
+        for sandbox in sandboxes:
+            self._sandboxes[sandbox.spec.pod_uid].append(sandbox)
+        for container in containers:
+            self._containers[container.pod_uid].append(container)
+
+    def uids(self) -> set[str]:
+        return {*self._sandboxes, *self._containers}
+
+    def sandboxes(self, uid: str) -> list[SandboxStatus]:
+        return sorted(self._sandboxes.get(uid, ()), key=lambda sandbox: sandbox.spec.attempt)
+
+    def containers(self, uid: str) -> list[ContainerStatus]:
+        return self._containers.get(uid, [])
+
+
+class Pods:
+    """Workers by pod uid.
+
+    node: what admission needs to know of the node, at the time of asking.
+    """
+
+    def __init__(
+        self,
+        services: NodeServices,
+        writer: StatusWriter,
+        informer: Informer[Pod],
+        node: Callable[[], NodeFacts],
+        runtime_name: str,
+    ) -> None:
+        self._services = services
+        self._writer = writer
+        self._informer = informer
+        self._node = node
+        self._runtime_name = runtime_name
+        self._workers: dict[str, PodWorker] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._inventory = Inventory((), ())
+        self._adopted = False
+
+    async def run(self) -> None:
+        """Take over what runs already, then follow objects and containers until cancelled."""
+        runtime = self._services.runtime
+        self._inventory = Inventory(await runtime.list_sandboxes(), await runtime.list_containers())
+        self._informer.add_handler(self._pod_changed)
+        await self._informer.synced.wait()
+        try:
+            await self._adopt()
+            async for event in runtime.events():
+                await self._container_ended(event.container_id, event.pod_uid)
+        finally:
+            await self._close()
+
+    def find(self, namespace: str, name: str) -> PodWorker | None:
+        """The worker of the pod of this name: of the living one, when one is only ending."""
+        found = None
+        for worker in self._workers.values():
+            metadata = worker.record.pod.metadata
+            if (metadata.namespace, metadata.name) == (namespace, name):
+                found = worker if found is None or found.record.gone else found
+        return found
+
+    def workers(self) -> Sequence[PodWorker]:
+        return list(self._workers.values())
+
+    @property
+    def adopted(self) -> bool:
+        """Whether everything that ran before has its worker."""
+        return self._adopted
+
+    def live_logs(self) -> list[LiveLog]:
+        """The logs of running containers."""
+        return [
+            LiveLog(run.id, Path(run.spec.log_path))
+            for worker in self._workers.values()
+            for runs in worker.record.runs.values()
+            for run in runs
+            if run.state is ContainerState.RUNNING and run.spec.log_path
+        ]
+
+    def count(self) -> None:
+        """Bring the gauges up to date."""
+        sandboxes = 0
+        states: dict[str, int] = {"running": 0, "exited": 0, "created": 0}
+        for worker in self._workers.values():
+            sandbox = worker.record.sandbox
+            sandboxes += sandbox is not None and sandbox.state is SandboxState.READY and not worker.record.released
+            for runs in worker.record.runs.values():
+                for run in runs:
+                    states[run.state.name.lower()] += 1
+        metrics.running_pods.set(sandboxes)
+        for state, number in states.items():
+            metrics.running_containers.labels(state).set(number)
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        if not self._adopted:
+            return
+        if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
+            worker = self._workers.get(old.metadata.uid)
+            if worker is not None:
+                worker.object_gone()
+            self._writer.forget(old.metadata.uid)
+        if new is None:
+            return
+        worker = self._workers.get(new.metadata.uid)
+        if worker is not None:
+            worker.update(new)
+        else:
+            self._begin(new)
+
+    async def _adopt(self) -> None:
+        """Give each pod its worker, oldest first; end what has no object any more; clear away what nobody knows."""
+        for pod in sorted(self._informer.items(), key=lambda pod: pod.metadata.creation_timestamp or ""):
+            self._begin(pod)
+        for uid in self._inventory.uids() - self._workers.keys():
+            self._begin_orphan(uid)
+        known = set(self._workers)
+        self._inventory = Inventory((), ())
+        self._adopted = True
+        await remove_leftovers(self._services.paths, self._services.cgroups, known)
+
+    def _begin(self, pod: Pod) -> None:
+        uid, now = pod.metadata.uid, time.time()
+        sandboxes, containers = self._inventory.sandboxes(uid), self._inventory.containers(uid)
+        over = pod.status.phase in phase.TERMINAL
+        record = PodRecord(pod, runs=runs_of(pod, containers, now), sandboxes=sandboxes)
+        if sandboxes or record.runs:
+            self._services.cgroups.adopt(pod)
+        elif not over and pod.metadata.deletion_timestamp is None and self._refuse(pod, now):
+            over = True
+        if over:
+            record.end_deleted(now)
+        ready = frozenset(id for id, was_ready in ready_before(pod).items() if was_ready)
+        self._spawn(record, silent=over, ready=ready)
+
+    def _refuse(self, pod: Pod, now: float) -> bool:
+        """Whether the node will not run the pod; its status says so then."""
+        others = [worker.record.pod for worker in self._workers.values() if worker.active]
+        rejection = admit(pod, others, self._node())
+        if rejection is None:
+            return False
+        log.info("refused a pod", pod=f"{pod.metadata.namespace}/{pod.metadata.name}", reason=rejection.reason)
+        self._services.recorder.record(pod, "Warning", rejection.reason, rejection.message)
+        self._writer.set(pod, rejected(pod, rejection.reason, rejection.message, now))
+        return True
+
+    def _begin_orphan(self, uid: str) -> None:
+        """End a pod whose object was deleted while no kubelet ran."""
+        sandboxes, containers = self._inventory.sandboxes(uid), self._inventory.containers(uid)
+        pod = _pod_of_records(uid, sandboxes, containers)
+        log.info("ending a pod that has no object any more", pod=f"{pod.metadata.namespace}/{pod.metadata.name}")
+        record = PodRecord(pod, runs=runs_of(pod, containers, time.time()), sandboxes=sandboxes, gone=True)
+        self._spawn(record, silent=True, ready=frozenset())
+
+    def _spawn(self, record: PodRecord, *, silent: bool, ready: frozenset[str]) -> None:
+        worker = PodWorker(record, self._services, self._writer, self._runtime_name, ready_before=ready, silent=silent)
+        uid = record.uid
+        self._workers[uid] = worker
+        task = asyncio.create_task(worker.run(), name=f"pod-{record.pod.metadata.name}")
+        self._tasks[uid] = task
+        task.add_done_callback(lambda task: self._worker_ended(uid, task))
+
+    def _worker_ended(self, uid: str, task: asyncio.Task[None]) -> None:
+        self._workers.pop(uid, None)
+        self._tasks.pop(uid, None)
+        self._writer.forget(uid)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a pod's worker failed", uid=uid, reason=repr(error))
+
+    async def _container_ended(self, container_id: str, uid: str) -> None:
+        worker = self._workers.get(uid)
+        if worker is None:
+            return
+        try:
+            worker.container_ended(await self._services.runtime.container_status(container_id))
+        except NotFound:
+            return  # removed meanwhile, by us
+
+    async def _close(self) -> None:
+        """Stop the workers; their pods run on."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def _pod_of_records(uid: str, sandboxes: Sequence[SandboxStatus], containers: Sequence[ContainerStatus]) -> Pod:
+    """As much of a lost object as its runtime records tell: names, containers, grace."""
+    names = list(dict.fromkeys(container.spec.name for container in containers))
+    pod = Pod(
+        metadata=ObjectMeta(name=uid, uid=uid),
+        spec=PodSpec(containers=[Container(name=name) for name in names]),
+    )
+    if not sandboxes:
+        return pod
+    spec = sandboxes[-1].spec
+    grace = int(spec.annotations.get(GRACE_ANNOTATION, "30"))
+    metadata = ObjectMeta(name=spec.pod_name, namespace=spec.pod_namespace, uid=uid)
+    return replace(pod, metadata=metadata, spec=replace(pod.spec, termination_grace_period_seconds=grace))

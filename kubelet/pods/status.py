@@ -1,0 +1,224 @@
+"""What a pod's status says, from what its worker knows. Pure.
+
+Leaves out who writes it (`kubelet.pods.status_writer`) and what others own in it: conditions of other types are theirs.
+Source: upstream's kubelet_pods.go (generateAPIPodStatus, getPhase) and pkg/kubelet/status/generate.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from api import timestamps
+from api.types import (
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStateTerminated,
+    ContainerStateWaiting,
+    ContainerStatus,
+    HostIP,
+    Pod,
+    PodIP,
+    PodStatus,
+    VolumeMountStatus,
+)
+from kubelet.containers.resources import qos_class
+from kubelet.pods import actions, phase
+from kubelet.pods.conditions import Facts, conditions
+from kubelet.pods.start import Waiting
+from kubelet.pods.state import PodState
+from kubelet.pods.view import NANOSECONDS, AnyContainer, Run, View
+from kubelet.runtime.base import ContainerState as RunState
+
+CREATING = Waiting("ContainerCreating")
+INITIALIZING = Waiting("PodInitializing")
+LOST = ContainerStateTerminated(
+    exit_code=137,
+    reason="ContainerStatusUnknown",
+    message="The container could not be located when the pod was terminated",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What there is to tell: the worker's view and state, reasons for waiting and readiness by container.
+
+    ready: ids of running containers whose readiness probe is satisfied. previous: the status told last.
+    """
+
+    view: View
+    state: PodState
+    node_ip: str
+    runtime_name: str
+    previous: PodStatus
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    ready: frozenset[str] = frozenset()
+
+
+def status_of(report: Report) -> PodStatus:
+    """The pod's whole status, but for conditions of types that are not the kubelet's."""
+    view, pod = report.view, report.view.pod
+    default = CREATING if not pod.spec.init_containers or view.initialized() else INITIALIZING
+    init = [_container(report, container, default) for container in pod.spec.init_containers]
+    own = [_container(report, container, default) for container in pod.spec.containers]
+    ephemeral = [_container(report, container, default) for container in pod.spec.ephemeral_containers]
+    over = report.state is PodState.TERMINATED
+    if over:
+        init, own = _account_for_lost(init, own)
+    stop = view.stop
+    now_phase = phase.Failed if stop is not None and stop.reason else phase.phase_of(pod, init, own, over=over)
+    ips = _pod_ips(report)
+    facts = Facts(pod, now_phase, tuple(init), tuple(own), view.sandbox_ready, timestamps.now_text(view.now))
+    return PodStatus(
+        phase=now_phase,
+        reason=stop.reason if stop is not None else "",
+        message=stop.message if stop is not None else "",
+        conditions=conditions(facts, report.previous.conditions),
+        init_container_statuses=init,
+        container_statuses=own,
+        ephemeral_container_statuses=ephemeral,
+        host_ip=report.node_ip,
+        host_ips=[HostIP(ip=report.node_ip)],
+        pod_ip=ips[0] if ips else "",
+        pod_ips=[PodIP(ip=ip) for ip in ips],
+        qos_class=pod.status.qos_class or str(qos_class(pod)),
+        start_time=None if view.start_time is None else timestamps.now_text(view.start_time),
+        observed_generation=pod.metadata.generation,
+    )
+
+
+def rejected(pod: Pod, reason: str, message: str, now: float) -> PodStatus:
+    """The status of a pod this node refuses to run."""
+    return PodStatus(
+        phase=phase.Failed,
+        reason=reason,
+        message=f"Pod was rejected: {message}",
+        qos_class=pod.status.qos_class or str(qos_class(pod)),
+        start_time=timestamps.now_text(now),
+        observed_generation=pod.metadata.generation,
+    )
+
+
+def _pod_ips(report: Report) -> list[str]:
+    if report.view.pod.spec.host_network:
+        return [report.node_ip]
+    sandbox = report.view.sandbox
+    if sandbox is not None and report.view.sandbox_ready:
+        return [sandbox.ip]
+    if report.state in (PodState.TERMINATING, PodState.TERMINATED):
+        return [ip.ip for ip in report.previous.pod_ips]
+    return []
+
+
+def _container(report: Report, container: AnyContainer, default: Waiting) -> ContainerStatus:
+    runs = report.view.runs.get(container.name, ())
+    if not runs:
+        waiting = report.waiting.get(container.name, default)
+        return ContainerStatus(
+            name=container.name,
+            image=container.image,
+            started=False,
+            state=_waiting(waiting),
+            volume_mounts=_volume_mounts(container),
+        )
+    run = runs[-1]
+    state, last = _states(report, runs, default)
+    running = state.running is not None
+    started = running and run.id in report.view.started
+    ready = started and run.id in report.ready
+    if container in report.view.pod.spec.init_containers and not _sidecar(container):
+        ready = state.terminated is not None and state.terminated.exit_code == 0
+    return ContainerStatus(
+        name=container.name,
+        image=run.spec.image or container.image,
+        image_id=run.image_id,
+        container_id=_id_text(report, run),
+        restart_count=run.spec.attempt,
+        ready=ready,
+        started=started,
+        state=state,
+        last_state=last,
+        resources=container.resources if running else None,
+        allocated_resources=dict(container.resources.requests) if running else {},
+        volume_mounts=_volume_mounts(container),
+    )
+
+
+def _sidecar(container: AnyContainer) -> bool:
+    return container.restart_policy == "Always"
+
+
+def _states(report: Report, runs: Iterable[Run], default: Waiting) -> tuple[ContainerState, ContainerState]:
+    """(state, last state) of a container that has run or is about to."""
+    *earlier, run = runs
+    last = _terminated(report, earlier[-1]) if earlier else ContainerState()
+    name = run.spec.name
+    if run.state is RunState.EXITED:
+        waiting = report.waiting.get(name)
+        return (_waiting(waiting), _terminated(report, run)) if waiting else (_terminated(report, run), last)
+    # A container counts as running once its postStart hook is done.
+    if run.state is RunState.CREATED or actions.start_key(name) in report.view.busy:
+        return _waiting(report.waiting.get(name, default)), last
+    return ContainerState(running=ContainerStateRunning(started_at=_time(run.started_at))), last
+
+
+def _waiting(waiting: Waiting) -> ContainerState:
+    return ContainerState(waiting=ContainerStateWaiting(reason=waiting.reason, message=waiting.message))
+
+
+def _terminated(report: Report, run: Run) -> ContainerState:
+    return ContainerState(
+        terminated=ContainerStateTerminated(
+            container_id=_id_text(report, run),
+            exit_code=run.exit_code,
+            reason=run.reason,
+            message=run.message,
+            started_at=_time(run.started_at),
+            finished_at=_time(run.finished_at),
+        )
+    )
+
+
+def _id_text(report: Report, run: Run) -> str:
+    return f"{report.runtime_name}://{run.id}" if run.id else ""
+
+
+def _time(nanoseconds: int) -> str | None:
+    return timestamps.now_text(nanoseconds / NANOSECONDS) if nanoseconds else None
+
+
+def _volume_mounts(container: AnyContainer) -> list[VolumeMountStatus]:
+    return [
+        VolumeMountStatus(
+            name=mount.name,
+            mount_path=mount.mount_path,
+            read_only=mount.read_only,
+            recursive_read_only="Disabled" if mount.read_only else None,
+        )
+        for mount in container.volume_mounts
+    ]
+
+
+def _account_for_lost(
+    init: list[ContainerStatus], own: list[ContainerStatus]
+) -> tuple[list[ContainerStatus], list[ContainerStatus]]:
+    """Nothing of a terminated pod runs: containers without an end are given one (upstream: TerminatePod)."""
+    started = [index for index, status in enumerate(init) if status.state.waiting is None]
+    reached = started[-1] + 1 if started else 0
+    ended_init = [_ended(status) for status in init[:reached]] + init[reached:]
+    initialized = reached == len(init)
+    return ended_init, [_ended(status) for status in own] if initialized else own
+
+
+def _ended(status: ContainerStatus) -> ContainerStatus:
+    if status.state.terminated is not None:
+        return status
+    if status.state.waiting is not None and status.last_state.terminated is not None:
+        return _replace_state(status, status.last_state)
+    return _replace_state(status, ContainerState(terminated=LOST))
+
+
+def _replace_state(status: ContainerStatus, state: ContainerState) -> ContainerStatus:
+    return replace(status, state=state, ready=False, started=False)

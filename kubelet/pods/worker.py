@@ -1,0 +1,282 @@
+"""One worker per pod: look, decide, have it carried out, tell. Wakes when something happened or a time has come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from api import timestamps
+from api.types import Container, Pod, PodStatus
+from kubelet.containers.problem import Problem
+from kubelet.containers.security import pod_text
+from kubelet.metrics import pods as metrics
+from kubelet.metrics import probes as probe_metrics
+from kubelet.pods import actions, phase
+from kubelet.pods.actions import Action, StartContainer, StopContainer
+from kubelet.pods.decide import Decision, decide
+from kubelet.pods.executor import Executor, NodeServices
+from kubelet.pods.record import PodRecord
+from kubelet.pods.start import CRASH_LOOP, Waiting
+from kubelet.pods.state import PodState, StateMachine
+from kubelet.pods.status import Report, status_of
+from kubelet.pods.status_writer import StatusWriter
+from kubelet.pods.view import NANOSECONDS, Run, View, find_container, sidecars
+from kubelet.probes.prober import PodProber, Probed
+from kubelet.runtime.base import ContainerState, RuntimeFailure
+from kubelet.runtime.cgroups import CgroupFailure
+from kubelet.volumes.pod_volumes import MountFailure
+
+FIRST_RETRY_SECONDS = 0.25
+MAX_RETRY_SECONDS = 10.0
+CRASH_RETRY_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+class PodWorker:
+    """The pod's life on this node.
+
+    silent: the status is someone else's word already (a pod that had ended, was refused, or has no object any more).
+    ready_before: ids of containers an earlier kubelet found ready.
+    """
+
+    def __init__(
+        self,
+        record: PodRecord,
+        services: NodeServices,
+        writer: StatusWriter,
+        runtime_name: str,
+        *,
+        ready_before: frozenset[str] = frozenset(),
+        silent: bool = False,
+    ) -> None:
+        self.record = record
+        self._services = services
+        self._writer = writer
+        self._runtime_name = runtime_name
+        self._ready_before = ready_before
+        self._silent = silent
+        self._machine = StateMachine()
+        self._awake = asyncio.Event()
+        self._executor = Executor(record, services, self.wake)
+        self._prober = PodProber(services.runtime, self._labels(), self._announce_probe, self.wake)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed: list[asyncio.Event] = []
+        self._announced: str = ""
+        self._status = record.pod.status
+        if record.start_time is None:
+            record.start_time = timestamps.parse_or(record.pod.status.start_time, time.time())
+        if record.deleted:
+            record.end_deleted(time.time())
+
+    @property
+    def state(self) -> PodState:
+        return self._machine.state
+
+    @property
+    def active(self) -> bool:
+        """Whether the pod still counts against the node's resources."""
+        return self.state is not PodState.TERMINATED and self._status.phase not in phase.TERMINAL
+
+    def wake(self) -> None:
+        """Look again soon."""
+        self._awake.set()
+
+    def update(self, pod: Pod) -> None:
+        """The object changed."""
+        record, before = self.record, self.record.pod
+        record.pod = pod
+        self._executor.volumes.pod_changed(pod)
+        if pod.metadata.deletion_timestamp is not None and (
+            before.metadata.deletion_timestamp != pod.metadata.deletion_timestamp or record.stop is None
+        ):
+            record.end_deleted(time.time())
+        self.wake()
+
+    def object_gone(self) -> None:
+        """The object is no longer in the API server."""
+        self.record.gone = True
+        self.record.end_deleted(time.time())
+        self.wake()
+
+    def container_ended(self, run: Run) -> None:
+        """The runtime told of a container's end."""
+        self._executor.observe(run)
+        for changed in self._changed:
+            changed.set()
+
+    async def wait_ended(self, container_id: str) -> None:
+        """Return once a container has ended."""
+        changed = asyncio.Event()
+        self._changed.append(changed)
+        try:
+            while (run := self.record.find_run(container_id)) is not None and run.state is ContainerState.RUNNING:
+                changed.clear()
+                await changed.wait()
+        finally:
+            self._changed.remove(changed)
+
+    async def run(self) -> None:
+        """Live until nothing is left of the pod here and its object is gone."""
+        try:
+            while not (self.record.removed and self.record.gone):
+                self._awake.clear()
+                try:
+                    wake_at = self._step()
+                except Exception:
+                    log.exception("a pod's worker crashed", pod=pod_text(self.record.pod))
+                    wake_at = time.time() + CRASH_RETRY_SECONDS
+                await self._sleep(wake_at)
+            probe_metrics.forget(self._labels())
+        finally:
+            await self._close()
+
+    async def _sleep(self, wake_at: float | None) -> None:
+        timer = None
+        if wake_at is not None:
+            delay = max(wake_at - time.time(), 0.0)
+            timer = asyncio.get_running_loop().call_later(delay, self._awake.set)
+        try:
+            await self._awake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def _close(self) -> None:
+        """Let go of everything that runs in this process; the pod's containers run on."""
+        await self._prober.close()
+        await self._executor.volumes.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _step(self) -> float | None:
+        """Decide until the state is settled, start what was decided, tell; when to look again."""
+        while True:
+            view = self._view()
+            decision = decide(self._machine.state, view)
+            moved = self._machine.move(decision.state)
+            if decision.stop is not None:
+                self.record.end(decision.stop)
+                self._prober.stop_judging()
+            for action in decision.actions:
+                self._launch(action)
+            if not moved:
+                break
+        self._follow_probes()
+        self._tell_of_backoff(decision)
+        self._report(decision)
+        return decision.wake_at
+
+    def _view(self) -> View:
+        return self.record.view(time.time(), self._prober.started, self._prober.unhealthy)
+
+    def _launch(self, action: Action) -> None:
+        self.record.busy[action.key] += 1
+        if isinstance(action, StopContainer):
+            self.record.stopping[action.name] = action.deadline
+        name = f"{action.key} {self.record.pod.metadata.name}"
+        task = asyncio.create_task(self._carry_out(action), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, action: Action) -> None:
+        record, key = self.record, action.key
+        try:
+            await self._executor.carry_out(action)
+        except Problem as problem:
+            if isinstance(action, StartContainer):
+                record.problems[action.name] = Waiting(problem.reason, problem.message)
+            if problem.retry_seconds is not None:
+                record.retry_at[key] = time.time() + problem.retry_seconds
+        except (MountFailure, RuntimeFailure, CgroupFailure, OSError) as error:
+            self._retry_later(key, error)
+        except Exception:
+            log.exception("an action on a pod crashed", pod=pod_text(record.pod), action=key)
+            record.retry_at[key] = time.time() + CRASH_RETRY_SECONDS
+        else:
+            record.failures.pop(key, None)
+            record.retry_at.pop(key, None)
+        finally:
+            record.busy[key] -= 1
+            if not record.busy[key]:
+                del record.busy[key]
+                if isinstance(action, StopContainer):
+                    record.stopping.pop(action.name, None)
+            self.wake()
+
+    def _retry_later(self, key: str, error: Exception) -> None:
+        record = self.record
+        delay = min(FIRST_RETRY_SECONDS * 2 ** record.failures[key], MAX_RETRY_SECONDS)
+        record.failures[key] = min(record.failures[key] + 1, 16)
+        record.retry_at[key] = time.time() + delay
+        log.warning("an action on a pod failed", pod=pod_text(record.pod), action=key, reason=str(error), retry=delay)
+
+    def _follow_probes(self) -> None:
+        record = self.record
+        probed = []
+        for container in (*sidecars(record.pod), *record.pod.spec.containers):
+            runs = record.runs.get(container.name)
+            if not runs or actions.start_key(container.name) in record.busy:
+                continue
+            run = runs[-1]
+            if run.state is ContainerState.RUNNING:
+                started_at = run.started_at / NANOSECONDS
+                probed.append(Probed(container, run.id, started_at, run.id in self._ready_before))
+        before = len(self._prober.started)
+        self._prober.follow(probed, record.pod_ip or self._services.node_ip)
+        if len(self._prober.started) > before:
+            # A sidecar that has started lets the next container begin.
+            self.wake()
+
+    def _tell_of_backoff(self, decision: Decision) -> None:
+        """One BackOff event for each end that is waited out."""
+        for name, waiting in decision.waiting.items():
+            run = self.record.runs[name][-1]
+            mark = f"{name}/{run.id}"
+            if waiting.reason == CRASH_LOOP and mark != self._announced:
+                self._announced = mark
+                text = f"Back-off restarting failed container {name} in pod {pod_text(self.record.pod)}"
+                self._executor.announce("Warning", "BackOff", text, find_container(self.record.pod, name))
+
+    def _report(self, decision: Decision) -> None:
+        record = self.record
+        if not self._silent:
+            status = self._compute(decision)
+            if status != self._status:
+                self._note_start(status)
+                self._status = status
+                self._writer.set(record.pod, status, lazy=self._may_wait(status))
+        if self.state is PodState.TERMINATED and record.pod.metadata.deletion_timestamp and not record.gone:
+            self._writer.finish(record.pod)
+
+    def _compute(self, decision: Decision) -> PodStatus:
+        report = Report(
+            view=self._view(),
+            state=self.state,
+            node_ip=self._services.node_ip,
+            runtime_name=self._runtime_name,
+            previous=self._status,
+            waiting={**decision.waiting, **self.record.problems},
+            ready=frozenset(self._prober.ready),
+        )
+        return status_of(report)
+
+    def _may_wait(self, status: PodStatus) -> bool:
+        """Whether nobody misses this status if a better one comes in a moment."""
+        return status.phase == phase.Pending and not self.record.problems and not self.record.retry_at
+
+    def _note_start(self, status: PodStatus) -> None:
+        created = self.record.pod.metadata.creation_timestamp
+        if status.phase == phase.Running and self._status.phase in ("", phase.Pending) and created:
+            metrics.start_seconds.observe(max(time.time() - timestamps.parse(created), 0.0))
+
+    def _announce_probe(self, container: Container, type: str, reason: str, message: str) -> None:
+        self._executor.announce(type, reason, message, container)
+
+    def _labels(self) -> tuple[str, str, str]:
+        metadata = self.record.pod.metadata
+        return metadata.name, metadata.namespace, metadata.uid

@@ -1,0 +1,1 @@
+"""Startup, liveness and readiness probes: asked once (`checks`), judged (`tracker`), kept up (`prober`)."""

@@ -1,0 +1,78 @@
+"""Service-account tokens of pods, bound to the pod and renewed in time (upstream: pkg/kubelet/token)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from api import timestamps
+from api.errors import Forbidden, StatusError
+from api.types import (
+    BoundObjectReference,
+    ObjectMeta,
+    Pod,
+    ServiceAccountTokenProjection,
+    TokenRequest,
+    TokenRequestSpec,
+)
+from cluster.client import Client
+from kubelet.volumes.failure import VolumeFailure
+
+DEFAULT_EXPIRATION_SECONDS = 3600
+REFRESH_SHARE = 0.8
+MAX_AGE_SECONDS = 24 * 3600.0
+# As for objects: the API server may hear of the binding a moment after the node.
+FORBIDDEN_RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token and when to ask for the next, in seconds since the epoch."""
+
+    text: str
+    refresh_at: float
+
+
+def refresh_at(expires_at: float, lifetime_seconds: float, now: float) -> float:
+    """When a token is renewed: after 80 % of its life, or a day."""
+    return min(expires_at - (1 - REFRESH_SHARE) * lifetime_seconds, now + MAX_AGE_SECONDS)
+
+
+class Tokens:
+    """Asks the API server for tokens."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def request(self, pod: Pod, projection: ServiceAccountTokenProjection, now: float) -> Token:
+        """A new token for the pod's service account. Raises VolumeFailure."""
+        lifetime = projection.expiration_seconds or DEFAULT_EXPIRATION_SECONDS
+        metadata = pod.metadata
+        account = pod.spec.service_account_name or "default"
+        wish = TokenRequest(
+            metadata=ObjectMeta(name=account, namespace=metadata.namespace),
+            spec=TokenRequestSpec(
+                audiences=[projection.audience] if projection.audience else [],
+                expiration_seconds=lifetime,
+                bound_object_ref=BoundObjectReference(
+                    api_version="v1", kind="Pod", name=metadata.name, uid=metadata.uid
+                ),
+            ),
+        )
+        try:
+            answer = await self._create(wish, account)
+        except StatusError as error:
+            raise VolumeFailure(f"failed to fetch token: {error.message}") from error
+        expires_at = timestamps.parse_or(answer.status.expiration_timestamp, now + lifetime)
+        # Up to ten seconds of jitter keep the pods of a node from asking all at once.
+        jitter = random.uniform(0, min(10.0, lifetime / 100))
+        return Token(answer.status.token, refresh_at(expires_at, lifetime, now) - jitter)
+
+    async def _create(self, wish: TokenRequest, account: str) -> TokenRequest:
+        for delay in FORBIDDEN_RETRY_SECONDS:
+            try:
+                return await self._client.create(wish, name=account, subresource="token")
+            except Forbidden:
+                await asyncio.sleep(delay)
+        return await self._client.create(wish, name=account, subresource="token")
