@@ -114,9 +114,7 @@ class Feed:
         await self._progress.reached(revision, timeout_seconds)
 
     async def close(self) -> None:
-        """Let every watch end, and stop asking."""
-        for cache in self._caches.values():
-            cache.watchers.end_all()
+        """Stop asking etcd."""
         if self._nudge is not None:
             self._nudge.cancel()
         if self._nudging is not None:

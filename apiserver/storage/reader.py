@@ -20,9 +20,10 @@ from apiserver.storage import continuation, list_rules
 from apiserver.storage.cache import ResourceCache
 from apiserver.storage.feed import Feed
 from apiserver.storage.keys import Keys, object_key, split_object_key
+from apiserver.storage.metrics import watch_events_total
 from apiserver.storage.selection import Selection
 from apiserver.storage.store import status_of
-from apiserver.storage.watcher import QUEUE_LIMIT, Watcher
+from apiserver.storage.watcher import Watcher
 from apiserver.stored import Batch, Page, Stored
 from cluster.pb import etcd_pb2 as pb
 
@@ -41,6 +42,8 @@ class Reader:
         self._client = client
         self._keys = keys
         self._storage = storage
+        resource = cache.resource
+        self.sent = watch_events_total.labels(resource.group, resource.version, resource.kind).inc
 
     async def get(self, namespace: str, name: str, resource_version: str = "") -> Stored:
         """Raises `NotFound`, `Timeout`, `BadRequest`."""
@@ -182,7 +185,7 @@ class CacheWatch:
             after,
             lambda: max(reader.feed.revision, after),
             bookmarks=options.allow_watch_bookmarks,
-            limit=QUEUE_LIMIT,
+            sent=reader.sent,
         )
         mark_end = bool(options.send_initial_events) and options.allow_watch_bookmarks
         reader.cache.watch(watcher, initial=initial, mark_end=mark_end, after=after)

@@ -36,6 +36,11 @@ class Storage:
         cache = self._caches[resource.group_resource]
         return Reader(self.feed, self.client, self.keys, cache, storage_of(resource))
 
+    def end_watches(self) -> None:
+        """Let every open watch end once its client has what is queued for it."""
+        for cache in self._caches.values():
+            cache.watchers.end_all()
+
     async def close(self) -> None:
         await self.feed.close()
         await self.client.close()

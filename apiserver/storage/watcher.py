@@ -18,16 +18,27 @@ QUEUE_LIMIT = 10_000
 
 
 class Watcher:
-    """`after` is the revision already known to the client; `revision()` that of the cache."""
+    """`after` is the revision already known to the client; `revision()` that of the cache.
+
+    `sent` is told how many events the client has taken.
+    """
 
     def __init__(
-        self, selection: Selection, after: int, revision: Callable[[], int], *, bookmarks: bool, limit: int
+        self,
+        selection: Selection,
+        after: int,
+        revision: Callable[[], int],
+        *,
+        bookmarks: bool = False,
+        limit: int = QUEUE_LIMIT,
+        sent: Callable[[int], None] = lambda count: None,
     ) -> None:
         self.selection = selection
         self._after = after
         self._revision = revision
         self._bookmarks = bookmarks
         self._limit = limit
+        self._sent = sent
         self._pending: list[Event] = []
         self._waiter: asyncio.Future[None] | None = None
         self._bookmark_due = False
@@ -91,6 +102,7 @@ class Watcher:
 
     def _take(self) -> Batch:
         events, self._pending = self._pending, []
+        self._sent(len(events))
         initial_end, self._initial_end = self._initial_end, False
         bookmark, self._bookmark_due = self._bookmark_due or initial_end, False
         return Batch(events, self._revision(), bookmark=bookmark, initial_events_end=initial_end)

@@ -1,0 +1,136 @@
+"""The API server's life: etcd, caches, default objects, doors; and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Final
+
+import structlog
+
+from apiserver import bootstrap
+from apiserver.assembly import Assembly, AssemblyConfig
+from apiserver.config import ApiserverConfig
+from apiserver.etcd.errors import EtcdError
+from apiserver.grpc_door.server import GrpcDoor
+from apiserver.kubernetes_service import KubernetesService
+from apiserver.rest import assembly as rest
+from apiserver.rest.server import RestServer
+from apiserver.storage import metrics
+from apiserver.storage.storage import Storage
+from cluster.connection import Connection, server_credentials
+from cluster.daemon import Daemon, FatalError
+
+# etcd may be starting beside us; after this it is somebody's mistake.
+ETCD_SECONDS: Final = 15.0
+_PROBE_SECONDS: Final = 2.0
+_RETRY_SECONDS: Final = 0.05
+
+log = structlog.get_logger()
+
+
+async def run(daemon: Daemon, config: ApiserverConfig) -> None:
+    """Set up everything; raises `FatalError` with one line when something is missing."""
+    parts = Assembly(
+        AssemblyConfig(
+            etcd=config.etcd,
+            prefix=config.etcd_prefix,
+            ranges=config.ranges,
+            issuer=config.service_account_issuer,
+            signing_key_file=config.service_account_key_files[0],
+            verifying_key_files=config.service_account_key_files,
+            kubelet_identity=Connection(
+                "", config.daemon.ca_file, config.kubelet_client_cert_file, config.kubelet_client_key_file
+            ),
+        )
+    )
+    storage = parts.storage
+    daemon.stack.push_async_callback(storage.close)
+    await _connect(storage, config)
+    daemon.spawn("etcd-watch", storage.feed.run())
+    daemon.spawn("watch-bookmarks", storage.feed.tick())
+    daemon.spawn("etcd-compaction", storage.compactor.run())
+    daemon.ready_check("etcd", lambda: storage.feed.connected)
+    metrics.watch_sizes(storage.caches)
+    daemon.stack.push_async_callback(parts.kubelets.close)
+    await bootstrap.ensure_namespaces(parts.stored_registry("namespaces"))
+    await bootstrap.ensure_policy(parts.registries)
+    service = _kubernetes_service(parts, config)
+    await service.ensure()
+    daemon.spawn("kubernetes-service", service.run())
+    await _open_doors(daemon, config, parts)
+
+
+async def _connect(storage: Storage, config: ApiserverConfig) -> None:
+    """Wait for etcd and fill the caches."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + ETCD_SECONDS
+    while True:
+        try:
+            await storage.client.status(_PROBE_SECONDS)
+            await storage.feed.load()
+            return
+        except EtcdError as error:
+            if loop.time() > deadline:
+                endpoints = ", ".join(config.etcd.endpoints)
+                raise FatalError(
+                    f"etcd at {endpoints} cannot be reached: {error}; "
+                    "check --etcd-endpoints and the --etcd-*-file flags, and that etcd runs"
+                ) from error
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _kubernetes_service(parts: Assembly, config: ApiserverConfig) -> KubernetesService:
+    return KubernetesService(
+        parts.stored_registry("services"),
+        parts.stored_registry("endpoints"),
+        parts.stored_registry("endpointslices.discovery.k8s.io"),
+        parts.allocations.address_text(parts.allocations.addresses.first),
+        config.advertise_address,
+        config.rest_addresses[0][1],
+    )
+
+
+async def _open_doors(daemon: Daemon, config: ApiserverConfig, parts: Assembly) -> None:
+    files = config.daemon
+    door = GrpcDoor(parts.handler, parts.pod_streams, parts.authenticator)
+    servers: list[RestServer] = []
+
+    async def close() -> None:
+        # Watches would otherwise keep the doors from closing.
+        closing = [door.close(), *(server.close() for server in servers)]
+        parts.storage.end_watches()
+        await asyncio.gather(*closing)
+
+    daemon.stack.push_async_callback(close)
+    services = rest.Services(
+        handler=parts.handler,
+        pod_streams=parts.pod_streams,
+        authenticator=parts.authenticator,
+        verifier=parts.verifier,
+        live={},
+        ready={"etcd": lambda: parts.storage.feed.connected, "process": lambda: daemon.ready},
+    )
+    advertised = f"{config.advertise_address}:{config.rest_addresses[0][1]}"
+    for host, port in config.rest_addresses:
+        try:
+            servers.append(await rest.start(services, host, port, _tls(config), advertised))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise FatalError(f"cannot serve REST on {host}:{port}: {reason}; choose another --rest-address") from error
+    try:
+        await door.start(config.grpc_addresses, server_credentials(files.ca_file, files.cert_file, files.key_file))
+    except OSError as error:
+        raise FatalError(f"cannot serve gRPC: {error}; choose another --grpc-address") from error
+    await door.serving(True)
+
+
+def _tls(config: ApiserverConfig) -> ssl.SSLContext:
+    """TLS that asks for a client certificate and also takes callers without one: they may bring a token."""
+    files = config.daemon
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(files.cert_file, files.key_file)
+    context.load_verify_locations(files.ca_file)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context
