@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from aiohttp import web
+from multidict import istr
 
 from apiserver.auth.authn import ANONYMOUS_USER
 from apiserver.rest import query
 from apiserver.rest.negotiation import Form, form
 from apiserver.rest.request_info import RequestInfo
 
+_ACCEPT: Final = istr("Accept")
+
 
 class Call:
     """`user` is anonymous until it is identified; `known` says whether what is asked for exists, for the metrics."""
 
-    __slots__ = ("_query", "audit_id", "info", "known", "query_text", "request", "user")
+    __slots__ = ("_form", "_query", "audit_id", "info", "known", "query_text", "request", "user")
 
     def __init__(self, request: web.BaseRequest, info: RequestInfo, query_text: str, audit_id: str) -> None:
         self.request = request
@@ -25,6 +29,7 @@ class Call:
         self.user = ANONYMOUS_USER
         self.known = False
         self._query: query.Query | None = None
+        self._form: Form | None = None
 
     @property
     def query(self) -> query.Query:
@@ -39,8 +44,10 @@ class Call:
 
     @property
     def accept(self) -> str:
-        return self.request.headers.get("Accept", "")
+        return self.request.headers.get(_ACCEPT, "")
 
     def form(self) -> Form:
         """The form the client wants back. Raises `NotAcceptable`."""
-        return form(self.accept)
+        if self._form is None:
+            self._form = form(self.accept)
+        return self._form

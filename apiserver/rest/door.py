@@ -107,7 +107,8 @@ class Door:
             with running.track_inprogress(), self._connections.streaming(call.request.protocol):
                 return await self._serve(call)
         limit = self._reads if call.request.method in _READS else self._writes
-        await limit.enter()
+        if not limit.try_enter():
+            await limit.wait()
         try:
             return await self._serve(call)
         finally:
@@ -162,10 +163,8 @@ class Door:
 
     def _count(self, call: Call, status: int, seconds: float) -> None:
         info: RequestInfo = call.info
-        kind = metrics.kind_of(info, dry_run="dryRun" in call.query_text, known=call.known)
-        kind.count(status)
-        if not metrics.is_long_running(info):
-            kind.duration.observe(seconds)
+        dry_run = bool(call.query_text) and "dryRun" in call.query_text
+        metrics.kind_of(info, dry_run=dry_run, known=call.known).count(status, seconds)
 
 
 def _metrics_page() -> Reply:

@@ -27,7 +27,7 @@ async def finish(call: Call, reply: Reply) -> None:
     reply.audit_id = call.audit_id
     if reply.media_type == JSON:
         _encode(call, reply)
-    if reply.size > GZIP_BYTES and "gzip" in call.headers.get(_ACCEPT_ENCODING, ""):
+    if "gzip" in call.headers.get(_ACCEPT_ENCODING, "") and reply.size > GZIP_BYTES:
         # Off the event loop: compressing megabytes takes tens of milliseconds.
         reply.parts = (await asyncio.to_thread(_compressed, reply.parts),)
         reply.add_header("Content-Encoding", "gzip")
@@ -37,6 +37,8 @@ async def finish(call: Call, reply: Reply) -> None:
 def _encode(call: Call, reply: Reply) -> None:
     form = _form(call, reply)
     indented = views.wants_indented(call.query, call.headers.get(_USER_AGENT, ""))
+    if form is PLAIN and not indented:
+        return
     encode = views.encoder(form, indented)
     if encode is not None and reply.parts:
         reply.parts = (encode(b"".join(reply.parts)),)

@@ -21,9 +21,9 @@ from apiserver.rest.connections import Connections
 # How browsers, which cannot set headers on a WebSocket, send a token (upstream, websocket authenticator).
 _TOKEN_PROTOCOL: Final = "base64url.bearer.authorization.k8s.io."
 _AUTHORIZATION: Final = istr("Authorization")
-_IMPERSONATION: Final = tuple(
-    istr(name) for name in (impersonation.USER_HEADER, impersonation.GROUP_HEADER, impersonation.UID_HEADER)
-)
+_USER: Final = istr(impersonation.USER_HEADER)
+_GROUP: Final = istr(impersonation.GROUP_HEADER)
+_UID: Final = istr(impersonation.UID_HEADER)
 
 
 class Identities:
@@ -40,7 +40,7 @@ class Identities:
             user = self._from_headers(call)
         headers = request.headers
         # Extra alone is refused further down; it comes with a user when it is meant seriously.
-        if any(name in headers for name in _IMPERSONATION):
+        if _USER in headers or _GROUP in headers or _UID in headers:
             wanted = impersonation.wanted(list(headers.items()))
             user = impersonation.impersonate(user, wanted, self._handler.authorize)
         call.user = user

@@ -25,11 +25,15 @@ class InFlightLimit:
         self._waiting: deque[asyncio.Future[None]] = deque()
         in_flight.labels(kind).set_function(lambda: self._running)
 
-    async def enter(self) -> None:
-        """Wait for a place. Raises `TooManyRequests` when too many wait already."""
+    def try_enter(self) -> bool:
+        """Take a place if there is a free one."""
         if self._running < self._limit:
             self._running += 1
-            return
+            return True
+        return False
+
+    async def wait(self) -> None:
+        """Wait for a place. Raises `TooManyRequests` when too many wait already."""
         if len(self._waiting) >= MAX_WAITING:
             raise errors.TooManyRequests("Too many requests, please try again later.", RETRY_AFTER_SECONDS)
         place = asyncio.get_running_loop().create_future()

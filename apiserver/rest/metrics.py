@@ -48,49 +48,54 @@ in_flight = Gauge(
 class _Kind:
     """One kind of request: its metrics."""
 
-    __slots__ = ("_codes", "_dry_run", "_labels", "duration", "long_running")
+    __slots__ = ("_codes", "_dry_run", "_duration", "_labels", "long_running")
 
-    def __init__(self, labels: tuple[str, ...], dry_run: str) -> None:
+    def __init__(self, labels: tuple[str, ...], dry_run: str, *, timed: bool) -> None:
         self._labels = labels
         self._dry_run = dry_run
         self._codes: dict[int, Counter] = {}
-        self.duration = _duration_seconds.labels(dry_run, *labels)
+        self._duration = _duration_seconds.labels(dry_run, *labels) if timed else None
         self.long_running = _long_running.labels(*labels)
 
-    def count(self, code: int) -> None:
+    def count(self, code: int, seconds: float) -> None:
+        """One more was answered with `code`, after `seconds`."""
         counter = self._codes.get(code)
         if counter is None:
             counter = self._codes[code] = _requests_total.labels(str(code), self._dry_run, *self._labels)
         counter.inc()
+        if self._duration is not None:
+            self._duration.observe(seconds)
 
 
-_kinds: dict[tuple[str, str, str, str, str, bool], _Kind] = {}
+_Key = tuple[str, str, str, str, str, str, bool]
+_kinds: dict[_Key, _Kind] = {}
+_UNKNOWN: Final = ("", "", "", "", "")
 
 
 def kind_of(info: RequestInfo, *, dry_run: bool, known: bool) -> _Kind:
     """The metrics of a request; `known` is whether its resource or path exists."""
-    if not known:
-        key = ("", "", "", "", info.verb, False)
-    else:
+    key: _Key
+    if known:
         scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
-        resource = info.resource or info.path
-        key = (info.group, info.version, f"{resource}/{info.subresource}", scope, info.verb, dry_run)
-    kind = _kinds.get(key)
-    if kind is None:
-        if len(_kinds) >= _MAX_KINDS:
-            key = ("", "", "", "", "other", False)
-        kind = _kinds[key] = _kinds.get(key) or _new_kind(key)
-    return kind
+        key = (info.group, info.version, info.resource or info.path, info.subresource, scope, info.verb, dry_run)
+    else:
+        key = (*_UNKNOWN, info.verb, False)
+    return _kinds.get(key) or _new_kind(key)
 
 
 def is_long_running(info: RequestInfo) -> bool:
-    return info.verb == "watch" or (info.resource == "pods" and info.subresource in _STREAMS)
+    return info.verb == "watch" or (info.subresource in _STREAMS and info.resource == "pods")
 
 
-def _new_kind(key: tuple[str, str, str, str, str, bool]) -> _Kind:
-    group, version, resource, scope, verb, dry_run = key
-    plural, _, subresource = resource.rpartition("/")
-    named = _VERBS.get(verb, verb.upper())
-    if subresource in _STREAMS and subresource != "log":
-        named = "CONNECT"
-    return _Kind((_COMPONENT, group, plural, scope, subresource, named, version), "All" if dry_run else "")
+def _new_kind(key: _Key) -> _Kind:
+    if len(_kinds) >= _MAX_KINDS:
+        key = (*_UNKNOWN, "other", False)
+        if key in _kinds:
+            return _kinds[key]
+    group, version, resource, subresource, scope, verb, dry_run = key
+    streamed = subresource in _STREAMS
+    named = "CONNECT" if streamed and subresource != "log" else _VERBS.get(verb, verb.upper())
+    labels = (_COMPONENT, group, resource, scope, subresource, named, version)
+    timed = not streamed and verb != "watch"
+    kind = _kinds[key] = _Kind(labels, "All" if dry_run else "", timed=timed)
+    return kind

@@ -6,8 +6,8 @@ because building header dictionaries costs more than serving the object. Streams
 
 from __future__ import annotations
 
-import random
 import time
+import uuid
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
@@ -26,7 +26,6 @@ LARGE_BYTES: Final = 64 * 1024
 NO_CACHE: Final = "no-cache, private"
 
 _HEADS: Final[dict[tuple[int, str, str], bytes]] = {}
-_random_bits = random.SystemRandom().getrandbits
 
 
 class _Clock:
@@ -50,21 +49,23 @@ date: Final = _Clock()
 
 
 class AuditIds:
-    """Random version-4 UUIDs: unpredictable enough to tell requests apart, cheap enough for each of them."""
+    """UUIDs that tell requests apart: a random first part for the process, then a count."""
 
     def __init__(self) -> None:
-        self._random = random.Random(_random_bits(256))
+        self._start = str(uuid.uuid4())[:24]
+        self._count = 0
 
     def next(self) -> str:
-        digits = f"{self._random.getrandbits(128):032x}"
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+        self._count += 1
+        return f"{self._start}{self._count:012x}"
 
 
 class Reply(web.StreamResponse):
     """A complete answer: its body is the `parts` one after the other."""
 
     def __init__(self, *parts: bytes, status: int = 200, content_type: str = JSON) -> None:
-        super().__init__(status=status)
+        # The base class's own set-up makes header dictionaries and state that these replies never use.
+        self._status = status
         self.parts = parts
         self.audit_id = ""
         self.media_type = content_type
