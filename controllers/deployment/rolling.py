@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 from api.types import Deployment, ReplicaSet
 from controllers.deployment.numbers import (
-    available,
     desired,
     max_unavailable,
     new_set_size,
@@ -37,21 +36,25 @@ def _shrink_old(deployment: Deployment, new: ReplicaSet, old: Sequence[ReplicaSe
     if total_size(old) == 0:
         return {}
     must_be_available = desired(deployment) - max_unavailable(deployment)
-    new_unavailable = size(new) - new.status.available_replicas
+    new_unavailable = size(new) - _staying(new)
     removable = total_size([*old, new]) - must_be_available - new_unavailable
     if removable <= 0:
         return {}
     sizes = _without_unhealthy(old, removable)
-    spare = available([*old, new]) - must_be_available
+    spare = sum(_staying(replica_set) for replica_set in [*old, new]) - must_be_available
     return {**sizes, **_without_spare(old, sizes, spare)}
+
+
+def _staying(replica_set: ReplicaSet) -> int:
+    """The available pods that stay: a set that was scaled down still shows those that are about to go."""
+    return min(size(replica_set), replica_set.status.available_replicas)
 
 
 def _without_unhealthy(old: Sequence[ReplicaSet], removable: int) -> Sizes:
     """Pods that are not available go first: removing them takes nothing away from anyone."""
     sizes: Sizes = {}
     for replica_set in by_age(old):
-        unavailable = size(replica_set) - replica_set.status.available_replicas
-        going = min(removable, unavailable)
+        going = min(removable, size(replica_set) - _staying(replica_set))
         if going > 0:
             sizes[replica_set.metadata.uid] = size(replica_set) - going
             removable -= going

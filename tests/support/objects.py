@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from api import codec
-from api.types import Namespace, Node, Pod, ReplicaSet, Service
+from api.types import Deployment, Namespace, Node, Pod, ReplicaSet, Service
 
 _uids = itertools.count(1)
 
@@ -97,3 +97,36 @@ def owner(object: Any, *, block: bool = True) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": block,
     }
+
+
+def deployment(
+    name: str = "web",
+    *,
+    replicas: int = 3,
+    surge: int | str = "25%",
+    unavailable: int | str = "25%",
+    image: str = "a",
+    strategy: str = "RollingUpdate",
+    labels: dict[str, str] | None = None,
+    **spec: Any,
+) -> Deployment:
+    """A deployment of generation 1 with upstream's defaults."""
+    labels = labels or {"app": name}
+    rolling = {"rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
+    tree = {
+        "metadata": metadata(name, generation=1),
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": template(labels, image),
+            "strategy": {"type": strategy, **(rolling if strategy == "RollingUpdate" else {})},
+            "progressDeadlineSeconds": 600,
+            "revisionHistoryLimit": 10,
+            **spec,
+        },
+    }
+    return codec.from_tree(Deployment, tree)
+
+
+def template(labels: dict[str, str], image: str = "a") -> dict[str, Any]:
+    return {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": image}]}}

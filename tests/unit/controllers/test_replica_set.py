@@ -1,0 +1,121 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from api.types import ReplicaSetCondition
+from controllers.pods import is_available, next_available
+from controllers.replicaset.plan import plan, pod_from_template, slow_start
+from controllers.replicaset.ranking import to_delete
+from controllers.replicaset.status import new_status
+from tests.support.objects import pod, replica_set
+
+NOW = 1_700_000_000.0
+LABELS = {"app": "web"}
+OLD, YOUNG = "2023-01-01T00:00:00Z", "2023-11-14T22:00:00Z"
+
+
+def replica(name, *, on="n", ready=True, phase="Running", created=OLD, since=OLD, restarts=0, cost=None):
+    condition = {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": since}
+    annotations = {"controller.kubernetes.io/pod-deletion-cost": cost} if cost else {}
+    status = {
+        "phase": phase,
+        "conditions": [condition],
+        "containerStatuses": [{"name": "main", "image": "i", "imageID": "", "ready": ready, "restartCount": restarts}],
+    }
+    meta = {"creationTimestamp": created, "annotations": annotations}
+    return pod(name, labels=LABELS, on=on, status=status, meta=meta)
+
+
+def first_to_go(*pods, related=None):
+    (gone,) = to_delete(pods, related or pods, 1, NOW)
+    return gone.metadata.name
+
+
+def test_missing_pods_are_made_and_surplus_ones_deleted():
+    three = [replica(f"p{i}") for i in range(3)]
+    assert plan(replica_set("web", LABELS, replicas=5), three, three, NOW).create == 2
+    surplus = plan(replica_set("web", LABELS, replicas=1), three, three, NOW)
+    assert (surplus.create, len(surplus.delete)) == (0, 2)
+    assert plan(replica_set("web", LABELS, replicas=3), three, three, NOW).delete == []
+
+
+def test_a_replica_set_being_deleted_makes_nothing():
+    going = replica_set("web", LABELS, replicas=3, meta={"deletionTimestamp": OLD})
+    assert plan(going, [], [], NOW).create == 0
+
+
+def test_no_more_than_a_burst_at_once():
+    assert plan(replica_set("web", LABELS, replicas=2000), [], [], NOW).create == 500
+
+
+def test_creation_starts_slowly():
+    assert list(slow_start(10)) == [1, 2, 4, 3]
+    assert list(slow_start(0)) == []
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1000))
+def test_slow_start_adds_up(count):
+    assert sum(slow_start(count)) == count
+
+
+def test_the_least_useful_pod_goes_first():
+    keeper = replica("keeper")
+    assert first_to_go(keeper, replica("x", on="")) == "x"
+    assert first_to_go(keeper, replica("x", phase="Pending")) == "x"
+    assert first_to_go(keeper, replica("x", ready=False)) == "x"
+    assert first_to_go(keeper, replica("x", cost="-5")) == "x"
+    assert first_to_go(replica("dear", cost="5"), keeper) == "keeper"
+    assert first_to_go(keeper, replica("x", since=YOUNG)) == "x"
+    assert first_to_go(keeper, replica("x", restarts=3)) == "x"
+    assert first_to_go(keeper, replica("x", created=YOUNG)) == "x"
+
+
+def test_of_two_alike_the_one_in_company_goes_first():
+    alone, crowded, neighbour = replica("alone", on="a"), replica("crowded", on="b"), replica("other", on="b")
+    assert first_to_go(alone, crowded, related=[alone, crowded, neighbour]) == "crowded"
+
+
+def test_pods_of_like_age_are_not_told_apart_by_it():
+    """A restart count decides before a few seconds of age do."""
+    older = replica("older", created="2023-11-14T12:00:00Z", restarts=1)
+    younger = replica("younger", created="2023-11-14T12:00:10Z")
+    assert first_to_go(older, younger) == "older"
+
+
+def test_the_status_counts_pods():
+    pods = [replica("a"), replica("b", ready=False), replica("c", since=YOUNG)]
+    owner = replica_set("web", LABELS, replicas=3, minReadySeconds=3600)
+    status = new_status(owner, pods, None, NOW)
+    assert (status.replicas, status.fully_labeled_replicas, status.ready_replicas) == (3, 3, 2)
+    assert status.available_replicas == 1
+    assert status.observed_generation == 1
+
+
+def test_a_failure_is_kept_in_the_status_until_it_is_over():
+    owner = replica_set("web", LABELS)
+    failure = ReplicaSetCondition(type="ReplicaFailure", status="True", reason="FailedCreate", message="first")
+    failed = replace(owner, status=new_status(owner, [], failure, NOW))
+    assert failed.status.conditions == [failure]
+    again = new_status(failed, [], replace(failure, message="second"), NOW)
+    assert again.conditions == [failure]
+    assert new_status(failed, [], None, NOW).conditions == []
+
+
+def test_a_pod_becomes_available_after_min_ready_seconds():
+    fresh = replica("p", since="2023-11-14T22:13:10Z")  # ten seconds before NOW
+    assert is_available(fresh, 0, NOW)
+    assert not is_available(fresh, 30, NOW)
+    assert next_available([fresh], 30, NOW) == 20
+    assert is_available(fresh, 30, NOW + 20)
+    assert next_available([fresh], 30, NOW + 20) is None
+
+
+def test_pods_are_made_from_the_template():
+    owner = replica_set("web", LABELS)
+    made = pod_from_template(owner)
+    assert made.metadata.generate_name == "web-"
+    assert made.metadata.labels == LABELS
+    assert made.spec == owner.spec.template.spec
+    (reference,) = made.metadata.owner_references
+    assert (reference.uid, reference.controller) == (owner.metadata.uid, True)
