@@ -274,8 +274,13 @@ class Session(Protocol):
     With a terminal everything arrives on `stdout` and `stderr` is None.
     """
 
-    stdout: ByteReader
-    stderr: ByteReader | None
+    @property
+    def stdout(self) -> ByteReader:
+        """The process's output."""
+
+    @property
+    def stderr(self) -> ByteReader | None:
+        """Its error output."""
 
     async def write_stdin(self, data: bytes) -> None:
         """Pass data on; waits while the process does not read. Data after its end is dropped."""
@@ -299,7 +304,9 @@ class Session(Protocol):
 class Connection(Protocol):
     """A byte stream to a port inside a sandbox's network namespace."""
 
-    reader: ByteReader
+    @property
+    def reader(self) -> ByteReader:
+        """What the peer sends."""
 
     async def write(self, data: bytes) -> None:
         """Send all of data."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..base import ContainerStatus, NotRunning
 from . import conmon
-from .descriptors import wait_readable, wait_writable
+from .descriptors import Descriptor
 
 _STDERR = 3
 _MESSAGE = 8192
@@ -25,7 +25,7 @@ _MAX_WAITING = 1 << 20
 class AttachSession:
     """A `Session` with the container's own process. What arrives before it is read waits in the socket."""
 
-    def __init__(self, bundle: Path, connection: socket.socket, terminal: bool, stdin: bool) -> None:
+    def __init__(self, bundle: Path, connection: Descriptor, terminal: bool, stdin: bool) -> None:
         self._bundle = bundle
         self._connection = connection
         self._terminal = terminal
@@ -36,23 +36,15 @@ class AttachSession:
 
     async def write_stdin(self, data: bytes) -> None:
         """Pass data on, unless attached without input or the container has ended."""
-        view = memoryview(data)
-        while view and self._stdin:
-            try:
-                self._connection.send(view[:_MESSAGE])
-            except BlockingIOError:
-                await wait_writable(self._connection.fileno())
-            except (BrokenPipeError, ConnectionResetError):
-                return
-            else:
-                view = view[_MESSAGE:]
+        for start in range(0, len(data) if self._stdin else 0, _MESSAGE):
+            await self._connection.write_all(data[start : start + _MESSAGE])
 
     async def close_stdin(self) -> None:
         """End of input, which conmon passes on where the container asked for `stdinOnce`."""
-        if self._stdin:
+        if self._stdin and not self._connection.closed:
             self._stdin = False
-            with contextlib.suppress(OSError):
-                self._connection.shutdown(socket.SHUT_WR)
+            with socket.socket(fileno=os.dup(self._connection.fileno())) as connection, contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
 
     async def resize(self, width: int, height: int) -> None:
         """Set the terminal's size."""
@@ -61,23 +53,23 @@ class AttachSession:
                 conmon.resize(self._bundle, width, height)
 
     async def wait(self) -> int:
-        """0, once the container ended or the connection was closed."""
+        """0, once the container ended or the connection was closed; somebody must be reading to notice."""
         await self._demultiplexer.ended.wait()
         return 0
 
     async def kill(self) -> None:
         """Only detach."""
-        self._demultiplexer.end()
+        await self.close()
 
     async def close(self) -> None:
         """Detach."""
-        self._demultiplexer.end()
         self._connection.close()
+        self._demultiplexer.end()
 
 
 def attach(bundle: Path, status: ContainerStatus, stdin: bool) -> AttachSession:
     """Connect to a running container. Raises NotRunning."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
     # Through the descriptor, since the folder's path may be longer than a socket address can be.
     directory = os.open(bundle, os.O_PATH | os.O_CLOEXEC)
     try:
@@ -87,13 +79,13 @@ def attach(bundle: Path, status: ContainerStatus, stdin: bool) -> AttachSession:
         raise NotRunning(f"cannot attach to container {status.spec.name!r}: {error.strerror}") from error
     finally:
         os.close(directory)
-    return AttachSession(bundle, connection, status.spec.tty, stdin and status.spec.stdin)
+    return AttachSession(bundle, Descriptor(connection.detach()), status.spec.tty, stdin and status.spec.stdin)
 
 
 class _Demultiplexer:
     """Sorts messages to two streams. One that nobody reads holds the other up once much of it waits."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Descriptor) -> None:
         self._connection = connection
         self._waiting: tuple[bytearray, bytearray] = (bytearray(), bytearray())
         self._receiving = asyncio.Lock()
@@ -106,6 +98,7 @@ class _Demultiplexer:
         self._taken.set()
 
     async def take(self, errors: bool, size: int) -> bytes:
+        """Up to size bytes of one stream; empty at the end."""
         buffer = self._waiting[errors]
         while not buffer and not self.ended.is_set():
             async with self._receiving:
@@ -121,22 +114,13 @@ class _Demultiplexer:
             self._taken.clear()
             await self._taken.wait()
         try:
-            message = self._connection.recv(_LARGEST)
-        except BlockingIOError:
-            readable = asyncio.ensure_future(wait_readable(self._connection.fileno()))
-            ended = asyncio.ensure_future(self.ended.wait())
-            try:
-                await asyncio.wait([readable, ended], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                readable.cancel()
-                ended.cancel()
-            return
-        except OSError:
+            message = await self._connection.read(_LARGEST)
+        except ConnectionResetError:
             message = b""
-        if not message:
+        if message:
+            self._waiting[message[0] == _STDERR].extend(message[1:])
+        else:
             self.end()
-            return
-        self._waiting[message[0] == _STDERR].extend(message[1:])
 
 
 class _StreamReader:

@@ -23,7 +23,6 @@ from .seccomp import default_profile
 from .users import Identity
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_OPEN_FILES = 1 << 20
 _MASKED = (
     *("/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats"),
     *("/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"),
@@ -102,8 +101,8 @@ def linux_resources(resources: Resources, unified_cgroups: bool, limits_swap: bo
 def _process(
     spec: ContainerSpec, image: RunConfig, identity: Identity, granted: list[str], hostname: str
 ) -> dict[str, Any]:
-    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = max(most_files, _OPEN_FILES)
+    # Servers need many open files, whatever little the kubelet itself was started with.
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {
         "terminal": spec.tty,
         "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": list(identity.groups)},

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from ..base import RuntimeFailure, StartFailure
-from .descriptors import read, wait_readable
+from .descriptors import Descriptor
 from .processes import Process, spawn
 
 _START_TIMEOUT = 120.0
@@ -75,9 +75,9 @@ class Conmon:
         return started
 
     async def _create(self, container: Monitored) -> Started:
-        answer_end, sync = os.pipe2(os.O_CLOEXEC)
+        answers, sync = os.pipe2(os.O_CLOEXEC)
         gate, gate_end = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(answer_end, False)
+        answer_end = Descriptor(answers)
         try:
             process = self._spawn(container, sync, gate)
             os.close(sync)
@@ -93,7 +93,8 @@ class Conmon:
             process.kill()
             raise StartFailure(f"conmon did not create the container within {_START_TIMEOUT:.0f} s") from None
         finally:
-            for descriptor in (answer_end, gate, gate_end, sync):
+            answer_end.close()
+            for descriptor in (gate, gate_end, sync):
                 if descriptor >= 0:
                     os.close(descriptor)
         pid = answer.pid if answer.data is None else answer.data
@@ -134,25 +135,23 @@ class Conmon:
         """
         fifo = self._runc_root / container_id / "exec.fifo"
         try:
-            monitor = os.pidfd_open(started.monitor)
+            monitor = Descriptor(os.pidfd_open(started.monitor))
         except ProcessLookupError:
             raise StartFailure("the container's process ended before it was started") from None
         try:
-            descriptor = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            ready = Descriptor(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         except OSError as error:
-            os.close(monitor)
+            monitor.close()
             raise StartFailure(f"the container cannot be started: {fifo}: {error.strerror}") from error
-        waits = [asyncio.ensure_future(wait_readable(each)) for each in (descriptor, monitor)]
+        waits = [asyncio.ensure_future(each.readable()) for each in (ready, monitor)]
         try:
             await asyncio.wait(waits, timeout=_FIFO_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
-            if not waits[0].done() or not os.read(descriptor, 1):
+            if not waits[0].done() or not os.read(ready.fileno(), 1):
                 raise StartFailure("the container's process ended before it was started")
         finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-            os.close(monitor)
-            os.close(descriptor)
+            # Closing ends what still waits.
+            monitor.close()
+            ready.close()
         fifo.unlink()
 
 
@@ -190,10 +189,10 @@ def _control(bundle: Path, kind: int, height: int, width: int) -> None:
         os.close(descriptor)
 
 
-async def _read_answer(descriptor: int) -> _Answer:
+async def _read_answer(pipe: Descriptor) -> _Answer:
     data = b""
     while not data.endswith(b"\n") and len(data) < _MAX_ANSWER:
-        chunk = await read(descriptor, 65536)
+        chunk = await pipe.read()
         if not chunk:
             break
         data += chunk

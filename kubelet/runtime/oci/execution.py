@@ -23,11 +23,10 @@ from typing import Any
 import msgspec
 
 from ..base import ExecResult, RuntimeFailure
-from .descriptors import DescriptorReader, write_all
+from .descriptors import Descriptor
 from .processes import Process, spawn
 
 MAX_OUTPUT = 16 << 20
-_CHUNK = 65536
 _HEAD = 4096
 _NOT_FOUND, _CANNOT_RUN = 127, 126
 _END_OF_INPUT = b"\x04"
@@ -37,30 +36,26 @@ _END_OF_INPUT = b"\x04"
 class _Streams:
     """Our ends. With a terminal, `input` and `output` are the same descriptor."""
 
-    output: int
-    errors: int | None
-    input: int | None
+    output: Descriptor
+    errors: Descriptor | None
+    input: Descriptor | None
     terminal: bool
 
-    def close_input(self) -> None:
-        if self.input is not None and not self.terminal:
-            os.close(self.input)
-        self.input = None
-
     def close(self) -> None:
-        self.close_input()
-        os.close(self.output)
-        if self.errors is not None:
-            os.close(self.errors)
+        for descriptor in (self.output, self.errors, self.input):
+            if descriptor is not None:
+                descriptor.close()
 
 
-class _RememberingReader(DescriptorReader):
+class _RememberingReader:
     """Remembers how the stream began, in case it is runc saying why the command could not be run."""
 
-    head = b""
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self.head = b""
 
     async def read(self, n: int = -1, /) -> bytes:
-        data = await super().read(n)
+        data = await self._descriptor.read(n)
         self.head += data[: _HEAD - len(self.head)]
         return data
 
@@ -79,18 +74,19 @@ class ExecSession:
     async def write_stdin(self, data: bytes) -> None:
         """Pass data on; dropped when there is no input or the command has closed it."""
         if self._streams.input is not None:
-            await write_all(self._streams.input, data)
+            await self._streams.input.write_all(data)
 
     async def close_stdin(self) -> None:
         """End of input: a closed pipe, or on a terminal the key that means it."""
         if self._streams.terminal:
             await self.write_stdin(_END_OF_INPUT)
-        self._streams.close_input()
+        elif self._streams.input is not None:
+            self._streams.input.close()
 
     async def resize(self, width: int, height: int) -> None:
         """Set the terminal's size."""
         if self._streams.terminal:
-            fcntl.ioctl(self._streams.output, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+            fcntl.ioctl(self._streams.output.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     async def wait(self) -> int:
         """The exit code; 127 for a command that was not found, 126 for one that could not be run."""
@@ -188,9 +184,8 @@ def _on_pipes(command: list[str], inherited: int, stdin: bool) -> tuple[Process,
     finally:
         for descriptor in theirs:
             os.close(descriptor)
-    for descriptor in ours:
-        os.set_blocking(descriptor, False)
-    return process, _Streams(ours[0], ours[1], ours[2] if stdin else None, terminal=False)
+    output, errors, *rest = map(Descriptor, ours)
+    return process, _Streams(output, errors, rest[0] if rest else None, terminal=False)
 
 
 def _on_terminal(command: list[str], inherited: int) -> tuple[Process, _Streams]:
@@ -204,14 +199,14 @@ def _on_terminal(command: list[str], inherited: int) -> tuple[Process, _Streams]
         raise
     finally:
         os.close(other)
-    os.set_blocking(main, False)
-    return process, _Streams(main, None, main, terminal=True)
+    console = Descriptor(main)
+    return process, _Streams(console, None, console, terminal=True)
 
 
-async def _all(reader: DescriptorReader) -> bytes:
+async def _all(reader: _RememberingReader) -> bytes:
     """Everything to the end, of which the first 16 MiB are kept."""
     parts, size = [], 0
-    while chunk := await reader.read(_CHUNK):
+    while chunk := await reader.read():
         if size < MAX_OUTPUT:
             parts.append(chunk[: MAX_OUTPUT - size])
         size += len(chunk)

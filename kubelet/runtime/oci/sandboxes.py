@@ -1,120 +1,140 @@
-"""Making and unmaking a pod's sandbox: pinned namespaces, the files all its containers share, its network.
+"""The life of sandboxes: run, found again, stopped, removed.
 
-Everything stands below `RUN-DIR/sandboxes/ID`: the namespaces as bind mounts `net`, `uts`, `ipc`, the shared memory
-folder `shm`, and `hostname`, `hosts`, `resolv.conf`. There is no process to hold the namespaces.
+A record is written before anything is made and is removed after all is taken down, so whatever a killed kubelet left
+half made has a record, or a folder of its name, to be cleaned up by.
 """
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 import shutil
-import socket
+import time
 from pathlib import Path
 
-from ..base import InvalidConfig, SandboxSpec
-from . import syscalls
-from .network import PodNetwork
-from .records import SandboxRecord
+import msgspec
 
-_FLAGS = {"net": syscalls.CLONE_NEWNET, "uts": syscalls.CLONE_NEWUTS, "ipc": syscalls.CLONE_NEWIPC}
-_SHM_OPTIONS = "mode=1777,size=65536k"
-_DEFAULT_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
-"""What containerd sets in each pod: any user may bind any port and ping."""
+from ..base import NotFound, RuntimeFailure, SandboxSpec, SandboxState, SandboxStatus
+from .addresses import next_address
+from .hostports import HostPorts
+from .isolation import Isolation
+from .records import RecordFiles, SandboxRecord
+from .threads import in_own_thread
 
 
 class Sandboxes:
-    """The sandboxes below one folder."""
+    """All sandboxes of one kubelet."""
 
-    def __init__(self, directory: Path, network: PodNetwork) -> None:
-        self._directory = directory
-        self._network = network
+    def __init__(self, directory: Path, isolation: Isolation, host_ports: HostPorts, pod_cidr: str) -> None:
+        self._files = RecordFiles(directory, SandboxRecord)
+        self._isolation = isolation
+        self._host_ports = host_ports
+        self._pod_cidr = pod_cidr
+        self._records: dict[str, SandboxRecord] = {}
+        self._last_address = ""
 
-    def path(self, sandbox_id: str, name: str) -> Path:
-        """One of the files of a sandbox."""
-        return self._directory / sandbox_id / name
+    async def recover(self) -> None:
+        """Take up what an earlier process left. To be called once, first. Raises RuntimeFailure."""
+        records, broken = self._files.load()
+        for record in sorted(records, key=lambda each: each.created_at):
+            self._records[record.id] = record
+            self._last_address = record.ip or self._last_address
+        leftovers = self._isolation.existing() - set(self._records)
+        for identifier in {*broken, *leftovers}:
+            await self._take_down(identifier)
+            shutil.rmtree(self._files.directory(identifier), ignore_errors=True)
+        for record in records:
+            if not self._isolation.stands(record):
+                await self.stop(record.id)
+        await self._apply_host_ports()
 
-    def build(self, record: SandboxRecord) -> dict[str, int]:
-        """Make it; the inode numbers of its namespaces. To be called in a thread that ends afterwards.
-
-        Raises OSError, InvalidConfig; `remove` then takes away what was made.
-        """
-        spec = record.spec
-        self._write_files(record)
-        kinds = _own_namespaces(spec)
-        flags = 0
-        for kind in kinds:
-            flags |= _FLAGS[kind]
-        if flags:
-            syscalls.unshare(flags)
-        inodes = {kind: self._pin(record.id, kind) for kind in kinds}
-        if "uts" in kinds:
-            socket.sethostname(spec.hostname or spec.pod_name)
-        if "net" in kinds:
-            self._network.attach(record.id, record.ip)
-        _set_sysctls(spec, kinds)
-        if "ipc" in kinds:
-            shm = self.path(record.id, "shm")
-            flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-            syscalls.mount("shm", shm, "tmpfs", flags, _SHM_OPTIONS)
-        return inodes
-
-    def remove(self, sandbox_id: str) -> None:
-        """Take down whatever of it stands. Raises OSError."""
-        self._network.detach(sandbox_id)
-        for name in ("shm", *_FLAGS):
-            syscalls.unmount(self.path(sandbox_id, name))
-        shutil.rmtree(self._directory / sandbox_id, ignore_errors=True)
-
-    def stands(self, record: SandboxRecord) -> bool:
-        """Whether it is complete and its namespaces are still those made for it, which a reboot undoes."""
-        if not record.complete or not (self._directory / record.id).is_dir():
-            return False
-        return all(_inode(self.path(record.id, kind)) == inode for kind, inode in record.namespaces.items())
-
-    def _pin(self, sandbox_id: str, kind: str) -> int:
-        pin = self.path(sandbox_id, kind)
-        pin.touch()
-        syscalls.mount(f"/proc/thread-self/ns/{kind}", pin, "", syscalls.MS_BIND)
-        return _inode(pin)
-
-    def _write_files(self, record: SandboxRecord) -> None:
-        spec = record.spec
-        directory = self._directory / record.id
-        directory.mkdir(parents=True)
-        (directory / "shm").mkdir()
-        hostname = spec.hostname or (socket.gethostname() if spec.host_network else spec.pod_name)
-        (directory / "hostname").write_text(f"{hostname}\n")
-        (directory / "hosts").write_text(spec.hosts or _default_hosts(record.ip, hostname))
-        (directory / "resolv.conf").write_text(spec.resolv_conf)
-
-
-def _own_namespaces(spec: SandboxSpec) -> list[str]:
-    """A pod on the host's network also has the host's name (upstream)."""
-    kinds = [] if spec.host_network else ["net", "uts"]
-    return kinds if spec.host_ipc else [*kinds, "ipc"]
-
-
-def _default_hosts(address: str, hostname: str) -> str:
-    own = f"{address}\t{hostname}\n" if address else ""
-    return f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n{own}"
-
-
-def _set_sysctls(spec: SandboxSpec, kinds: list[str]) -> None:
-    defaults = _DEFAULT_SYSCTLS if "net" in kinds else {}
-    for name, value in {**defaults, **spec.sysctls}.items():
-        needed = "net" if name.startswith("net.") else "ipc"
-        if needed not in kinds:
-            raise InvalidConfig(f"sysctl {name!r} is not allowed: the pod shares the host's {needed} namespace")
-        parts = name.split("/") if "/" in name else name.split(".")
-        if not all(parts) or ".." in parts:
-            raise InvalidConfig(f"invalid sysctl {name!r}")
+    async def run(self, spec: SandboxSpec) -> SandboxStatus:
+        """Make a sandbox. Raises RuntimeFailure; nothing of it is left then."""
+        record = SandboxRecord(id=secrets.token_hex(32), spec=spec, created_at=time.time_ns(), ip=self._allocate(spec))
+        self._save(record)
         try:
-            Path("/proc/sys", *parts).write_text(value)
+            namespaces = await in_own_thread(lambda: self._isolation.build(record))
+            record = msgspec.structs.replace(record, complete=True, namespaces=namespaces)
+            self._save(record)
+            if spec.port_mappings:
+                await self._apply_host_ports()
+        except (OSError, RuntimeFailure) as error:
+            await self.remove(record.id)
+            if isinstance(error, RuntimeFailure):
+                raise
+            name = f"{spec.pod_namespace}/{spec.pod_name}"
+            raise RuntimeFailure(f"failed to set up sandbox for pod {name}: {error}") from error
+        return self.status(record)
+
+    async def stop(self, sandbox_id: str) -> None:
+        """Take down what stands of it and give back its address; nothing happens when it is not known."""
+        record = self._records.get(sandbox_id)
+        if record is None:
+            return
+        self._save(msgspec.structs.replace(record, complete=False))
+        if record.spec.port_mappings:
+            await self._apply_host_ports()
+        await self._take_down(sandbox_id)
+        if sandbox_id in self._records:
+            self._save(msgspec.structs.replace(record, complete=False, ip="", namespaces={}))
+
+    async def remove(self, sandbox_id: str) -> None:
+        """Stop it and forget it."""
+        await self.stop(sandbox_id)
+        if self._records.pop(sandbox_id, None) is not None:
+            shutil.rmtree(self._files.directory(sandbox_id))
+
+    def record(self, sandbox_id: str) -> SandboxRecord:
+        """Raises NotFound."""
+        try:
+            return self._records[sandbox_id]
+        except KeyError:
+            raise NotFound(f"sandbox {sandbox_id} does not exist") from None
+
+    def ready_record(self, sandbox_id: str) -> SandboxRecord:
+        """Raises NotFound, and RuntimeFailure when it does not stand."""
+        record = self.record(sandbox_id)
+        if not self._isolation.stands(record):
+            raise RuntimeFailure(f"sandbox of pod {record.spec.pod_namespace}/{record.spec.pod_name} is not ready")
+        return record
+
+    def status(self, record: SandboxRecord) -> SandboxStatus:
+        """Its record and what the kernel says."""
+        ready = self._isolation.stands(record)
+        own_network = ready and "net" in record.namespaces
+        return SandboxStatus(
+            id=record.id,
+            spec=record.spec,
+            state=SandboxState.READY if ready else SandboxState.NOT_READY,
+            created_at=record.created_at,
+            ip=record.ip,
+            network_namespace=str(self._isolation.path(record.id, "net")) if own_network else "",
+        )
+
+    def statuses(self) -> list[SandboxStatus]:
+        """All sandboxes, oldest first."""
+        return [self.status(record) for record in sorted(self._records.values(), key=lambda each: each.created_at)]
+
+    def _allocate(self, spec: SandboxSpec) -> str:
+        """An address for it; taken as soon as its record is saved, with nothing awaited between."""
+        if spec.host_network:
+            return ""
+        if not self._pod_cidr:
+            raise RuntimeFailure("this node has no pod CIDR yet: start the kubelet with --pod-cidr")
+        used = {record.ip for record in self._records.values()}
+        self._last_address = next_address(self._pod_cidr, used, self._last_address)
+        return self._last_address
+
+    async def _take_down(self, sandbox_id: str) -> None:
+        try:
+            await asyncio.to_thread(self._isolation.remove, sandbox_id)
         except OSError as error:
-            raise InvalidConfig(f"cannot set sysctl {name!r} to {value!r}: {error.strerror}") from error
+            raise RuntimeFailure(f"cannot take down sandbox {sandbox_id}: {error}") from error
 
+    async def _apply_host_ports(self) -> None:
+        complete = [record for record in self._records.values() if record.complete]
+        await self._host_ports.apply(complete)
 
-def _inode(path: Path) -> int:
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return 0
+    def _save(self, record: SandboxRecord) -> None:
+        self._files.save(record)
+        self._records[record.id] = record

@@ -1,0 +1,91 @@
+"""`hostPort`: container ports reachable on the node's own addresses, as nftables rules in a table of ours.
+
+The table is replaced as a whole, in one transaction, whenever the ports change; a node without such pods has none.
+Source of the behaviour: the CNI portmap plugin, including that a pod may reach itself this way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+
+from ..base import PortMapping, RuntimeFailure
+from .descriptors import Descriptor
+from .processes import spawn
+from .records import SandboxRecord
+
+_TABLE = "podling_hostports"
+_MARK = "0x2000"
+
+
+class HostPorts:
+    """The node's host ports. `nft` is the absolute path of the command, empty when there is none."""
+
+    def __init__(self, nft: str) -> None:
+        self._nft = nft
+        self._applied = ""
+        self._lock = asyncio.Lock()
+
+    async def apply(self, sandboxes: Iterable[SandboxRecord]) -> None:
+        """Make the rules those of these sandboxes. Raises RuntimeFailure."""
+        async with self._lock:
+            text = ruleset(sandboxes)
+            if text != self._applied:
+                await self._run(f"add table ip {_TABLE}\ndelete table ip {_TABLE}\n{text}")
+                self._applied = text
+
+    async def _run(self, text: str) -> None:
+        if not self._nft:
+            raise RuntimeFailure("hostPort needs nft, which is not installed: apt-get install nftables")
+        source = os.memfd_create("hostports", os.MFD_CLOEXEC)
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        try:
+            os.write(source, text.encode())
+            os.lseek(source, 0, os.SEEK_SET)
+            process = spawn([self._nft, "-f", "-"], stdin=source, stderr=writing)
+        finally:
+            os.close(source)
+            os.close(writing)
+        errors = Descriptor(reading)
+        said = await errors.read()
+        code = await process.wait()
+        errors.close()
+        if code:
+            raise RuntimeFailure(f"nft refused the host ports: {said.decode(errors='replace').strip()}")
+
+
+def ruleset(sandboxes: Iterable[SandboxRecord]) -> str:
+    """The table for these sandboxes, in nft's language; empty when none has a host port."""
+    rules = sorted(
+        _rule(mapping, record.ip) for record in sandboxes if record.ip for mapping in record.spec.port_mappings
+    )
+    if not rules:
+        return ""
+    lines = "\n    ".join(rules)
+    return f"""table ip {_TABLE} {{
+  chain ports {{
+    {lines}
+  }}
+  chain prerouting {{
+    type nat hook prerouting priority dstnat; policy accept;
+    fib daddr type local jump ports
+  }}
+  chain output {{
+    type nat hook output priority dstnat; policy accept;
+    fib daddr type local jump ports
+  }}
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    meta mark & {_MARK} == {_MARK} masquerade
+  }}
+}}
+"""
+
+
+def _rule(mapping: PortMapping, address: str) -> str:
+    """Packets whose answer would not come back by the node are given the node's source address."""
+    host = f"ip daddr {mapping.host_ip} " if mapping.host_ip not in ("", "0.0.0.0") else ""
+    match = f"{host}{mapping.protocol.lower()} dport {mapping.host_port}"
+    hairpin = f"{match} ip saddr {{ {address}, 127.0.0.0/8 }} meta mark set meta mark | {_MARK}"
+    return f"{hairpin}\n    {match} dnat to {address}:{mapping.container_port}"

@@ -1,0 +1,340 @@
+"""`OciRuntime`: the `Runtime` of real nodes. Wires the parts together; each is in a module of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from images.errors import ImageError, InvalidReference, NoSuchImage
+from images.store import Image, Store
+
+from ..base import (
+    Connection,
+    ContainerEvent,
+    ContainerSpec,
+    ContainerStats,
+    ContainerStatus,
+    ExecResult,
+    ImageNotPresent,
+    ImageStatus,
+    InvalidConfig,
+    Resources,
+    RuntimeFailure,
+    SandboxSpec,
+    SandboxStatus,
+    Session,
+    Version,
+)
+from ..cgroups import CgroupFailure, Cgroups
+from . import attachment, conmon, forwarding
+from .bundle import Environment, linux_resources
+from .conmon import Conmon
+from .containers import Containers
+from .execution import Executor
+from .hostports import HostPorts
+from .isolation import Isolation
+from .network import PodNetwork
+from .processes import spawn
+from .records import SandboxRecord
+from .sandboxes import Sandboxes
+from .statistics import container_stats
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class OciConfig:
+    """Where everything is. Both folders are this kubelet's alone; everything mounted is below `run_dir`.
+
+    `monitor_cgroup`: the cgroup each container's conmon is put into ("": the kubelet's own). `runc` and `conmon` are
+    names to look up on PATH, or paths.
+    """
+
+    run_dir: Path
+    data_dir: Path
+    image_store: Path
+    pod_cidr: str
+    node_ip: str = ""
+    monitor_cgroup: str = ""
+    runc: str = "runc"
+    conmon: str = "conmon"
+
+
+@contextlib.asynccontextmanager
+async def open_runtime(config: OciConfig) -> AsyncIterator[OciRuntime]:
+    """The runtime, with everything an earlier process left taken up. To be opened in the node's network namespace.
+
+    Leaving the block stops watching; sandboxes and containers run on. Raises RuntimeFailure with one clear line when
+    this machine or user cannot run containers.
+    """
+    runtime = OciRuntime(config)
+    try:
+        await runtime.recover()
+        yield runtime
+    finally:
+        await runtime.close()
+
+
+class OciRuntime:
+    """Runs sandboxes and containers with conmon and runc. Made by `open_runtime`."""
+
+    def __init__(self, config: OciConfig) -> None:
+        if os.geteuid() != 0:
+            raise RuntimeFailure("running containers needs root: start the kubelet as root")
+        self._runc = _executable(config.runc, "runc")
+        conmon_path = _executable(config.conmon, "conmon")
+        self._runc_root = config.run_dir / "runc"
+        self._store = Store(config.image_store)
+        try:
+            self._cgroups = Cgroups.detect()
+            self._network = PodNetwork(config.node_ip)
+            self._network.prepare_node()
+        except (OSError, CgroupFailure) as error:
+            raise RuntimeFailure(f"this machine cannot run containers: {error}") from error
+        self._isolation = Isolation(config.run_dir / "sandboxes", self._network)
+        ports = HostPorts(shutil.which("nft") or "")
+        self._sandboxes = Sandboxes(config.data_dir / "sandboxes", self._isolation, ports, config.pod_cidr)
+        self._containers = Containers(
+            config.data_dir / "containers",
+            config.run_dir / "containers",
+            self._runc_root,
+            Conmon(conmon_path, self._runc, self._runc_root, self._joiner(config.monitor_cgroup)),
+            self._cgroups,
+            self._store,
+        )
+        self._executor = Executor(self._runc, self._runc_root)
+        self._version = _runc_version(self._runc)
+        self._unfinished: set[asyncio.Task[Any]] = set()
+
+    async def recover(self) -> None:
+        """Take up what an earlier process left."""
+        await self._sandboxes.recover()
+        await self._containers.recover()
+
+    async def close(self) -> None:
+        """Let steps under way end, then stop watching."""
+        while self._unfinished:
+            await asyncio.wait(self._unfinished)
+        await self._containers.close()
+        self._network.close()
+
+    async def version(self) -> Version:
+        """runc's."""
+        return Version(name="runc", version=self._version)
+
+    async def run_sandbox(self, spec: SandboxSpec) -> SandboxStatus:
+        """See `Runtime`."""
+        return await self._whole(self._sandboxes.run(spec))
+
+    async def stop_sandbox(self, sandbox_id: str) -> None:
+        """See `Runtime`."""
+        await self._whole(self._stop_sandbox(sandbox_id))
+
+    async def remove_sandbox(self, sandbox_id: str) -> None:
+        """See `Runtime`."""
+        await self._whole(self._remove_sandbox(sandbox_id))
+
+    async def sandbox_status(self, sandbox_id: str) -> SandboxStatus:
+        """See `Runtime`."""
+        return self._sandboxes.status(self._sandboxes.record(sandbox_id))
+
+    async def list_sandboxes(self) -> list[SandboxStatus]:
+        """See `Runtime`."""
+        return self._sandboxes.statuses()
+
+    async def create_container(self, spec: ContainerSpec) -> ContainerStatus:
+        """See `Runtime`."""
+        return await self._whole(self._create(spec))
+
+    async def start_container(self, container_id: str) -> ContainerStatus:
+        """See `Runtime`."""
+        return await self._whole(self._containers.start(container_id))
+
+    async def stop_container(self, container_id: str, grace_seconds: float, signal: str = "") -> None:
+        """See `Runtime`. A caller may give up waiting and call again with less grace."""
+        await self._containers.stop(container_id, grace_seconds, signal)
+
+    async def remove_container(self, container_id: str) -> None:
+        """See `Runtime`."""
+        await self._whole(self._containers.remove(container_id))
+
+    async def container_status(self, container_id: str) -> ContainerStatus:
+        """See `Runtime`."""
+        return self._containers.record(container_id).status
+
+    async def list_containers(self) -> list[ContainerStatus]:
+        """See `Runtime`."""
+        return self._containers.statuses()
+
+    async def update_container_resources(self, container_id: str, resources: Resources) -> None:
+        """See `Runtime`."""
+        record = self._containers.running(container_id)
+        limits = linux_resources(resources, self._cgroups.unified, self._cgroups.accounts_swap)
+        file = os.memfd_create("resources", os.MFD_CLOEXEC)
+        try:
+            os.write(file, msgspec.json.encode(limits))
+            command = [self._runc, f"--root={self._runc_root}", "update", f"--resources=/proc/self/fd/{file}"]
+            process = spawn([*command, container_id], inherit=[file])
+        finally:
+            os.close(file)
+        if await process.wait() != 0:
+            name = record.status.spec.name
+            raise RuntimeFailure(f"runc could not change the limits of container {name!r}: they may be below its use")
+
+    async def exec(self, container_id: str, argv: Sequence[str], *, tty: bool = False, stdin: bool = False) -> Session:
+        """See `Runtime`."""
+        self._containers.running(container_id)
+        bundle = self._containers.bundle(container_id)
+        return self._executor.start(container_id, bundle, argv, terminal=tty, stdin=stdin)
+
+    async def exec_sync(self, container_id: str, argv: Sequence[str], timeout_seconds: float) -> ExecResult:
+        """See `Runtime`."""
+        self._containers.running(container_id)
+        return await self._executor.run(container_id, self._containers.bundle(container_id), argv, timeout_seconds)
+
+    async def attach(self, container_id: str, *, stdin: bool = False) -> Session:
+        """See `Runtime`."""
+        status = self._containers.running(container_id).status
+        return attachment.attach(self._containers.bundle(container_id), status, stdin)
+
+    async def reopen_log(self, container_id: str) -> None:
+        """See `Runtime`."""
+        record = self._containers.running(container_id)
+        try:
+            conmon.reopen_log(self._containers.bundle(container_id))
+        except OSError as error:
+            name = record.status.spec.name
+            raise RuntimeFailure(f"cannot reopen the log of container {name!r}: {error.strerror}") from error
+
+    async def stats(self, container_ids: Sequence[str]) -> Mapping[str, ContainerStats]:
+        """See `Runtime`."""
+        wanted = set(container_ids)
+        found = [self._containers.record(status.id) for status in self._containers.statuses() if status.id in wanted]
+
+        def collect() -> dict[str, ContainerStats]:
+            figures = (
+                container_stats(record.id, record.cgroup, self._containers.written(record.id), self._cgroups)
+                for record in found
+            )
+            return {each.id: each for each in figures if each is not None}
+
+        return await asyncio.to_thread(collect)
+
+    async def port_forward(self, sandbox_id: str, port: int) -> Connection:
+        """See `Runtime`."""
+        record = self._sandboxes.ready_record(sandbox_id)
+        pod = f"{record.spec.pod_namespace}/{record.spec.pod_name}"
+        return await forwarding.connect(self._sandboxes.status(record).network_namespace, port, pod)
+
+    async def image_status(self, reference: str) -> ImageStatus | None:
+        """See `Runtime`. Raises InvalidConfig for a name that cannot name an image."""
+        try:
+            return _image_status(self._store.resolve(reference))
+        except NoSuchImage:
+            return None
+        except ImageError as error:
+            raise _image_failure(error) from error
+
+    async def list_images(self) -> list[ImageStatus]:
+        """See `Runtime`."""
+        try:
+            return [_image_status(image) for image in self._store.list()]
+        except ImageError as error:
+            raise _image_failure(error) from error
+
+    async def events(self) -> AsyncIterator[ContainerEvent]:
+        """See `Runtime`."""
+        while True:
+            yield await self._containers.events.get()
+
+    async def _create(self, spec: ContainerSpec) -> ContainerStatus:
+        sandbox = self._sandboxes.ready_record(spec.sandbox_id)
+        try:
+            return await self._containers.create(spec, sandbox, self._environment(sandbox))
+        except ImageError as error:
+            raise _image_failure(error) from error
+        except OSError as error:
+            raise RuntimeFailure(f"cannot prepare container {spec.name!r}: {error}") from error
+
+    async def _stop_sandbox(self, sandbox_id: str) -> None:
+        members = [each.id for each in self._containers.statuses() if each.sandbox_id == sandbox_id]
+        await asyncio.gather(*(self._containers.stop(each, 0, "") for each in members))
+        await self._sandboxes.stop(sandbox_id)
+
+    async def _remove_sandbox(self, sandbox_id: str) -> None:
+        await self._stop_sandbox(sandbox_id)
+        members = [each.id for each in self._containers.statuses() if each.sandbox_id == sandbox_id]
+        await asyncio.gather(*(self._containers.remove(each) for each in members))
+        await self._sandboxes.remove(sandbox_id)
+
+    def _environment(self, sandbox: SandboxRecord) -> Environment:
+        """What a container of this sandbox gets from it."""
+        spec, path = sandbox.spec, self._isolation.path
+        kinds = {"net": "network", "ipc": "ipc", "uts": "uts"}
+        namespaces = {kinds[kind]: str(path(sandbox.id, kind)) for kind in sandbox.namespaces}
+        if not spec.host_pid:
+            namespaces["pid"] = ""
+        return Environment(
+            namespaces=namespaces,
+            files={f"/etc/{name}": path(sandbox.id, name) for name in ("hosts", "hostname", "resolv.conf")},
+            shm=Path("/dev/shm") if spec.host_ipc else path(sandbox.id, "shm"),
+            hostname=path(sandbox.id, "hostname").read_text().strip(),
+            cgroup=spec.cgroup_parent,
+            unified_cgroups=self._cgroups.unified,
+            limits_swap=self._cgroups.accounts_swap,
+        )
+
+    def _joiner(self, cgroup: str) -> Any:
+        """Puts a new conmon into its cgroup, so that it does not count as, or die with, the kubelet."""
+        if not cgroup:
+            return None
+        self._cgroups.create(cgroup)
+        return lambda pid: self._cgroups.add(cgroup, pid)
+
+    async def _whole(self, step: Coroutine[Any, Any, Result]) -> Result:
+        """A step that is not left half done: when the caller is cancelled it goes on to its end."""
+        task = asyncio.create_task(step)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+        return await asyncio.shield(task)
+
+
+def _executable(name: str, package: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise RuntimeFailure(f"{name} is not installed: apt-get install {package}")
+    return found
+
+
+def _runc_version(runc: str) -> str:
+    try:
+        output = subprocess.run([runc, "--version"], check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeFailure(f"{runc} does not run: {error}") from error
+    return output.split()[2].split("+")[0]
+
+
+def _image_status(image: Image) -> ImageStatus:
+    user = image.config.user.partition(":")[0]
+    return ImageStatus(
+        id=image.id,
+        names=[image.repository_digest, *image.names],
+        size_bytes=image.size_bytes,
+        uid=int(user or 0) if user.isdecimal() or not user else None,
+        username="" if user.isdecimal() else user,
+    )
+
+
+def _image_failure(error: ImageError) -> RuntimeFailure:
+    if isinstance(error, NoSuchImage):
+        return ImageNotPresent(str(error))
+    return InvalidConfig(str(error)) if isinstance(error, InvalidReference) else RuntimeFailure(str(error))
