@@ -70,7 +70,7 @@ def names(objects):
 
 
 async def test_what_was_created_is_there_before_the_informer_shows_it(world):
-    source, _, mirror = world
+    _source, _, mirror = world
     replicas = replica_set("web", {})
     mine = pod("mine", meta={"ownerReferences": [owner(replicas)]})
     created = await mirror.create(mine)
@@ -81,7 +81,7 @@ async def test_what_was_created_is_there_before_the_informer_shows_it(world):
 
 
 async def test_the_newer_of_both_is_shown(world):
-    source, server, mirror = world
+    source, _server, mirror = world
     old = pod("p")
     source.show(1, old)
     updated = await mirror.update(old)
@@ -129,7 +129,7 @@ async def test_deleting_what_is_gone_is_told_but_no_failure(world):
 
 
 async def test_a_patch_is_meant_for_this_very_object(world):
-    source, server, mirror = world
+    _source, server, mirror = world
     server.next = old = pod("p")
     await mirror.patch(old, {"metadata": {"labels": {"a": "b"}}})
     assert server.body == {"metadata": {"uid": old.metadata.uid, "labels": {"a": "b"}}}
