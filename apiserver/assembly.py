@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from api import event_conversion, rbac, scheme
 from api.scheme import Resource
-from api.types import Node, PolicyRule
+from api.types import ClusterRole, Node, PolicyRule
 from apiserver.admission.chain import Admission
 from apiserver.admission.escalation import EscalationCheck
 from apiserver.admission.namespaces import NamespaceGuard, NamespaceLifecycle
@@ -157,6 +157,6 @@ def _v1(group: str, plural: str) -> Resource:
 
 def _node_rules() -> list[PolicyRule]:
     for record in rbac.bootstrap():
-        if record.kind == "ClusterRole" and record.metadata.name == _NODE_ROLE:
+        if isinstance(record, ClusterRole) and record.metadata.name == _NODE_ROLE:
             return list(record.rules)
     raise LookupError(f"the default policy has no ClusterRole {_NODE_ROLE}")

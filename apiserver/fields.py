@@ -23,7 +23,7 @@ class _Part(msgspec.Struct, frozen=True, rename="camel", gc=False):
     pass
 
 
-class _PodSpec(_Part):
+class _PodSpec(_Part, frozen=True):
     node_name: str = ""
     restart_policy: str = ""
     scheduler_name: str = ""
@@ -31,13 +31,13 @@ class _PodSpec(_Part):
     host_network: bool = False
 
 
-class _PodStatus(_Part):
+class _PodStatus(_Part, frozen=True):
     phase: str = ""
     pod_ip: str = msgspec.field(name="podIP", default="")
     nominated_node_name: str = ""
 
 
-class _Pod(_Part):
+class _Pod(_Part, frozen=True):
     spec: _PodSpec
     status: _PodStatus = _PodStatus()
 
@@ -56,7 +56,7 @@ def _pod(pod: _Pod) -> dict[str, str]:
     }
 
 
-class _Reference(_Part):
+class _Reference(_Part, frozen=True):
     kind: str = ""
     namespace: str = ""
     name: str = ""
@@ -66,11 +66,11 @@ class _Reference(_Part):
     field_path: str = ""
 
 
-class _Source(_Part):
+class _Source(_Part, frozen=True):
     component: str = ""
 
 
-class _Event(_Part):
+class _Event(_Part, frozen=True):
     involved_object: _Reference
     reason: str = ""
     type: str = ""
@@ -95,40 +95,40 @@ def _event(event: _Event) -> dict[str, str]:
     }
 
 
-class _Secret(_Part):
+class _Secret(_Part, frozen=True):
     type: str = ""
 
 
-class _Phase(_Part):
+class _Phase(_Part, frozen=True):
     phase: str = ""
 
 
-class _Namespace(_Part):
+class _Namespace(_Part, frozen=True):
     status: _Phase = _Phase()
 
 
-class _NodeSpec(_Part):
+class _NodeSpec(_Part, frozen=True):
     unschedulable: bool = False
 
 
-class _Node(_Part):
+class _Node(_Part, frozen=True):
     spec: _NodeSpec = _NodeSpec()
 
 
-class _ServiceSpec(_Part):
+class _ServiceSpec(_Part, frozen=True):
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
     type: str = ""
 
 
-class _Service(_Part):
+class _Service(_Part, frozen=True):
     spec: _ServiceSpec
 
 
-class _ReplicaSetStatus(_Part):
+class _ReplicaSetStatus(_Part, frozen=True):
     replicas: int = 0
 
 
-class _ReplicaSet(_Part):
+class _ReplicaSet(_Part, frozen=True):
     status: _ReplicaSetStatus = _ReplicaSetStatus()
 
 

@@ -81,7 +81,7 @@ class Kubelets:
     def _address(self, node_name: str) -> str:
         node = self._node(node_name)
         if node is None:
-            raise errors.NotFound(f'nodes "{node_name}" not found', details={"name": node_name, "kind": "nodes"})
+            raise errors.NotFound("nodes", node_name)
         port = node.status.daemon_endpoints.kubelet_endpoint.port
         for address in node.status.addresses:
             if address.type == "InternalIP" and port:

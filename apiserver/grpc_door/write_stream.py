@@ -62,7 +62,8 @@ class WriteExecutor:
         reader.cancel()
 
     async def _execute(self, write: pb.Write) -> None:
-        self._results.append(await self._carry_out(write))
+        result = await self._carry_out(write)
+        self._results.append(result)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

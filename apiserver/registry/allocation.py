@@ -8,6 +8,7 @@ use is known from the watch cache; a stale guess costs another attempt, never co
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Pool:
             if low > high:
                 continue
             start = random.randint(low, high)
-            for number in (*range(start, high + 1), *range(low, start)):
+            for number in itertools.chain(range(start, high + 1), range(low, start)):
                 if number not in self._owners and number not in used:
                     return number
         raise Full
@@ -89,7 +90,8 @@ class Allocations:
         self.ports = Pool(ranges.first_port, ranges.last_port, _band(size, STATIC_PORTS))
 
     def address_text(self, number: int) -> str:
-        return str(type(self.ranges.cidr.network_address)(number))
+        kind = ipaddress.IPv4Address if self.ranges.cidr.version == 4 else ipaddress.IPv6Address
+        return str(kind(number))
 
     def listener(self, old: Stored | None, new: Stored | None) -> None:
         """Take in a change of a Service."""

@@ -44,7 +44,8 @@ def decode(expected: Kind, body: bytes, field_validation: str) -> tuple[Any, tup
     if field_validation == IGNORE:
         return with_defaults(expected, codec.decode(expected.record, body)), ()
     tree = codec.decode_tree(body, expected.kind)
-    return from_tree(expected, tree, field_validation, strict.duplicate_fields(body))
+    problems = [f'duplicate field "{path}"' for path in strict.duplicate_fields(body)]
+    return from_tree(expected, tree, field_validation, problems)
 
 
 def from_tree(expected: Kind, tree: Any, field_validation: str, problems: list[str]) -> tuple[Any, tuple[str, ...]]:
@@ -54,7 +55,7 @@ def from_tree(expected: Kind, tree: Any, field_validation: str, problems: list[s
     record = with_defaults(expected, codec.from_tree(expected.record, tree))
     if field_validation == IGNORE:
         return record, ()
-    problems = problems + strict.unknown_fields(expected.record, tree)
+    problems = problems + [f'unknown field "{path}"' for path in strict.unknown_fields(expected.record, tree)]
     if problems and field_validation == STRICT:
         version = expected.api_version.rpartition("/")[2]
         raise errors.BadRequest(

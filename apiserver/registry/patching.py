@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from api import errors, go_json, patch
+from api import errors, go_syntax, patch
 from api.types import Record
 
 JSON_PATCH: Final = "application/json-patch+json"
@@ -27,8 +27,8 @@ def parse(record_type: type[Record], body: bytes, patch_type: str) -> Applied:
         raise errors.UnsupportedMediaType(SUPPORTED)
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise errors.BadRequest(f"error decoding patch: {go_json.syntax_error(body)}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise errors.BadRequest(f"error decoding patch: {go_syntax.syntax_error(body)}") from None
     if patch_type == JSON_PATCH:
         return lambda tree: patch.json_patch(tree, document)
     if patch_type == MERGE_PATCH:

@@ -151,7 +151,8 @@ class Reader:
             raise status_of(error) from error
 
     def _stored(self, key: bytes, revision: int, data: bytes) -> Stored:
-        namespace, name = split_object_key(self._keys.split(key)[1])
+        prefix = self._keys.collection(self._storage)
+        namespace, name = split_object_key(key[len(prefix) :].decode())
         return Stored(self.cache.resource, namespace, name, revision, codec.with_resource_version(data, revision))
 
 
