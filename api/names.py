@@ -11,18 +11,19 @@ import re
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_UNDERSCORE_LABEL = "[_a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_UNDERSCORE_SUBDOMAIN = rf"{_UNDERSCORE_LABEL}(\.{_UNDERSCORE_LABEL})*"
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
-_ENV_NAME = "[-._a-zA-Z][-._a-zA-Z0-9]*"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 
 _LABEL_RE = re.compile(_LABEL)
 _SUBDOMAIN_RE = re.compile(_SUBDOMAIN)
+_UNDERSCORE_SUBDOMAIN_RE = re.compile(_UNDERSCORE_SUBDOMAIN)
 _LABEL_1035_RE = re.compile(_LABEL_1035)
 _QUALIFIED_RE = re.compile(_QUALIFIED)
 _LABEL_VALUE_RE = re.compile(_LABEL_VALUE)
-_ENV_NAME_RE = re.compile(_ENV_NAME)
 _CONFIG_KEY_RE = re.compile(_CONFIG_KEY)
 _PORT_CHARACTERS_RE = re.compile("[-a-z0-9]+")
 
@@ -32,6 +33,10 @@ _LABEL_MESSAGE = (
 )
 _SUBDOMAIN_MESSAGE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.',"
+    " and must start and end with an alphanumeric character"
+)
+_UNDERSCORE_SUBDOMAIN_MESSAGE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.',"
     " and must start and end with an alphanumeric character"
 )
 _LABEL_1035_MESSAGE = (
@@ -44,10 +49,6 @@ _QUALIFIED_MESSAGE = (
 _LABEL_VALUE_MESSAGE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.',"
     " and must start and end with an alphanumeric character"
-)
-_ENV_NAME_MESSAGE = (
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.',"
-    " and must not start with a digit"
 )
 _CONFIG_KEY_MESSAGE = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
 
@@ -79,6 +80,14 @@ def dns1123_subdomain(value: str) -> list[str]:
     problems = [max_length_message(253)] if len(value) > 253 else []
     if not _SUBDOMAIN_RE.fullmatch(value):
         problems.append(regex_message(_SUBDOMAIN_MESSAGE, _SUBDOMAIN, "example.com"))
+    return problems
+
+
+def dns1123_subdomain_with_underscores(value: str) -> list[str]:
+    """A DNS search domain: labels may start with an underscore ("_tcp.example.com")."""
+    problems = [max_length_message(253)] if len(value) > 253 else []
+    if not _UNDERSCORE_SUBDOMAIN_RE.fullmatch(value):
+        problems.append(regex_message(_UNDERSCORE_SUBDOMAIN_MESSAGE, _UNDERSCORE_SUBDOMAIN, "example.com"))
     return problems
 
 
@@ -132,19 +141,10 @@ def label_value(value: str) -> list[str]:
 
 
 def env_name(value: str) -> list[str]:
-    """An environment variable's name (upstream's relaxed form takes any printable ASCII but '=')."""
-    if not value:
-        return ["environment variable name must be non-empty"]
+    """An environment variable's name: any printable ASCII but "=" (upstream's rule since 1.32)."""
     if all(" " <= character <= "~" and character != "=" for character in value):
         return []
     return ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
-
-
-def strict_env_name(value: str) -> list[str]:
-    """An environment variable prefix of envFrom, by the older rule."""
-    if _ENV_NAME_RE.fullmatch(value):
-        return []
-    return [regex_message(_ENV_NAME_MESSAGE, _ENV_NAME, "my.env-name", "MY_ENV.NAME", "MyEnvName1")]
 
 
 def config_key(value: str) -> list[str]:

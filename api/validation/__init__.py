@@ -1,17 +1,22 @@
 """Validation: what an object must satisfy to be stored, in upstream's order and words (`pkg/apis/*/validation`).
 
 Objects are validated after defaulting and admission. Every function returns the errors found, none when all is well.
+A new object is checked in full; a changed one is checked in full again and for what may not change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from api import names, scheme
 from api import types as t
 from api.errors import FieldError
 from api.types.record import Record
-from api.validation import metadata
+from api.validation import access, activity, configuration, endpoints, metadata, nodes, pods, services, workloads
+
+_Check = Callable[[Any], Iterator[FieldError]]
+_Compare = Callable[[Any, Any], Iterator[FieldError]]
 
 _NAMES: dict[type[Record], metadata.NameCheck] = {
     t.Namespace: names.dns1123_label,
@@ -23,20 +28,87 @@ _NAMES: dict[type[Record], metadata.NameCheck] = {
     t.ClusterRole: names.path_segment,
     t.ClusterRoleBinding: names.path_segment,
 }
+_CREATE: dict[type[Record], _Check] = {
+    t.ClusterRole: access.role,
+    t.ClusterRoleBinding: access.binding,
+    t.ConfigMap: configuration.config_map,
+    t.Deployment: workloads.deployment,
+    t.Endpoints: endpoints.endpoints,
+    t.EndpointSlice: endpoints.endpoint_slice,
+    t.Event: activity.event,
+    t.EventsV1Event: activity.grouped_event,
+    t.Lease: activity.lease,
+    t.Namespace: configuration.namespace,
+    t.Node: nodes.create,
+    t.Pod: pods.create,
+    t.PodTemplate: workloads.pod_template_object,
+    t.ReplicaSet: workloads.replica_set,
+    t.Role: access.role,
+    t.RoleBinding: access.binding,
+    t.Secret: configuration.secret,
+    t.Service: services.check,
+}
+_UPDATE: dict[type[Record], _Compare] = {
+    t.ClusterRoleBinding: access.binding_update,
+    t.ConfigMap: configuration.config_map_update,
+    t.Deployment: workloads.deployment_update,
+    t.EndpointSlice: endpoints.endpoint_slice_update,
+    t.EventsV1Event: activity.grouped_event_update,
+    t.Node: nodes.update,
+    t.Pod: pods.update,
+    t.ReplicaSet: workloads.replica_set_update,
+    t.RoleBinding: access.binding_update,
+    t.Secret: configuration.secret_update,
+    t.Service: services.update,
+}
+_UPDATE_STATUS: dict[type[Record], _Compare] = {
+    t.Deployment: workloads.deployment_status,
+    t.Namespace: configuration.namespace_status,
+    t.Node: nodes.update,
+    t.Pod: pods.update_status,
+    t.ReplicaSet: workloads.replica_set_status,
+    t.Service: services.update_status,
+}
+# Answered, not stored: their metadata has its own rules.
+_REVIEWS: dict[type[Record], _Check] = {
+    t.Binding: pods.binding,
+    t.LocalSubjectAccessReview: access.local_subject_access_review,
+    t.Scale: activity.scale,
+    t.SelfSubjectAccessReview: access.self_subject_access_review,
+    t.SubjectAccessReview: access.subject_access_review,
+    t.TokenRequest: access.token_request,
+}
+_UNCHECKED = frozenset({t.Eviction, t.SelfSubjectReview, t.SelfSubjectRulesReview, t.TokenReview})
 
 
 def create(record: Any) -> list[FieldError]:
-    """What is wrong with a new object."""
+    """What is wrong with a new object, or with one that is only answered (reviews, bindings, scales)."""
+    record_type = type(record)
+    if record_type in _UNCHECKED:
+        return []
+    if record_type in _REVIEWS:
+        return list(_REVIEWS[record_type](record))
     resource = scheme.of(record)
-    check_name = _NAMES.get(resource.record, names.dns1123_subdomain)
-    return list(metadata.object_meta(record.metadata, namespaced=resource.namespaced, check_name=check_name))
+    check_name = _NAMES.get(record_type, names.dns1123_subdomain)
+    errors = [*metadata.object_meta(record.metadata, namespaced=resource.namespaced, check_name=check_name)]
+    check = _CREATE.get(record_type)
+    return [*errors, *check(record)] if check is not None else errors
 
 
 def update(new: Any, old: Any) -> list[FieldError]:
     """What is wrong with a changed object, including changes of what may not change."""
-    return list(metadata.object_meta_update(new.metadata, old.metadata))
+    record_type = type(new)
+    if record_type in _REVIEWS:
+        return list(_REVIEWS[record_type](new))
+    errors = [*metadata.object_meta_update(new.metadata, old.metadata)]
+    if record_type in _UPDATE:
+        return [*errors, *_UPDATE[record_type](new, old)]
+    check = _CREATE.get(record_type)
+    return [*errors, *check(new)] if check is not None else errors
 
 
 def update_status(new: Any, old: Any) -> list[FieldError]:
     """What is wrong with an object whose status was written."""
-    return list(metadata.object_meta_update(new.metadata, old.metadata))
+    errors = [*metadata.object_meta_update(new.metadata, old.metadata)]
+    compare = _UPDATE_STATUS.get(type(new))
+    return [*errors, *compare(new, old)] if compare is not None else errors

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from api import names
 from api.errors import FieldError
-from api.types import ObjectMeta, OwnerReference, Record
+from api.types import ObjectMeta, OwnerReference
+from api.validation.checks import immutable
 
 NameCheck = Callable[[str], list[str]]
 
@@ -60,11 +61,6 @@ def object_meta_update(new: ObjectMeta, old: ObjectMeta, path: str = "metadata")
     yield from annotations(new.annotations, f"{path}.annotations")
     yield from owner_references(new.owner_references, f"{path}.ownerReferences")
     yield from finalizers(new.finalizers, f"{path}.finalizers")
-
-
-def immutable(new: object, old: object, path: str) -> Iterator[FieldError]:
-    if new != old:
-        yield FieldError.invalid(path, new, "field is immutable")
 
 
 def labels(values: Mapping[str, str], path: str) -> Iterator[FieldError]:
@@ -144,9 +140,3 @@ def _namespace(namespace: str, namespaced: bool, path: str) -> Iterator[FieldErr
 def _without_trailing_dash(prefix: str) -> str:
     """A prefix may end in "-" because more follows."""
     return f"{prefix[:-1]}a" if len(prefix) > 1 and prefix.endswith("-") else prefix
-
-
-def metadata_of(record: Record) -> ObjectMeta:
-    meta = record.metadata  # type: ignore[attr-defined]
-    assert isinstance(meta, ObjectMeta)
-    return meta

@@ -1,0 +1,128 @@
+"""Resource names, quantities, requests and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from api import names, quantity
+from api.errors import FieldError
+from api.types import ResourceClaim, ResourceRequirements
+from api.validation.checks import Errors, well_formed
+
+_HUGE_PAGES = "hugepages-"
+_CONTAINER_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage"})
+_COUNTED = frozenset(
+    {"pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps"}
+    | {"persistentvolumeclaims", "services.nodeports", "services.loadbalancers"}
+)
+_STANDARD = (
+    _CONTAINER_RESOURCES
+    | _COUNTED
+    | {f"{side}.{name}" for side in ("requests", "limits") for name in _CONTAINER_RESOURCES}
+    | {"storage", "requests.storage"}
+)
+
+
+def is_huge_page(name: str) -> bool:
+    return name.startswith(_HUGE_PAGES)
+
+
+def is_native(name: str) -> bool:
+    """Named by Kubernetes itself, not by a device's vendor."""
+    return "/" not in name or "kubernetes.io/" in name
+
+
+def is_extended(name: str) -> bool:
+    """Counted by a device plug-in: "vendor.example/device"."""
+    return not is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
+
+
+def requirements(resources: ResourceRequirements, claim_names: Collection[str], path: str) -> Errors:
+    """Requests, limits and claims of a container."""
+    for name, amount in resources.limits.items():
+        yield from _resource_name(name, f"{path}.limits[{name}]")
+        yield from resource_quantity(name, amount, f"{path}.limits[{name}]")
+        yield from _huge_page_quantity(name, amount, f"{path}.limits[{name}]")
+    for name, amount in resources.requests.items():
+        yield from _resource_name(name, f"{path}.requests[{name}]")
+        yield from resource_quantity(name, amount, f"{path}.requests[{name}]")
+        yield from _within_limit(name, amount, resources.limits, path)
+        yield from _huge_page_quantity(name, amount, f"{path}.requests[{name}]")
+    mentioned = {*resources.limits, *resources.requests}
+    if any(is_huge_page(name) for name in mentioned) and not mentioned & {"cpu", "memory"}:
+        yield FieldError.forbidden(path, "HugePages require cpu or memory")
+    yield from _claims(resources.claims, claim_names, f"{path}.claims")
+
+
+def quantities(amounts: Mapping[str, str], path: str) -> Errors:
+    """A node's capacity or allocatable: each must be a plausible amount of its resource."""
+    for name, amount in amounts.items():
+        yield from resource_quantity(name, amount, f"{path}.{name}")
+
+
+def resource_quantity(name: str, amount: str, path: str) -> Errors:
+    value = quantity.parse(amount)
+    if value < 0:
+        yield FieldError.invalid(path, amount, "must be greater than or equal to 0")
+    if (name in _COUNTED or is_extended(name)) and value.denominator != 1:
+        yield FieldError.invalid(path, amount, "must be an integer")
+
+
+def overhead(amounts: Mapping[str, str], path: str) -> Errors:
+    yield from requirements(ResourceRequirements(limits=dict(amounts)), (), path)
+
+
+def _resource_name(name: str, path: str) -> Errors:
+    malformed = names.qualified_name(name)
+    yield from well_formed(name, path, names.qualified_name)
+    if "/" not in name:
+        if not malformed and name not in _STANDARD and not is_huge_page(name):
+            yield FieldError.invalid(path, name, "must be a standard resource type or fully qualified")
+        if name not in _CONTAINER_RESOURCES and not is_huge_page(name):
+            yield FieldError.invalid(path, name, "must be a standard resource for containers")
+    elif not is_native(name) and not is_extended(name):
+        yield FieldError.invalid(path, name, "doesn't follow extended resource name standard")
+
+
+def _within_limit(name: str, amount: str, limits: Mapping[str, str], path: str) -> Errors:
+    """Requests never exceed limits; what cannot be overcommitted is requested exactly up to its limit."""
+    overcommits = is_native(name) and not is_huge_page(name)
+    limit = limits.get(name)
+    if limit is None:
+        if not overcommits:
+            yield FieldError.required(f"{path}.limits", "Limit must be set for non overcommitable resources")
+        return
+    wanted, allowed = quantity.parse(amount), quantity.parse(limit)
+    if wanted != allowed and not overcommits:
+        yield FieldError.invalid(f"{path}.requests", amount, f"must be equal to {name} limit of {limit}")
+    elif wanted > allowed:
+        yield FieldError.invalid(f"{path}.requests", amount, f"must be less than or equal to {name} limit of {limit}")
+
+
+def _huge_page_quantity(name: str, amount: str, path: str) -> Errors:
+    if not is_huge_page(name):
+        return
+    try:
+        size = quantity.parse(name.removeprefix(_HUGE_PAGES))
+    except quantity.QuantityError:
+        size = quantity.parse("0")
+    if not size or (quantity.parse(amount) / size).denominator != 1:
+        yield FieldError.invalid(path, amount, f"{amount} is not positive integer multiple of {name}")
+
+
+def _claims(claims: Sequence[ResourceClaim], pod_claims: Collection[str], path: str) -> Errors:
+    seen: set[tuple[str, str]] = set()
+    for index, claim in enumerate(claims):
+        where = f"{path}[{index}]"
+        if not claim.name:
+            yield FieldError.required(where)
+            continue
+        if claim.request:
+            yield from well_formed(claim.request, f"{where}.request", names.dns1123_label)
+        if any(name == claim.name and (not request or request == claim.request) for name, request in seen):
+            yield FieldError.duplicate(where, claim.name)
+        seen.add((claim.name, claim.request))
+        if claim.name not in pod_claims:
+            listed = f": {', '.join(sorted(pod_claims))}" if pod_claims else " which is empty"
+            detail = f"must be one of the names in pod.spec.resourceClaims{listed}"
+            yield FieldError("FieldValueNotFound", where, claim.name, detail)
