@@ -1,39 +1,17 @@
-"""`python -m scheduler`: finds a node for each pod and binds it there."""
+"""`python -m scheduler --flags`."""
 
 from __future__ import annotations
 
-import random
-
-from cluster import daemon
-from cluster.client import Client
-from cluster.connection import open_channel
-from cluster.daemon import Daemon
-from cluster.events import EventRecorder
-from scheduler.config import SchedulerConfig, parse
-from scheduler.core import Core
-from scheduler.plugins import DEFAULT_PLUGINS
-from scheduler.shell import Scheduler, count_incoming
-
-
-async def run(process: Daemon, config: SchedulerConfig) -> None:
-    """Open the channel, start the informers and the loop."""
-    channel = open_channel(config.connection)
-    process.stack.push_async_callback(channel.close)
-    client = Client(channel)
-    process.stack.push_async_callback(client.close)
-    recorder = EventRecorder(client, config.scheduler_name)
-    core = Core(DEFAULT_PLUGINS, random.Random(), scheduler_name=config.scheduler_name, observe=count_incoming)
-    scheduler = Scheduler(client, core, recorder, config.scheduler_name)
-    scheduler.expose_sizes()
-    process.ready_check("informers-synced", lambda: scheduler.synced)
-    process.spawn("events", recorder.run())
-    for resource, informer in scheduler.informers.items():
-        process.spawn(f"informer-{resource}", informer.run())
-    process.spawn("scheduling", scheduler.run())
+from scheduler import config
 
 
 def main() -> None:
-    daemon.main("scheduler", parse(), run)
+    parsed = config.parse()
+    # Usage errors and --help need none of what follows.
+    from cluster import daemon
+    from scheduler.run import run
+
+    daemon.main("scheduler", parsed, run)
 
 
 if __name__ == "__main__":

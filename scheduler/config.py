@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from cluster import connection, daemon
 from cluster.connection import Connection
 from cluster.daemon import DaemonConfig
-from scheduler.core import DEFAULT_SCHEDULER_NAME
+
+DEFAULT_SCHEDULER_NAME = "default-scheduler"
 
 
 @dataclass(frozen=True, slots=True)

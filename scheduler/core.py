@@ -19,8 +19,6 @@ from scheduler.pod_info import PodInfo, is_terminal, pod_info
 from scheduler.queue import Place, QueuedPod, SchedulingQueue
 from scheduler.snapshot import Snapshot
 
-DEFAULT_SCHEDULER_NAME = "default-scheduler"
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -38,7 +36,7 @@ class Core:
         plugins: Sequence[Plugin],
         random_source: random.Random,
         *,
-        scheduler_name: str = DEFAULT_SCHEDULER_NAME,
+        scheduler_name: str,
         observe: Callable[[str, Place], None] = lambda _event, _place: None,
     ) -> None:
         self._plugins = plugins

@@ -51,7 +51,7 @@ def scores(state: Snapshot, pod: Pod, plugin_name: str) -> dict[str, float]:
 
 
 def core(nodes: list[Node] = [], seed: int = 0) -> Core:  # noqa: B006
-    result = Core(DEFAULT_PLUGINS, random.Random(seed))
+    result = Core(DEFAULT_PLUGINS, random.Random(seed), scheduler_name="default-scheduler")
     for node in nodes:
         result.node_changed(None, node, 0.0)
     return result

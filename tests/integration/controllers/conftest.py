@@ -1,0 +1,4 @@
+from tests.support.apiserver import apiserver as apiserver
+from tests.support.apiserver import client as client
+from tests.support.control_plane import controllers as controllers
+from tests.support.etcd import etcd as etcd
