@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
-import re
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api import quantity
 from cluster import connection, daemon
 from cluster.connection import Connection
 from cluster.daemon import DaemonConfig, parse_address
 
 EVICTION_SIGNALS = ("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "pid.available")
 DEFAULT_EVICTION_HARD = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,imagefs.available<15%"
-
-_SIZE = re.compile(r"(\d+)(Ki|Mi|Gi|Ti)?\Z")
-_SIZE_FACTORS = {None: 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +199,12 @@ def _network(text: str) -> str:
 
 def _cpu(text: str) -> int:
     """Thousandths of a CPU."""
-    return int(text[:-1]) if text.endswith("m") else round(float(text) * 1000)
+    return quantity.milli(text)
 
 
 def _size(text: str) -> int:
-    match = _SIZE.match(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 512Mi")
-    return int(match[1]) * _SIZE_FACTORS[match[2]]
+    """Bytes."""
+    return quantity.whole(text)
 
 
 def _labels(text: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ FORBIDDEN_RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 @dataclass(slots=True)
 class _Watched:
     subscribers: set[Callable[[], None]] = field(default_factory=set)
-    informer: Informer[ConfigMap] | Informer[Secret] | None = None
+    informer: Informer[ConfigMap | Secret] | None = None
     task: asyncio.Task[None] | None = None
 
 
@@ -100,7 +100,9 @@ class ObjectCache:
         kind, namespace, name = key
         await asyncio.sleep(WATCH_AFTER_SECONDS)
         selector = f"metadata.name={name}"
-        informer = Informer(self._client, kind, namespace=namespace, field_selector=selector)
+        informer: Informer[ConfigMap | Secret] = Informer(
+            self._client, kind, namespace=namespace, field_selector=selector
+        )
         informer.add_handler(lambda old, new: self._tell(watched))
         watched.informer = informer
         await informer.run()

@@ -20,7 +20,7 @@ from kubelet.containers.hooks import HookFailure, run_hook
 from kubelet.containers.images import Announcement, Images
 from kubelet.containers.names import ClusterDns
 from kubelet.containers.problem import Problem
-from kubelet.containers.security import sysctls
+from kubelet.containers.security import pod_text, sysctls
 from kubelet.containers.starter import Starter, StartJob
 from kubelet.logs import files
 from kubelet.metrics import pods as metrics
@@ -221,9 +221,7 @@ class Executor:
         except HookFailure as error:
             self.announce("Warning", "FailedPreStopHook", f"PreStopHook failed: {error}", container)
         except TimeoutError:
-            log.info(
-                "preStop hook outlasted the grace period", container=action.name, pod=self._record.pod.metadata.name
-            )
+            log.info("a preStop hook outlasted the grace period", container=action.name, pod=pod_text(self._record.pod))
 
     async def _remove_container(self, id: str) -> None:
         record, paths = self._record, self._services.paths

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -114,19 +115,21 @@ class Pods:
             if run.state is ContainerState.RUNNING and run.spec.log_path
         ]
 
-    def count(self) -> None:
-        """Bring the gauges up to date."""
-        sandboxes = 0
-        states: dict[str, int] = {"running": 0, "exited": 0, "created": 0}
-        for worker in self._workers.values():
-            sandbox = worker.record.sandbox
-            sandboxes += sandbox is not None and sandbox.state is SandboxState.READY and not worker.record.released
-            for runs in worker.record.runs.values():
-                for run in runs:
-                    states[run.state.name.lower()] += 1
-        metrics.running_pods.set(sandboxes)
-        for state, number in states.items():
-            metrics.running_containers.labels(state).set(number)
+    def export_gauges(self) -> None:
+        """Have the gauges count pods and containers whenever they are read."""
+        metrics.running_pods.set_function(self._count_sandboxes)
+        for state in ContainerState:
+            name = state.name.lower()
+            metrics.running_containers.labels(name).set_function(partial(self._count_containers, state))
+
+    def _count_sandboxes(self) -> int:
+        records = (worker.record for worker in self._workers.values())
+        sandboxes = (record.sandbox for record in records if not record.released)
+        return sum(sandbox is not None and sandbox.state is SandboxState.READY for sandbox in sandboxes)
+
+    def _count_containers(self, state: ContainerState) -> int:
+        runs = (run for worker in self._workers.values() for known in worker.record.runs.values() for run in known)
+        return sum(run.state is state for run in runs)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         if not self._adopted:

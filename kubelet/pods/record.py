@@ -12,7 +12,7 @@ from kubelet.containers.backoff import BackOff
 from kubelet.pods.actions import StopCause
 from kubelet.pods.start import Waiting
 from kubelet.pods.view import Run, Stop, View, grace_seconds
-from kubelet.runtime.base import SandboxStatus
+from kubelet.runtime.base import ContainerState, SandboxStatus
 
 
 @dataclass(slots=True)
@@ -61,11 +61,12 @@ class PodRecord:
         return next((run for runs in self.runs.values() for run in runs if run.id == container_id), None)
 
     def observe(self, run: Run) -> None:
-        """Take over the runtime's newest word on a container."""
+        """Take over the runtime's word on a container; what has ended stays so, in whatever order the news comes."""
         runs = self.runs.setdefault(run.spec.name, [])
         for index, known in enumerate(runs):
             if known.id == run.id:
-                runs[index] = run
+                if known.state is not ContainerState.EXITED or run.state is ContainerState.EXITED:
+                    runs[index] = run
                 return
         runs.append(run)
 

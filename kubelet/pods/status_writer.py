@@ -76,7 +76,7 @@ class StatusWriter:
             return
         try:
             await self._write_status(wanted)
-            if wanted.finished:
+            if wanted.finished and uid in self._wanted:
                 await self._delete(wanted.pod)
         except NotFound:
             self.forget(uid)
@@ -94,7 +94,9 @@ class StatusWriter:
                 uid = pod.metadata.uid
                 pod = wanted.pod = await self._client.get(Pod, pod.metadata.name, pod.metadata.namespace)
                 if pod.metadata.uid != uid:
-                    raise NotFound(f"pod {pod.metadata.name} was replaced by another of the same name") from None
+                    # Another pod has the name by now.
+                    self.forget(uid)
+                    return
 
     def _newest(self, wanted: _Wanted) -> Pod:
         """The newer of the informer's object and the one our last write gave back."""

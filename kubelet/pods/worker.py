@@ -80,6 +80,11 @@ class PodWorker:
         """Whether the pod still counts against the node's resources."""
         return self.state is not PodState.TERMINATED and self._status.phase not in phase.TERMINAL
 
+    @property
+    def status(self) -> PodStatus:
+        """The status told last."""
+        return self._status
+
     def wake(self) -> None:
         """Look again soon."""
         self._awake.set()

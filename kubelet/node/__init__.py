@@ -1,0 +1,1 @@
+"""The node itself: registered, measured, spoken for by lease and status."""

@@ -1,0 +1,263 @@
+"""Wiring: from a config to a running kubelet. Everything opened here is closed by the daemon, last first."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from api.types import Node, Pod, Service
+from cluster import connection
+from cluster.client import Client
+from cluster.daemon import Daemon, FatalError
+from cluster.events import EventRecorder
+from cluster.informer import Informer
+from kubelet import kernel_mounts
+from kubelet.config import Config
+from kubelet.containers import names
+from kubelet.containers.environment import MASTER_SERVICE, service_variables
+from kubelet.containers.fields import PodFacts
+from kubelet.containers.images import Images
+from kubelet.containers.names import ClusterDns, Resolver
+from kubelet.containers.starter import Starter, StarterServices
+from kubelet.logs.rotate import LogRotator
+from kubelet.metrics import pods as pod_metrics
+from kubelet.metrics.cadvisor import cadvisor_page, resource_page
+from kubelet.metrics.exposition import CONTENT_TYPE
+from kubelet.metrics.usage import UsageReader
+from kubelet.network.routes import Routes
+from kubelet.node import machine
+from kubelet.node.lease import NodeLease
+from kubelet.node.reporter import NodeReporter, Registration
+from kubelet.node.status import Identity, Measured, Size, allocatable
+from kubelet.objects import ObjectCache
+from kubelet.paths import Paths
+from kubelet.pod_cgroups import PodCgroups
+from kubelet.pods.admission import NodeFacts
+from kubelet.pods.executor import NodeServices
+from kubelet.pods.pods import Pods
+from kubelet.pods.status_writer import StatusWriter
+from kubelet.runtime.base import Runtime, RuntimeFailure, Version
+from kubelet.runtime.cgroups import CgroupFailure, Cgroups
+from kubelet.runtime.oci.runtime import OciConfig, open_runtime
+from kubelet.server.pod_streams import PodStreams
+from kubelet.server.serve import NodeServer
+from kubelet.volumes.pod_volumes import VolumeServices
+from kubelet.volumes.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The node's side of things: its runtime, cgroups, places and size."""
+
+    runtime: Runtime
+    version: Version
+    cgroups: Cgroups
+    pod_cgroups: PodCgroups
+    paths: Paths
+    size: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The API server's side of things."""
+
+    client: Client
+    recorder: EventRecorder
+    objects: ObjectCache
+    nodes: Informer[Node]
+    services: Informer[Service]
+    pods: Informer[Pod]
+
+
+async def run(daemon: Daemon, config: Config) -> None:
+    """Set everything up; raises FatalError when this machine or its flags do not allow it."""
+    host = await _open_host(daemon, config)
+    cluster = await _open_cluster(daemon, config)
+    reporter = _node_reporter(config, host, cluster)
+    writer = StatusWriter(cluster.client, cluster.pods.get)
+    facts = _node_facts(config, host, reporter)
+    pods = Pods(_node_services(config, host, cluster), writer, cluster.pods, facts, host.version.name)
+    server = NodeServer(PodStreams(pods, host.runtime, host.paths))
+    await _listen(daemon, config, server)
+    cluster.nodes.add_handler(reporter.node_changed)
+    lease = NodeLease(cluster.client, config.node.name, config.intervals, lambda: reporter.node)
+    daemon.spawn("events", cluster.recorder.run())
+    daemon.spawn("node-status", reporter.run())
+    daemon.spawn("node-lease", lease.run())
+    daemon.spawn("nodes", cluster.nodes.run())
+    daemon.spawn("services", cluster.services.run())
+    daemon.spawn("routes", Routes(cluster.nodes, config.node.name).run())
+    daemon.spawn("pod-status", writer.run())
+    daemon.spawn("pods", pods.run())
+    daemon.spawn("pod-objects", cluster.pods.run())
+    daemon.spawn("log-rotation", LogRotator(host.runtime, config.logs, pods.live_logs).run())
+    daemon.ready_check("node-registered", lambda: reporter.node is not None)
+    daemon.ready_check("pods-adopted", lambda: pods.adopted)
+    _add_pages(daemon, config, host, pods)
+
+
+async def _open_host(daemon: Daemon, config: Config) -> Host:
+    paths = Paths(config.data_dir, config.run_dir)
+    oci = OciConfig(
+        run_dir=config.run_dir,
+        data_dir=config.data_dir,
+        image_store=config.image_store,
+        pod_cidr=config.node.pod_cidr,
+        node_ip=config.node.ip,
+        monitor_cgroup=f"{config.cgroup_root.rstrip('/')}/conmon",
+    )
+    try:
+        _make_places(paths)
+        runtime = await daemon.stack.enter_async_context(open_runtime(oci))
+        size = Size(
+            cpu_millis=config.node.cpu_millis or machine.cpu_millis(),
+            memory_bytes=config.node.memory_bytes or machine.memory_bytes(),
+            ephemeral_bytes=machine.disk(config.data_dir).total_bytes,
+            max_pods=config.node.max_pods,
+            huge_page_sizes=machine.huge_page_sizes(),
+        )
+        cgroups = Cgroups.detect()
+        pod_cgroups = PodCgroups(cgroups, config.cgroup_root)
+        pod_cgroups.set_up(size.cpu_millis, size.memory_bytes)
+        return Host(runtime, await runtime.version(), cgroups, pod_cgroups, paths, size)
+    except (RuntimeFailure, CgroupFailure) as error:
+        raise FatalError(str(error)) from error
+    except OSError as error:
+        raise FatalError(f"cannot use {error.filename}: {error.strerror}") from error
+
+
+def _make_places(paths: Paths) -> None:
+    """Make the folders; volumes that must not reach a disk get a tmpfs unless they are on one."""
+    for directory in (paths.pods, paths.logs, paths.memory):
+        directory.mkdir(parents=True, exist_ok=True)
+    paths.memory.chmod(0o711)
+    if not kernel_mounts.is_tmpfs(paths.memory):
+        kernel_mounts.mount_tmpfs(paths.memory, size_bytes=None, mode=0o711)
+
+
+async def _open_cluster(daemon: Daemon, config: Config) -> Cluster:
+    channel = connection.open_channel(config.connection)
+    daemon.stack.push_async_callback(channel.close)
+    client = Client(channel)
+    daemon.stack.push_async_callback(client.close)
+    objects = ObjectCache(client)
+    daemon.stack.push_async_callback(objects.close)
+    return Cluster(
+        client=client,
+        recorder=EventRecorder(client, "kubelet", config.node.name),
+        objects=objects,
+        nodes=Informer(client, Node),
+        services=Informer(client, Service, indexes={"namespace": lambda service: [service.metadata.namespace]}),
+        pods=Informer(client, Pod, field_selector=f"spec.nodeName={config.node.name}"),
+    )
+
+
+def _node_reporter(config: Config, host: Host, cluster: Cluster) -> NodeReporter:
+    identity = Identity(config.node.name, config.node.ip, config.node.listen[1], machine.system_info(host.version))
+
+    async def measure() -> Measured:
+        problems: list[str] = []
+        images = []
+        try:
+            await host.runtime.version()
+            images = await host.runtime.list_images()
+        except RuntimeFailure as error:
+            problems.append(f"container runtime is down: {error}")
+        usage = machine.usage(
+            host.size.memory_bytes, host.cgroups, config.cgroup_root, config.data_dir, config.image_store
+        )
+        return Measured(host.size, config.node.eviction_hard, usage, images, problems)
+
+    registration = Registration.of(config.node)
+    return NodeReporter(cluster.client, cluster.recorder, registration, identity, config.intervals, measure)
+
+
+def _node_facts(config: Config, host: Host, reporter: NodeReporter) -> Callable[[], NodeFacts]:
+    registered = Registration.of(config.node).node()
+    limits = allocatable(host.size, config.node.eviction_hard)
+
+    def facts() -> NodeFacts:
+        node = reporter.node or registered
+        return NodeFacts(
+            name=config.node.name,
+            labels=node.metadata.labels,
+            taints=node.spec.taints,
+            allocatable=limits,
+            allowed_unsafe_sysctls=config.allowed_unsafe_sysctls,
+        )
+
+    return facts
+
+
+def _node_services(config: Config, host: Host, cluster: Cluster) -> NodeServices:
+    images = Images(host.runtime)
+    limits = allocatable(host.size, config.node.eviction_hard)
+    starter = StarterServices(
+        runtime=host.runtime,
+        images=images,
+        objects=cluster.objects,
+        paths=host.paths,
+        seccomp_dir=config.seccomp_dir,
+        node_memory_bytes=host.size.memory_bytes,
+        service_variables=_service_variables(cluster.services),
+    )
+    return NodeServices(
+        runtime=host.runtime,
+        starter=Starter(starter),
+        images=images,
+        volumes=VolumeServices(host.paths, cluster.objects, Tokens(cluster.client)),
+        cgroups=host.pod_cgroups,
+        recorder=cluster.recorder,
+        paths=host.paths,
+        dns=ClusterDns(config.dns.servers, config.dns.domain, _host_resolver(config)),
+        node_name=config.node.name,
+        node_ip=config.node.ip,
+        facts=lambda pod_ip: PodFacts(pod_ip, config.node.ip, limits),
+    )
+
+
+def _host_resolver(config: Config) -> Resolver:
+    try:
+        return names.parse_resolver(config.dns.host_file.read_text())
+    except FileNotFoundError:
+        return Resolver()
+
+
+def _service_variables(services: Informer[Service]) -> Callable[[Pod], Awaitable[Mapping[str, str]]]:
+    async def variables(pod: Pod) -> Mapping[str, str]:
+        await services.synced.wait()
+        namespace = pod.metadata.namespace
+        candidates = services.by_index("namespace", namespace)
+        master = services.get(*MASTER_SERVICE)
+        if master is not None and namespace != MASTER_SERVICE[0]:
+            candidates.append(master)
+        return service_variables(namespace, candidates, links=pod.spec.enable_service_links is not False)
+
+    return variables
+
+
+async def _listen(daemon: Daemon, config: Config, server: NodeServer) -> None:
+    identity = config.connection
+    host, port = config.node.listen
+    try:
+        credentials = connection.server_credentials(identity.ca_file, identity.cert_file, identity.key_file)
+        await server.start(host, port, credentials)
+    except OSError as error:
+        raise FatalError(f"{error}; choose another --listen") from error
+    daemon.stack.push_async_callback(server.close)
+
+
+def _add_pages(daemon: Daemon, config: Config, host: Host, pods: Pods) -> None:
+    usage = UsageReader(pods, host.runtime, host.cgroups, host.pod_cgroups, config.cgroup_root)
+    pod_metrics.node_name.labels(config.node.name).set(1)
+
+    async def cadvisor() -> tuple[str, bytes]:
+        page = cadvisor_page(await usage.read(), host.size.cpu_millis, host.size.memory_bytes)
+        return CONTENT_TYPE, page
+
+    async def resource() -> tuple[str, bytes]:
+        return CONTENT_TYPE, resource_page(await usage.read())
+
+    daemon.add_page("/metrics/cadvisor", cadvisor)
+    daemon.add_page("/metrics/resource", resource)
+    pods.export_gauges()

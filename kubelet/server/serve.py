@@ -1,0 +1,46 @@
+"""The listener: mutual TLS, the PodStreams service, health and reflection."""
+
+from __future__ import annotations
+
+import grpc
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health import aio as health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+
+from cluster.connection import SERVER_OPTIONS
+from cluster.pb.streams_pb2_grpc import add_PodStreamsServicer_to_server
+from kubelet.server.pod_streams import PodStreams
+
+SERVICE = "podling.v1.PodStreams"
+DRAIN_SECONDS = 2.0
+
+
+class NodeServer:
+    """Serves until closed."""
+
+    def __init__(self, streams: PodStreams) -> None:
+        self._health = health.HealthServicer()
+        self._server = grpc.aio.server(options=SERVER_OPTIONS)
+        add_PodStreamsServicer_to_server(streams, self._server)
+        add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+
+    async def start(self, host: str, port: int, credentials: grpc.ServerCredentials) -> int:
+        """Listen; the port, found where 0 was asked for. Raises OSError when the address cannot be had."""
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            bound: int = self._server.add_secure_port(address, credentials)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise OSError(f"cannot listen on {address}: is the port taken?")
+        await self._server.start()
+        for service in ("", SERVICE):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        return bound
+
+    async def close(self) -> None:
+        """Refuse new calls; those in progress get a moment."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(DRAIN_SECONDS)
