@@ -15,21 +15,21 @@ PACKAGE = "apps/v1"
 
 
 class RollingUpdateDeployment(Record, frozen=True, kw_only=True):
-    """RollingUpdateDeployment of apps/v1."""
+    """How many pods may be missing or surplus during a rollout."""
 
     max_surge: IntOrString | None = None
     max_unavailable: IntOrString | None = None
 
 
 class DeploymentStrategy(Record, frozen=True, kw_only=True):
-    """DeploymentStrategy of apps/v1."""
+    """How old pods are replaced by new ones."""
 
     rolling_update: RollingUpdateDeployment | None = None
     type: Annotated[str, Field(enum=("Recreate", "RollingUpdate"))] = ""
 
 
 class DeploymentSpec(Record, frozen=True, kw_only=True):
-    """DeploymentSpec of apps/v1."""
+    """What a Deployment should be."""
 
     min_ready_seconds: Int32 = 0
     paused: bool = False
@@ -44,7 +44,7 @@ class DeploymentSpec(Record, frozen=True, kw_only=True):
 
 
 class DeploymentCondition(Record, frozen=True, kw_only=True):
-    """DeploymentCondition of apps/v1."""
+    """One aspect of a rollout: progressing, available, failing."""
 
     last_transition_time: Time | None = always(None)
     last_update_time: Time | None = always(None)
@@ -55,7 +55,7 @@ class DeploymentCondition(Record, frozen=True, kw_only=True):
 
 
 class DeploymentStatus(Record, frozen=True, kw_only=True):
-    """DeploymentStatus of apps/v1."""
+    """What is known about a Deployment's replicas."""
 
     available_replicas: Int32 = 0
     collision_count: Int32 | None = None
@@ -72,7 +72,7 @@ class DeploymentStatus(Record, frozen=True, kw_only=True):
 
 
 class Deployment(Record, frozen=True, kw_only=True):
-    """Deployment of apps/v1."""
+    """Replicas of a pod, rolled out from one template to the next."""
 
     api_version: str = always("apps/v1")
     kind: str = always("Deployment")
@@ -82,7 +82,7 @@ class Deployment(Record, frozen=True, kw_only=True):
 
 
 class ReplicaSetSpec(Record, frozen=True, kw_only=True):
-    """ReplicaSetSpec of apps/v1."""
+    """What a ReplicaSet should be."""
 
     min_ready_seconds: Int32 = 0
     replicas: Int32 | None = None
@@ -91,7 +91,7 @@ class ReplicaSetSpec(Record, frozen=True, kw_only=True):
 
 
 class ReplicaSetCondition(Record, frozen=True, kw_only=True):
-    """ReplicaSetCondition of apps/v1."""
+    """One aspect of a ReplicaSet's state."""
 
     last_transition_time: Time | None = always(None)
     message: str = ""
@@ -101,7 +101,7 @@ class ReplicaSetCondition(Record, frozen=True, kw_only=True):
 
 
 class ReplicaSetStatus(Record, frozen=True, kw_only=True):
-    """ReplicaSetStatus of apps/v1."""
+    """What is known about a ReplicaSet's replicas."""
 
     available_replicas: Int32 = 0
     conditions: Annotated[
@@ -116,7 +116,7 @@ class ReplicaSetStatus(Record, frozen=True, kw_only=True):
 
 
 class ReplicaSet(Record, frozen=True, kw_only=True):
-    """ReplicaSet of apps/v1."""
+    """A number of replicas of a pod."""
 
     api_version: str = always("apps/v1")
     kind: str = always("ReplicaSet")

@@ -14,7 +14,7 @@ PACKAGE = "authentication/v1"
 
 
 class BoundObjectReference(Record, frozen=True, kw_only=True):
-    """BoundObjectReference of authentication/v1."""
+    """The object a token dies with."""
 
     name: str = ""
     api_version: str = ""
@@ -23,7 +23,7 @@ class BoundObjectReference(Record, frozen=True, kw_only=True):
 
 
 class UserInfo(Record, frozen=True, kw_only=True):
-    """UserInfo of authentication/v1."""
+    """An authenticated user: name, groups and more."""
 
     extra: dict[str, list[str]] = {}
     groups: Annotated[list[str], Field(list_type="atomic")] = []
@@ -32,13 +32,13 @@ class UserInfo(Record, frozen=True, kw_only=True):
 
 
 class SelfSubjectReviewStatus(Record, frozen=True, kw_only=True):
-    """SelfSubjectReviewStatus of authentication/v1."""
+    """Who the caller is."""
 
     user_info: UserInfo = field(default_factory=UserInfo)
 
 
 class SelfSubjectReview(Record, frozen=True, kw_only=True):
-    """SelfSubjectReview of authentication/v1."""
+    """Asks who the caller is."""
 
     api_version: str = always("authentication.k8s.io/v1")
     kind: str = always("SelfSubjectReview")
@@ -47,7 +47,7 @@ class SelfSubjectReview(Record, frozen=True, kw_only=True):
 
 
 class TokenRequestSpec(Record, frozen=True, kw_only=True):
-    """TokenRequestSpec of authentication/v1."""
+    """For whom, for how long and bound to what a token is."""
 
     audiences: Annotated[list[str], Field(list_type="atomic")] = always_list()
     bound_object_ref: BoundObjectReference | None = always(None)
@@ -55,14 +55,14 @@ class TokenRequestSpec(Record, frozen=True, kw_only=True):
 
 
 class TokenRequestStatus(Record, frozen=True, kw_only=True):
-    """TokenRequestStatus of authentication/v1."""
+    """The token and when it expires."""
 
     expiration_timestamp: Time | None = always(None)
     token: str = always("")
 
 
 class TokenRequest(Record, frozen=True, kw_only=True):
-    """TokenRequest of authentication/v1."""
+    """Asks for a token of a service account."""
 
     api_version: str = always("authentication.k8s.io/v1")
     kind: str = always("TokenRequest")
@@ -72,14 +72,14 @@ class TokenRequest(Record, frozen=True, kw_only=True):
 
 
 class TokenReviewSpec(Record, frozen=True, kw_only=True):
-    """TokenReviewSpec of authentication/v1."""
+    """The token to check, and for which audiences."""
 
     audiences: Annotated[list[str], Field(list_type="atomic")] = []
     token: Annotated[str, Field(required=True)] = ""
 
 
 class TokenReviewStatus(Record, frozen=True, kw_only=True):
-    """TokenReviewStatus of authentication/v1."""
+    """Whether a token is valid and whose it is."""
 
     audiences: Annotated[list[str], Field(list_type="atomic")] = []
     authenticated: bool = False
@@ -88,7 +88,7 @@ class TokenReviewStatus(Record, frozen=True, kw_only=True):
 
 
 class TokenReview(Record, frozen=True, kw_only=True):
-    """TokenReview of authentication/v1."""
+    """Asks whom a token belongs to."""
 
     api_version: str = always("authentication.k8s.io/v1")
     kind: str = always("TokenReview")

@@ -13,28 +13,28 @@ PACKAGE = "authorization/v1"
 
 
 class FieldSelectorAttributes(Record, frozen=True, kw_only=True):
-    """FieldSelectorAttributes of authorization/v1."""
+    """The field selector of a request to be reviewed."""
 
     raw_selector: str = ""
     requirements: Annotated[list[FieldSelectorRequirement], Field(list_type="atomic")] = []
 
 
 class LabelSelectorAttributes(Record, frozen=True, kw_only=True):
-    """LabelSelectorAttributes of authorization/v1."""
+    """The label selector of a request to be reviewed."""
 
     raw_selector: str = ""
     requirements: Annotated[list[LabelSelectorRequirement], Field(list_type="atomic")] = []
 
 
 class NonResourceAttributes(Record, frozen=True, kw_only=True):
-    """NonResourceAttributes of authorization/v1."""
+    """A request for a URL that is not a resource."""
 
     path: str = ""
     verb: str = ""
 
 
 class ResourceAttributes(Record, frozen=True, kw_only=True):
-    """ResourceAttributes of authorization/v1."""
+    """A request for a resource."""
 
     name: str = ""
     field_selector: FieldSelectorAttributes | None = None
@@ -48,7 +48,7 @@ class ResourceAttributes(Record, frozen=True, kw_only=True):
 
 
 class SubjectAccessReviewSpec(Record, frozen=True, kw_only=True):
-    """SubjectAccessReviewSpec of authorization/v1."""
+    """Who wants to do what."""
 
     extra: dict[str, list[str]] = {}
     groups: Annotated[list[str], Field(list_type="atomic")] = []
@@ -59,7 +59,7 @@ class SubjectAccessReviewSpec(Record, frozen=True, kw_only=True):
 
 
 class SubjectAccessReviewStatus(Record, frozen=True, kw_only=True):
-    """SubjectAccessReviewStatus of authorization/v1."""
+    """Whether it is allowed, and why."""
 
     allowed: Annotated[bool, Field(required=True)] = always(False)
     denied: bool = False
@@ -68,7 +68,7 @@ class SubjectAccessReviewStatus(Record, frozen=True, kw_only=True):
 
 
 class LocalSubjectAccessReview(Record, frozen=True, kw_only=True):
-    """LocalSubjectAccessReview of authorization/v1."""
+    """Asks whether someone may do something within a namespace."""
 
     api_version: str = always("authorization.k8s.io/v1")
     kind: str = always("LocalSubjectAccessReview")
@@ -78,7 +78,7 @@ class LocalSubjectAccessReview(Record, frozen=True, kw_only=True):
 
 
 class NonResourceRule(Record, frozen=True, kw_only=True):
-    """NonResourceRule of authorization/v1."""
+    """Verbs allowed on URLs."""
 
     non_resource_urls: Annotated[list[str], Field(list_type="atomic")] = field(
         name="nonResourceURLs", default_factory=list
@@ -87,7 +87,7 @@ class NonResourceRule(Record, frozen=True, kw_only=True):
 
 
 class ResourceRule(Record, frozen=True, kw_only=True):
-    """ResourceRule of authorization/v1."""
+    """Verbs allowed on resources."""
 
     api_groups: Annotated[list[str], Field(list_type="atomic")] = []
     resource_names: Annotated[list[str], Field(list_type="atomic")] = []
@@ -96,14 +96,14 @@ class ResourceRule(Record, frozen=True, kw_only=True):
 
 
 class SelfSubjectAccessReviewSpec(Record, frozen=True, kw_only=True):
-    """SelfSubjectAccessReviewSpec of authorization/v1."""
+    """What the caller wants to do."""
 
     non_resource_attributes: NonResourceAttributes | None = None
     resource_attributes: ResourceAttributes | None = None
 
 
 class SelfSubjectAccessReview(Record, frozen=True, kw_only=True):
-    """SelfSubjectAccessReview of authorization/v1."""
+    """Asks whether the caller may do something."""
 
     api_version: str = always("authorization.k8s.io/v1")
     kind: str = always("SelfSubjectAccessReview")
@@ -115,13 +115,13 @@ class SelfSubjectAccessReview(Record, frozen=True, kw_only=True):
 
 
 class SelfSubjectRulesReviewSpec(Record, frozen=True, kw_only=True):
-    """SelfSubjectRulesReviewSpec of authorization/v1."""
+    """The namespace asked about."""
 
     namespace: str = ""
 
 
 class SubjectRulesReviewStatus(Record, frozen=True, kw_only=True):
-    """SubjectRulesReviewStatus of authorization/v1."""
+    """What is allowed; possibly not all of it."""
 
     evaluation_error: str = ""
     incomplete: Annotated[bool, Field(required=True)] = always(False)
@@ -130,7 +130,7 @@ class SubjectRulesReviewStatus(Record, frozen=True, kw_only=True):
 
 
 class SelfSubjectRulesReview(Record, frozen=True, kw_only=True):
-    """SelfSubjectRulesReview of authorization/v1."""
+    """Asks what the caller may do within a namespace."""
 
     api_version: str = always("authorization.k8s.io/v1")
     kind: str = always("SelfSubjectRulesReview")
@@ -142,7 +142,7 @@ class SelfSubjectRulesReview(Record, frozen=True, kw_only=True):
 
 
 class SubjectAccessReview(Record, frozen=True, kw_only=True):
-    """SubjectAccessReview of authorization/v1."""
+    """Asks whether someone may do something."""
 
     api_version: str = always("authorization.k8s.io/v1")
     kind: str = always("SubjectAccessReview")

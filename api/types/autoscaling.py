@@ -14,20 +14,20 @@ PACKAGE = "autoscaling/v1"
 
 
 class ScaleSpec(Record, frozen=True, kw_only=True):
-    """ScaleSpec of autoscaling/v1."""
+    """How many replicas a workload should have."""
 
     replicas: Annotated[Int32, Field(default=0)] = 0
 
 
 class ScaleStatus(Record, frozen=True, kw_only=True):
-    """ScaleStatus of autoscaling/v1."""
+    """How many replicas a workload has, and which pods they are."""
 
     replicas: Annotated[Int32, Field(required=True)] = always(0)
     selector: str = ""
 
 
 class Scale(Record, frozen=True, kw_only=True):
-    """Scale of autoscaling/v1."""
+    """How many replicas a workload has and should have."""
 
     api_version: str = always("autoscaling/v1")
     kind: str = always("Scale")

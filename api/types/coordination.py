@@ -12,7 +12,7 @@ PACKAGE = "coordination/v1"
 
 
 class LeaseSpec(Record, frozen=True, kw_only=True):
-    """LeaseSpec of coordination/v1."""
+    """Holder, duration and last renewal of a lease."""
 
     acquire_time: MicroTime | None = None
     holder_identity: str | None = None
@@ -24,7 +24,7 @@ class LeaseSpec(Record, frozen=True, kw_only=True):
 
 
 class Lease(Record, frozen=True, kw_only=True):
-    """Lease of coordination/v1."""
+    """Who holds something, and until when."""
 
     api_version: str = always("coordination.k8s.io/v1")
     kind: str = always("Lease")

@@ -15,7 +15,7 @@ PACKAGE = "core/v1"
 
 
 class ConfigMap(Record, frozen=True, kw_only=True):
-    """ConfigMap of core/v1."""
+    """Configuration as keys and values."""
 
     api_version: str = always("v1")
     kind: str = always("ConfigMap")
@@ -26,7 +26,7 @@ class ConfigMap(Record, frozen=True, kw_only=True):
 
 
 class Secret(Record, frozen=True, kw_only=True):
-    """Secret of core/v1."""
+    """Confidential data; values are base64."""
 
     api_version: str = always("v1")
     kind: str = always("Secret")
@@ -38,7 +38,7 @@ class Secret(Record, frozen=True, kw_only=True):
 
 
 class ServiceAccount(Record, frozen=True, kw_only=True):
-    """ServiceAccount of core/v1."""
+    """An identity for processes in pods."""
 
     api_version: str = always("v1")
     kind: str = always("ServiceAccount")

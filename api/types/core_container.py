@@ -22,14 +22,14 @@ PACKAGE = "core/v1"
 
 
 class ConfigMapEnvSource(Record, frozen=True, kw_only=True):
-    """ConfigMapEnvSource of core/v1."""
+    """All keys of a ConfigMap as environment variables."""
 
     name: Annotated[str, Field(default="")] = ""
     optional: bool | None = None
 
 
 class EnvVarSource(Record, frozen=True, kw_only=True):
-    """EnvVarSource of core/v1."""
+    """Where an environment variable's value comes from."""
 
     config_map_key_ref: ConfigMapKeySelector | None = None
     field_ref: ObjectFieldSelector | None = None
@@ -39,7 +39,7 @@ class EnvVarSource(Record, frozen=True, kw_only=True):
 
 
 class EnvVar(Record, frozen=True, kw_only=True):
-    """EnvVar of core/v1."""
+    """One environment variable, by value or by reference."""
 
     name: Annotated[str, Field(required=True)] = always("")
     value: str = ""
@@ -47,14 +47,14 @@ class EnvVar(Record, frozen=True, kw_only=True):
 
 
 class SecretEnvSource(Record, frozen=True, kw_only=True):
-    """SecretEnvSource of core/v1."""
+    """All keys of a Secret as environment variables."""
 
     name: Annotated[str, Field(default="")] = ""
     optional: bool | None = None
 
 
 class EnvFromSource(Record, frozen=True, kw_only=True):
-    """EnvFromSource of core/v1."""
+    """Environment variables taken from all keys of an object."""
 
     config_map_ref: ConfigMapEnvSource | None = None
     prefix: str = ""
@@ -62,7 +62,7 @@ class EnvFromSource(Record, frozen=True, kw_only=True):
 
 
 class ContainerPort(Record, frozen=True, kw_only=True):
-    """ContainerPort of core/v1."""
+    """A port the container listens on."""
 
     name: str = ""
     container_port: Annotated[Int32, Field(required=True)] = always(0)
@@ -72,21 +72,21 @@ class ContainerPort(Record, frozen=True, kw_only=True):
 
 
 class ContainerResizePolicy(Record, frozen=True, kw_only=True):
-    """ContainerResizePolicy of core/v1."""
+    """Whether changing a resource in place restarts the container."""
 
     resource_name: Annotated[str, Field(required=True)] = always("")
     restart_policy: Annotated[str, Field(required=True)] = always("")
 
 
 class ResourceClaim(Record, frozen=True, kw_only=True):
-    """ResourceClaim of core/v1."""
+    """A claim of the pod that a container uses."""
 
     name: Annotated[str, Field(required=True)] = always("")
     request: str = ""
 
 
 class ResourceRequirements(Record, frozen=True, kw_only=True):
-    """ResourceRequirements of core/v1."""
+    """What a container is guaranteed and what it may use at most."""
 
     claims: Annotated[list[ResourceClaim], Field(list_type="map", list_map_keys=("name",))] = []
     limits: dict[str, Quantity] = {}
@@ -94,28 +94,28 @@ class ResourceRequirements(Record, frozen=True, kw_only=True):
 
 
 class ContainerRestartRuleOnExitCodes(Record, frozen=True, kw_only=True):
-    """ContainerRestartRuleOnExitCodes of core/v1."""
+    """The exit codes a restart rule is for."""
 
     operator: Annotated[str, Field(required=True)] = ""
     values: Annotated[list[Int32], Field(list_type="set")] = []
 
 
 class ContainerRestartRule(Record, frozen=True, kw_only=True):
-    """ContainerRestartRule of core/v1."""
+    """What to do when a container exits in a certain way."""
 
     action: Annotated[str, Field(required=True)] = ""
     exit_codes: ContainerRestartRuleOnExitCodes | None = None
 
 
 class VolumeDevice(Record, frozen=True, kw_only=True):
-    """VolumeDevice of core/v1."""
+    """A raw block volume inside a container."""
 
     name: Annotated[str, Field(required=True)] = always("")
     device_path: Annotated[str, Field(required=True)] = always("")
 
 
 class VolumeMount(Record, frozen=True, kw_only=True):
-    """VolumeMount of core/v1."""
+    """Where a container sees a volume."""
 
     name: Annotated[str, Field(required=True)] = always("")
     mount_path: Annotated[str, Field(required=True)] = always("")
@@ -127,7 +127,7 @@ class VolumeMount(Record, frozen=True, kw_only=True):
 
 
 class Container(Record, frozen=True, kw_only=True):
-    """Container of core/v1."""
+    """One container: what runs, with which environment, resources, mounts and probes."""
 
     name: Annotated[str, Field(required=True)] = always("")
     args: Annotated[list[str], Field(list_type="atomic")] = []
@@ -173,7 +173,7 @@ class Container(Record, frozen=True, kw_only=True):
 
 
 class EphemeralContainer(Record, frozen=True, kw_only=True):
-    """EphemeralContainer of core/v1."""
+    """A container added to a running pod to look around."""
 
     name: Annotated[str, Field(required=True)] = always("")
     args: Annotated[list[str], Field(list_type="atomic")] = []

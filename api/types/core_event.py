@@ -15,21 +15,21 @@ PACKAGE = "core/v1"
 
 
 class EventSeries(Record, frozen=True, kw_only=True):
-    """EventSeries of core/v1."""
+    """How often an event was repeated."""
 
     count: Int32 = 0
     last_observed_time: MicroTime | None = always(None)
 
 
 class EventSource(Record, frozen=True, kw_only=True):
-    """EventSource of core/v1."""
+    """The component that reported an event."""
 
     component: str = ""
     host: str = ""
 
 
 class Event(Record, frozen=True, kw_only=True):
-    """Event of core/v1."""
+    """A report about an object, kept for a while."""
 
     api_version: str = always("v1")
     kind: str = always("Event")

@@ -14,13 +14,13 @@ PACKAGE = "core/v1"
 
 
 class NamespaceSpec(Record, frozen=True, kw_only=True):
-    """NamespaceSpec of core/v1."""
+    """What must be cleaned up before a namespace disappears."""
 
     finalizers: Annotated[list[str], Field(list_type="atomic")] = []
 
 
 class NamespaceCondition(Record, frozen=True, kw_only=True):
-    """NamespaceCondition of core/v1."""
+    """What keeps a namespace from disappearing."""
 
     last_transition_time: Time | None = always(None)
     message: str = ""
@@ -30,7 +30,7 @@ class NamespaceCondition(Record, frozen=True, kw_only=True):
 
 
 class NamespaceStatus(Record, frozen=True, kw_only=True):
-    """NamespaceStatus of core/v1."""
+    """Whether a namespace is in use or going away."""
 
     conditions: Annotated[
         list[NamespaceCondition],
@@ -40,7 +40,7 @@ class NamespaceStatus(Record, frozen=True, kw_only=True):
 
 
 class Namespace(Record, frozen=True, kw_only=True):
-    """Namespace of core/v1."""
+    """A room for names; deleting it deletes everything inside."""
 
     api_version: str = always("v1")
     kind: str = always("Namespace")

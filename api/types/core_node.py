@@ -15,14 +15,14 @@ PACKAGE = "core/v1"
 
 
 class AttachedVolume(Record, frozen=True, kw_only=True):
-    """AttachedVolume of core/v1."""
+    """A volume attached to the node."""
 
     name: Annotated[str, Field(required=True)] = always("")
     device_path: Annotated[str, Field(required=True)] = always("")
 
 
 class ConfigMapNodeConfigSource(Record, frozen=True, kw_only=True):
-    """ConfigMapNodeConfigSource of core/v1."""
+    """The ConfigMap a kubelet's configuration came from."""
 
     name: Annotated[str, Field(required=True)] = always("")
     kubelet_config_key: Annotated[str, Field(required=True)] = always("")
@@ -32,26 +32,26 @@ class ConfigMapNodeConfigSource(Record, frozen=True, kw_only=True):
 
 
 class ContainerImage(Record, frozen=True, kw_only=True):
-    """ContainerImage of core/v1."""
+    """An image present on the node."""
 
     names: Annotated[list[str], Field(list_type="atomic")] = always_list()
     size_bytes: Int64 = 0
 
 
 class DaemonEndpoint(Record, frozen=True, kw_only=True):
-    """DaemonEndpoint of core/v1."""
+    """A port a daemon of the node listens on."""
 
     port: Annotated[Int32, Field(required=True)] = always(0, name="Port")
 
 
 class NodeConfigSource(Record, frozen=True, kw_only=True):
-    """NodeConfigSource of core/v1."""
+    """Where a kubelet's configuration comes from."""
 
     config_map: ConfigMapNodeConfigSource | None = None
 
 
 class NodeSpec(Record, frozen=True, kw_only=True):
-    """NodeSpec of core/v1."""
+    """What a node should be: pod range, taints, whether it takes pods."""
 
     config_source: NodeConfigSource | None = None
     external_id: str = field(name="externalID", default="")
@@ -65,14 +65,14 @@ class NodeSpec(Record, frozen=True, kw_only=True):
 
 
 class NodeAddress(Record, frozen=True, kw_only=True):
-    """NodeAddress of core/v1."""
+    """An address of the node and what it is for."""
 
     address: Annotated[str, Field(required=True)] = always("")
     type: Annotated[str, Field(required=True)] = always("")
 
 
 class NodeCondition(Record, frozen=True, kw_only=True):
-    """NodeCondition of core/v1."""
+    """One aspect of a node's health: ready, under pressure, reachable."""
 
     last_heartbeat_time: Time | None = always(None)
     last_transition_time: Time | None = always(None)
@@ -83,7 +83,7 @@ class NodeCondition(Record, frozen=True, kw_only=True):
 
 
 class NodeConfigStatus(Record, frozen=True, kw_only=True):
-    """NodeConfigStatus of core/v1."""
+    """Which configuration a kubelet uses."""
 
     active: NodeConfigSource | None = None
     assigned: NodeConfigSource | None = None
@@ -92,25 +92,25 @@ class NodeConfigStatus(Record, frozen=True, kw_only=True):
 
 
 class NodeDaemonEndpoints(Record, frozen=True, kw_only=True):
-    """NodeDaemonEndpoints of core/v1."""
+    """Ports of the node's daemons."""
 
     kubelet_endpoint: DaemonEndpoint = field(default_factory=DaemonEndpoint)
 
 
 class NodeFeatures(Record, frozen=True, kw_only=True):
-    """NodeFeatures of core/v1."""
+    """What the node's container runtime can do."""
 
     supplemental_groups_policy: bool | None = None
 
 
 class NodeSwapStatus(Record, frozen=True, kw_only=True):
-    """NodeSwapStatus of core/v1."""
+    """How much swap the node has."""
 
     capacity: Int64 | None = None
 
 
 class NodeSystemInfo(Record, frozen=True, kw_only=True):
-    """NodeSystemInfo of core/v1."""
+    """Identity and versions of the node's system."""
 
     architecture: Annotated[str, Field(required=True)] = always("")
     boot_id: Annotated[str, Field(required=True)] = always("", name="bootID")
@@ -126,21 +126,21 @@ class NodeSystemInfo(Record, frozen=True, kw_only=True):
 
 
 class NodeRuntimeHandlerFeatures(Record, frozen=True, kw_only=True):
-    """NodeRuntimeHandlerFeatures of core/v1."""
+    """What a runtime handler can do."""
 
     recursive_read_only_mounts: bool | None = None
     user_namespaces: bool | None = None
 
 
 class NodeRuntimeHandler(Record, frozen=True, kw_only=True):
-    """NodeRuntimeHandler of core/v1."""
+    """A runtime handler of the node."""
 
     name: str = always("")
     features: NodeRuntimeHandlerFeatures | None = None
 
 
 class NodeStatus(Record, frozen=True, kw_only=True):
-    """NodeStatus of core/v1."""
+    """What is known about a node: capacity, conditions, addresses, images."""
 
     addresses: Annotated[
         list[NodeAddress],
@@ -165,7 +165,7 @@ class NodeStatus(Record, frozen=True, kw_only=True):
 
 
 class Node(Record, frozen=True, kw_only=True):
-    """Node of core/v1."""
+    """A machine that runs pods."""
 
     api_version: str = always("v1")
     kind: str = always("Node")

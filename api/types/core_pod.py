@@ -20,7 +20,7 @@ PACKAGE = "core/v1"
 
 
 class Binding(Record, frozen=True, kw_only=True):
-    """Binding of core/v1."""
+    """Ties a pod to a node."""
 
     api_version: str = always("v1")
     kind: str = always("Binding")
@@ -29,21 +29,21 @@ class Binding(Record, frozen=True, kw_only=True):
 
 
 class HostAlias(Record, frozen=True, kw_only=True):
-    """HostAlias of core/v1."""
+    """Names of an address in the pod's hosts file."""
 
     hostnames: Annotated[list[str], Field(list_type="atomic")] = []
     ip: Annotated[str, Field(required=True)] = always("")
 
 
 class PodDNSConfigOption(Record, frozen=True, kw_only=True):
-    """PodDNSConfigOption of core/v1."""
+    """One option of the resolver."""
 
     name: str = ""
     value: str | None = None
 
 
 class PodDNSConfig(Record, frozen=True, kw_only=True):
-    """PodDNSConfig of core/v1."""
+    """DNS settings added to those the DNS policy gives."""
 
     nameservers: Annotated[list[str], Field(list_type="atomic")] = []
     options: Annotated[list[PodDNSConfigOption], Field(list_type="atomic")] = []
@@ -51,19 +51,19 @@ class PodDNSConfig(Record, frozen=True, kw_only=True):
 
 
 class PodOS(Record, frozen=True, kw_only=True):
-    """PodOS of core/v1."""
+    """The operating system the pod's containers are for."""
 
     name: Annotated[str, Field(required=True)] = always("")
 
 
 class PodReadinessGate(Record, frozen=True, kw_only=True):
-    """PodReadinessGate of core/v1."""
+    """A condition that must be true for the pod to be ready."""
 
     condition_type: Annotated[str, Field(required=True)] = always("")
 
 
 class PodResourceClaim(Record, frozen=True, kw_only=True):
-    """PodResourceClaim of core/v1."""
+    """A resource claim the pod's containers may use."""
 
     name: Annotated[str, Field(required=True)] = always("")
     resource_claim_name: str | None = None
@@ -71,19 +71,19 @@ class PodResourceClaim(Record, frozen=True, kw_only=True):
 
 
 class PodSchedulingGate(Record, frozen=True, kw_only=True):
-    """PodSchedulingGate of core/v1."""
+    """What must be removed before the pod is scheduled."""
 
     name: Annotated[str, Field(required=True)] = always("")
 
 
 class PodSchedulingGroup(Record, frozen=True, kw_only=True):
-    """PodSchedulingGroup of core/v1."""
+    """The group a pod is scheduled with."""
 
     pod_group_name: str | None = None
 
 
 class PodSpec(Record, frozen=True, kw_only=True):
-    """PodSpec of core/v1."""
+    """What a pod should be."""
 
     active_deadline_seconds: Int64 | None = None
     affinity: Affinity | None = None
@@ -160,7 +160,7 @@ class PodSpec(Record, frozen=True, kw_only=True):
 
 
 class Pod(Record, frozen=True, kw_only=True):
-    """Pod of core/v1."""
+    """A group of containers that run on one node and share its network."""
 
     api_version: str = always("v1")
     kind: str = always("Pod")
@@ -170,14 +170,14 @@ class Pod(Record, frozen=True, kw_only=True):
 
 
 class PodTemplateSpec(Record, frozen=True, kw_only=True):
-    """PodTemplateSpec of core/v1."""
+    """The pods a workload makes."""
 
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     spec: PodSpec = field(default_factory=PodSpec)
 
 
 class PodTemplate(Record, frozen=True, kw_only=True):
-    """PodTemplate of core/v1."""
+    """A stored template of pods."""
 
     api_version: str = always("v1")
     kind: str = always("PodTemplate")

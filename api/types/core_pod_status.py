@@ -14,7 +14,7 @@ PACKAGE = "core/v1"
 
 
 class ContainerExtendedResourceRequest(Record, frozen=True, kw_only=True):
-    """ContainerExtendedResourceRequest of core/v1."""
+    """The claim request that stands for a container's extended resource."""
 
     container_name: Annotated[str, Field(required=True)] = always("")
     request_name: Annotated[str, Field(required=True)] = always("")
@@ -22,13 +22,13 @@ class ContainerExtendedResourceRequest(Record, frozen=True, kw_only=True):
 
 
 class ContainerStateRunning(Record, frozen=True, kw_only=True):
-    """ContainerStateRunning of core/v1."""
+    """A container that runs, and since when."""
 
     started_at: Time | None = always(None)
 
 
 class ContainerStateTerminated(Record, frozen=True, kw_only=True):
-    """ContainerStateTerminated of core/v1."""
+    """A container that ended: how, when and why."""
 
     container_id: str = field(name="containerID", default="")
     exit_code: Annotated[Int32, Field(required=True)] = always(0)
@@ -40,14 +40,14 @@ class ContainerStateTerminated(Record, frozen=True, kw_only=True):
 
 
 class ContainerStateWaiting(Record, frozen=True, kw_only=True):
-    """ContainerStateWaiting of core/v1."""
+    """A container that does not run yet, and why."""
 
     message: str = ""
     reason: str = ""
 
 
 class ContainerState(Record, frozen=True, kw_only=True):
-    """ContainerState of core/v1."""
+    """What a container is doing: waiting, running or terminated."""
 
     running: ContainerStateRunning | None = None
     terminated: ContainerStateTerminated | None = None
@@ -55,7 +55,7 @@ class ContainerState(Record, frozen=True, kw_only=True):
 
 
 class ResourceHealth(Record, frozen=True, kw_only=True):
-    """ResourceHealth of core/v1."""
+    """Whether one allocated device is healthy."""
 
     health: str = ""
     message: str | None = None
@@ -63,14 +63,14 @@ class ResourceHealth(Record, frozen=True, kw_only=True):
 
 
 class ResourceStatus(Record, frozen=True, kw_only=True):
-    """ResourceStatus of core/v1."""
+    """Health of the devices allocated to a container."""
 
     name: Annotated[str, Field(required=True)] = always("")
     resources: Annotated[list[ResourceHealth], Field(list_type="map", list_map_keys=("resourceID",))] = []
 
 
 class LinuxContainerUser(Record, frozen=True, kw_only=True):
-    """LinuxContainerUser of core/v1."""
+    """User and groups of a container's first process on Linux."""
 
     gid: Annotated[Int64, Field(required=True)] = always(0)
     supplemental_groups: Annotated[list[Int64], Field(list_type="atomic")] = []
@@ -78,25 +78,25 @@ class LinuxContainerUser(Record, frozen=True, kw_only=True):
 
 
 class ContainerUser(Record, frozen=True, kw_only=True):
-    """ContainerUser of core/v1."""
+    """The user a container's first process got."""
 
     linux: LinuxContainerUser | None = None
 
 
 class ImageVolumeStatus(Record, frozen=True, kw_only=True):
-    """ImageVolumeStatus of core/v1."""
+    """The image an image volume was resolved to."""
 
     image_ref: Annotated[str, Field(required=True)] = ""
 
 
 class VolumeStatus(Record, frozen=True, kw_only=True):
-    """VolumeStatus of core/v1."""
+    """What a mounted volume was resolved to."""
 
     image: ImageVolumeStatus | None = None
 
 
 class VolumeMountStatus(Record, frozen=True, kw_only=True):
-    """VolumeMountStatus of core/v1."""
+    """How a volume was mounted."""
 
     name: Annotated[str, Field(required=True)] = always("")
     mount_path: Annotated[str, Field(required=True)] = always("")
@@ -106,7 +106,7 @@ class VolumeMountStatus(Record, frozen=True, kw_only=True):
 
 
 class ContainerStatus(Record, frozen=True, kw_only=True):
-    """ContainerStatus of core/v1."""
+    """What the kubelet reports about a container."""
 
     name: Annotated[str, Field(required=True)] = always("")
     allocated_resources: dict[str, Quantity] = {}
@@ -132,13 +132,13 @@ class ContainerStatus(Record, frozen=True, kw_only=True):
 
 
 class HostIP(Record, frozen=True, kw_only=True):
-    """HostIP of core/v1."""
+    """An address of the pod's node."""
 
     ip: Annotated[str, Field(required=True)] = always("")
 
 
 class NodeAllocatableResourceClaimStatus(Record, frozen=True, kw_only=True):
-    """NodeAllocatableResourceClaimStatus of core/v1."""
+    """What a resource claim takes from the node's allocatable resources."""
 
     containers: Annotated[list[str], Field(list_type="set")] = []
     resource_claim_name: Annotated[str, Field(required=True)] = always("")
@@ -146,7 +146,7 @@ class NodeAllocatableResourceClaimStatus(Record, frozen=True, kw_only=True):
 
 
 class PodCondition(Record, frozen=True, kw_only=True):
-    """PodCondition of core/v1."""
+    """One aspect of a pod's state: scheduled, initialized, ready."""
 
     last_probe_time: Time | None = always(None)
     last_transition_time: Time | None = always(None)
@@ -158,7 +158,7 @@ class PodCondition(Record, frozen=True, kw_only=True):
 
 
 class PodExtendedResourceClaimStatus(Record, frozen=True, kw_only=True):
-    """PodExtendedResourceClaimStatus of core/v1."""
+    """The claim made for a pod's extended resources."""
 
     request_mappings: Annotated[list[ContainerExtendedResourceRequest], Field(required=True, list_type="atomic")] = (
         always_list()
@@ -167,20 +167,20 @@ class PodExtendedResourceClaimStatus(Record, frozen=True, kw_only=True):
 
 
 class PodIP(Record, frozen=True, kw_only=True):
-    """PodIP of core/v1."""
+    """An address of the pod."""
 
     ip: Annotated[str, Field(required=True)] = always("")
 
 
 class PodResourceClaimStatus(Record, frozen=True, kw_only=True):
-    """PodResourceClaimStatus of core/v1."""
+    """The claim made for one of the pod's claim templates."""
 
     name: Annotated[str, Field(required=True)] = always("")
     resource_claim_name: str | None = None
 
 
 class PodStatus(Record, frozen=True, kw_only=True):
-    """PodStatus of core/v1."""
+    """What is known about a pod: phase, conditions, addresses, containers."""
 
     allocated_resources: dict[str, Quantity] = {}
     conditions: Annotated[

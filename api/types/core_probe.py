@@ -11,27 +11,27 @@ PACKAGE = "core/v1"
 
 
 class ExecAction(Record, frozen=True, kw_only=True):
-    """ExecAction of core/v1."""
+    """A command run inside the container."""
 
     command: Annotated[list[str], Field(list_type="atomic")] = []
 
 
 class GRPCAction(Record, frozen=True, kw_only=True):
-    """GRPCAction of core/v1."""
+    """A call of the gRPC health service."""
 
     port: Annotated[Int32, Field(required=True)] = always(0)
     service: Annotated[str | None, Field(default="")] = always(None)
 
 
 class HTTPHeader(Record, frozen=True, kw_only=True):
-    """HTTPHeader of core/v1."""
+    """A header sent with an HTTP probe."""
 
     name: Annotated[str, Field(required=True)] = always("")
     value: Annotated[str, Field(required=True)] = always("")
 
 
 class HTTPGetAction(Record, frozen=True, kw_only=True):
-    """HTTPGetAction of core/v1."""
+    """An HTTP GET; any status from 200 to 399 is success."""
 
     host: str = ""
     http_headers: Annotated[list[HTTPHeader], Field(list_type="atomic")] = []
@@ -41,20 +41,20 @@ class HTTPGetAction(Record, frozen=True, kw_only=True):
 
 
 class SleepAction(Record, frozen=True, kw_only=True):
-    """SleepAction of core/v1."""
+    """Waiting."""
 
     seconds: Annotated[Int64, Field(required=True)] = always(0)
 
 
 class TCPSocketAction(Record, frozen=True, kw_only=True):
-    """TCPSocketAction of core/v1."""
+    """Opening a TCP connection."""
 
     host: str = ""
     port: Annotated[IntOrString, Field(required=True)] = always(0)
 
 
 class LifecycleHandler(Record, frozen=True, kw_only=True):
-    """LifecycleHandler of core/v1."""
+    """What a hook does; exactly one action is set."""
 
     exec: ExecAction | None = None
     http_get: HTTPGetAction | None = None
@@ -63,7 +63,7 @@ class LifecycleHandler(Record, frozen=True, kw_only=True):
 
 
 class Lifecycle(Record, frozen=True, kw_only=True):
-    """Lifecycle of core/v1."""
+    """What a container does right after its start and before its end."""
 
     post_start: LifecycleHandler | None = None
     pre_stop: LifecycleHandler | None = None
@@ -71,7 +71,7 @@ class Lifecycle(Record, frozen=True, kw_only=True):
 
 
 class Probe(Record, frozen=True, kw_only=True):
-    """Probe of core/v1."""
+    """A check repeated while the container runs; exactly one action is set."""
 
     exec: ExecAction | None = None
     failure_threshold: Int32 = 0

@@ -11,7 +11,7 @@ PACKAGE = "core/v1"
 
 
 class ConfigMapKeySelector(Record, frozen=True, kw_only=True):
-    """ConfigMapKeySelector of core/v1."""
+    """One key of a ConfigMap."""
 
     name: Annotated[str, Field(default="")] = ""
     key: Annotated[str, Field(required=True)] = always("")
@@ -19,7 +19,7 @@ class ConfigMapKeySelector(Record, frozen=True, kw_only=True):
 
 
 class FileKeySelector(Record, frozen=True, kw_only=True):
-    """FileKeySelector of core/v1."""
+    """One key of an environment file in a volume."""
 
     key: Annotated[str, Field(required=True)] = always("")
     optional: Annotated[bool | None, Field(default=False)] = None
@@ -28,20 +28,20 @@ class FileKeySelector(Record, frozen=True, kw_only=True):
 
 
 class LocalObjectReference(Record, frozen=True, kw_only=True):
-    """LocalObjectReference of core/v1."""
+    """Another object of the same namespace, by name."""
 
     name: Annotated[str, Field(default="")] = ""
 
 
 class ObjectFieldSelector(Record, frozen=True, kw_only=True):
-    """ObjectFieldSelector of core/v1."""
+    """A field of the pod itself, by path."""
 
     api_version: str = ""
     field_path: Annotated[str, Field(required=True)] = always("")
 
 
 class ObjectReference(Record, frozen=True, kw_only=True):
-    """ObjectReference of core/v1."""
+    """Any object of the cluster, or a part of one."""
 
     name: str = ""
     api_version: str = ""
@@ -53,7 +53,7 @@ class ObjectReference(Record, frozen=True, kw_only=True):
 
 
 class ResourceFieldSelector(Record, frozen=True, kw_only=True):
-    """ResourceFieldSelector of core/v1."""
+    """A container's limit or request, divided by `divisor`."""
 
     container_name: str = ""
     divisor: Quantity = always("0")
@@ -61,7 +61,7 @@ class ResourceFieldSelector(Record, frozen=True, kw_only=True):
 
 
 class SecretKeySelector(Record, frozen=True, kw_only=True):
-    """SecretKeySelector of core/v1."""
+    """One key of a Secret."""
 
     name: Annotated[str, Field(default="")] = ""
     key: Annotated[str, Field(required=True)] = always("")
@@ -69,7 +69,7 @@ class SecretKeySelector(Record, frozen=True, kw_only=True):
 
 
 class TypedLocalObjectReference(Record, frozen=True, kw_only=True):
-    """TypedLocalObjectReference of core/v1."""
+    """Another object of the same namespace, by group, kind and name."""
 
     name: Annotated[str, Field(required=True)] = always("")
     api_group: str | None = always(None)
@@ -77,7 +77,7 @@ class TypedLocalObjectReference(Record, frozen=True, kw_only=True):
 
 
 class TypedObjectReference(Record, frozen=True, kw_only=True):
-    """TypedObjectReference of core/v1."""
+    """Another object, by group, kind, namespace and name."""
 
     name: Annotated[str, Field(required=True)] = always("")
     api_group: str | None = always(None)

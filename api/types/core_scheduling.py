@@ -14,7 +14,7 @@ PACKAGE = "core/v1"
 
 
 class NodeSelectorRequirement(Record, frozen=True, kw_only=True):
-    """NodeSelectorRequirement of core/v1."""
+    """One condition on a node's label or field."""
 
     key: Annotated[str, Field(required=True)] = always("")
     operator: Annotated[str, Field(required=True, enum=("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"))] = always(
@@ -24,27 +24,27 @@ class NodeSelectorRequirement(Record, frozen=True, kw_only=True):
 
 
 class NodeSelectorTerm(Record, frozen=True, kw_only=True):
-    """NodeSelectorTerm of core/v1."""
+    """Conditions a node must satisfy together; a term without any matches no node."""
 
     match_expressions: Annotated[list[NodeSelectorRequirement], Field(list_type="atomic")] = []
     match_fields: Annotated[list[NodeSelectorRequirement], Field(list_type="atomic")] = []
 
 
 class PreferredSchedulingTerm(Record, frozen=True, kw_only=True):
-    """PreferredSchedulingTerm of core/v1."""
+    """A node selector term and how much it weighs."""
 
     preference: Annotated[NodeSelectorTerm, Field(required=True)] = field(default_factory=NodeSelectorTerm)
     weight: Annotated[Int32, Field(required=True)] = always(0)
 
 
 class NodeSelector(Record, frozen=True, kw_only=True):
-    """NodeSelector of core/v1."""
+    """Terms of which a node must satisfy at least one."""
 
     node_selector_terms: Annotated[list[NodeSelectorTerm], Field(required=True, list_type="atomic")] = always_list()
 
 
 class NodeAffinity(Record, frozen=True, kw_only=True):
-    """NodeAffinity of core/v1."""
+    """Which nodes a pod must run on, and which it would rather run on."""
 
     preferred_during_scheduling_ignored_during_execution: Annotated[
         list[PreferredSchedulingTerm], Field(list_type="atomic")
@@ -53,7 +53,7 @@ class NodeAffinity(Record, frozen=True, kw_only=True):
 
 
 class PodAffinityTerm(Record, frozen=True, kw_only=True):
-    """PodAffinityTerm of core/v1."""
+    """Pods, and the topology within which they count as near."""
 
     label_selector: LabelSelector | None = None
     match_label_keys: Annotated[list[str], Field(list_type="atomic")] = []
@@ -64,14 +64,14 @@ class PodAffinityTerm(Record, frozen=True, kw_only=True):
 
 
 class WeightedPodAffinityTerm(Record, frozen=True, kw_only=True):
-    """WeightedPodAffinityTerm of core/v1."""
+    """A pod affinity term and how much it weighs."""
 
     pod_affinity_term: Annotated[PodAffinityTerm, Field(required=True)] = field(default_factory=PodAffinityTerm)
     weight: Annotated[Int32, Field(required=True)] = always(0)
 
 
 class PodAffinity(Record, frozen=True, kw_only=True):
-    """PodAffinity of core/v1."""
+    """Which other pods a pod wants to be near."""
 
     preferred_during_scheduling_ignored_during_execution: Annotated[
         list[WeightedPodAffinityTerm], Field(list_type="atomic")
@@ -82,7 +82,7 @@ class PodAffinity(Record, frozen=True, kw_only=True):
 
 
 class PodAntiAffinity(Record, frozen=True, kw_only=True):
-    """PodAntiAffinity of core/v1."""
+    """Which other pods a pod wants to be away from."""
 
     preferred_during_scheduling_ignored_during_execution: Annotated[
         list[WeightedPodAffinityTerm], Field(list_type="atomic")
@@ -93,7 +93,7 @@ class PodAntiAffinity(Record, frozen=True, kw_only=True):
 
 
 class Affinity(Record, frozen=True, kw_only=True):
-    """Affinity of core/v1."""
+    """All affinity rules of a pod."""
 
     node_affinity: NodeAffinity | None = None
     pod_affinity: PodAffinity | None = None
@@ -101,7 +101,7 @@ class Affinity(Record, frozen=True, kw_only=True):
 
 
 class Taint(Record, frozen=True, kw_only=True):
-    """Taint of core/v1."""
+    """What keeps pods off a node unless they tolerate it."""
 
     effect: Annotated[str, Field(required=True, enum=("NoSchedule", "PreferNoSchedule", "NoExecute"))] = always("")
     key: Annotated[str, Field(required=True)] = always("")
@@ -110,7 +110,7 @@ class Taint(Record, frozen=True, kw_only=True):
 
 
 class Toleration(Record, frozen=True, kw_only=True):
-    """Toleration of core/v1."""
+    """Taints a pod puts up with."""
 
     effect: Annotated[str, Field(enum=("NoSchedule", "PreferNoSchedule", "NoExecute"))] = ""
     key: str = ""
@@ -120,7 +120,7 @@ class Toleration(Record, frozen=True, kw_only=True):
 
 
 class TopologySpreadConstraint(Record, frozen=True, kw_only=True):
-    """TopologySpreadConstraint of core/v1."""
+    """How evenly matching pods are spread over a topology."""
 
     label_selector: LabelSelector | None = None
     match_label_keys: Annotated[list[str], Field(list_type="atomic")] = []

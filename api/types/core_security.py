@@ -11,21 +11,21 @@ PACKAGE = "core/v1"
 
 
 class AppArmorProfile(Record, frozen=True, kw_only=True):
-    """AppArmorProfile of core/v1."""
+    """The AppArmor profile processes run under."""
 
     localhost_profile: str | None = None
     type: Annotated[str, Field(required=True, enum=("Unconfined", "RuntimeDefault", "Localhost"))] = always("")
 
 
 class Capabilities(Record, frozen=True, kw_only=True):
-    """Capabilities of core/v1."""
+    """POSIX capabilities to add and to drop."""
 
     add: Annotated[list[str], Field(list_type="atomic")] = []
     drop: Annotated[list[str], Field(list_type="atomic")] = []
 
 
 class SELinuxOptions(Record, frozen=True, kw_only=True):
-    """SELinuxOptions of core/v1."""
+    """The SELinux label processes run under."""
 
     level: str = ""
     role: str = ""
@@ -34,21 +34,21 @@ class SELinuxOptions(Record, frozen=True, kw_only=True):
 
 
 class SeccompProfile(Record, frozen=True, kw_only=True):
-    """SeccompProfile of core/v1."""
+    """The seccomp profile that filters system calls."""
 
     localhost_profile: str | None = None
     type: Annotated[str, Field(required=True, enum=("Unconfined", "RuntimeDefault", "Localhost"))] = always("")
 
 
 class Sysctl(Record, frozen=True, kw_only=True):
-    """Sysctl of core/v1."""
+    """A kernel setting of the pod's namespaces."""
 
     name: Annotated[str, Field(required=True)] = always("")
     value: Annotated[str, Field(required=True)] = always("")
 
 
 class WindowsSecurityContextOptions(Record, frozen=True, kw_only=True):
-    """WindowsSecurityContextOptions of core/v1."""
+    """Security settings of Windows containers."""
 
     gmsa_credential_spec: str | None = None
     gmsa_credential_spec_name: str | None = None
@@ -57,7 +57,7 @@ class WindowsSecurityContextOptions(Record, frozen=True, kw_only=True):
 
 
 class PodSecurityContext(Record, frozen=True, kw_only=True):
-    """PodSecurityContext of core/v1."""
+    """Security settings of a pod, used where a container has none of its own."""
 
     app_armor_profile: AppArmorProfile | None = None
     fs_group: Int64 | None = None
@@ -75,7 +75,7 @@ class PodSecurityContext(Record, frozen=True, kw_only=True):
 
 
 class SecurityContext(Record, frozen=True, kw_only=True):
-    """SecurityContext of core/v1."""
+    """Security settings of a container; they win over the pod's."""
 
     allow_privilege_escalation: bool | None = None
     app_armor_profile: AppArmorProfile | None = None

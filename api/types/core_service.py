@@ -15,13 +15,13 @@ PACKAGE = "core/v1"
 
 
 class ClientIPConfig(Record, frozen=True, kw_only=True):
-    """ClientIPConfig of core/v1."""
+    """How long a client keeps its endpoint."""
 
     timeout_seconds: Int32 | None = None
 
 
 class EndpointAddress(Record, frozen=True, kw_only=True):
-    """EndpointAddress of core/v1."""
+    """An address behind a Service."""
 
     hostname: str = ""
     ip: Annotated[str, Field(required=True)] = always("")
@@ -30,7 +30,7 @@ class EndpointAddress(Record, frozen=True, kw_only=True):
 
 
 class EndpointPort(Record, frozen=True, kw_only=True):
-    """EndpointPort of core/v1."""
+    """A port behind a Service."""
 
     name: str = ""
     app_protocol: str | None = None
@@ -39,7 +39,7 @@ class EndpointPort(Record, frozen=True, kw_only=True):
 
 
 class EndpointSubset(Record, frozen=True, kw_only=True):
-    """EndpointSubset of core/v1."""
+    """Addresses that all serve the same ports."""
 
     addresses: Annotated[list[EndpointAddress], Field(list_type="atomic")] = []
     not_ready_addresses: Annotated[list[EndpointAddress], Field(list_type="atomic")] = []
@@ -47,7 +47,7 @@ class EndpointSubset(Record, frozen=True, kw_only=True):
 
 
 class Endpoints(Record, frozen=True, kw_only=True):
-    """Endpoints of core/v1."""
+    """The addresses behind a Service, in one object."""
 
     api_version: str = always("v1")
     kind: str = always("Endpoints")
@@ -56,7 +56,7 @@ class Endpoints(Record, frozen=True, kw_only=True):
 
 
 class PortStatus(Record, frozen=True, kw_only=True):
-    """PortStatus of core/v1."""
+    """Whether a load balancer serves a port."""
 
     error: str | None = None
     port: Annotated[Int32, Field(required=True)] = always(0)
@@ -64,7 +64,7 @@ class PortStatus(Record, frozen=True, kw_only=True):
 
 
 class LoadBalancerIngress(Record, frozen=True, kw_only=True):
-    """LoadBalancerIngress of core/v1."""
+    """An address a load balancer serves a Service at."""
 
     hostname: str = ""
     ip: str = ""
@@ -73,13 +73,13 @@ class LoadBalancerIngress(Record, frozen=True, kw_only=True):
 
 
 class LoadBalancerStatus(Record, frozen=True, kw_only=True):
-    """LoadBalancerStatus of core/v1."""
+    """What a load balancer serves a Service at."""
 
     ingress: Annotated[list[LoadBalancerIngress], Field(list_type="atomic")] = []
 
 
 class ServicePort(Record, frozen=True, kw_only=True):
-    """ServicePort of core/v1."""
+    """A port of a Service and where it leads."""
 
     name: str = ""
     app_protocol: str | None = None
@@ -90,13 +90,13 @@ class ServicePort(Record, frozen=True, kw_only=True):
 
 
 class SessionAffinityConfig(Record, frozen=True, kw_only=True):
-    """SessionAffinityConfig of core/v1."""
+    """Settings of session affinity."""
 
     client_ip: ClientIPConfig | None = field(name="clientIP", default=None)
 
 
 class ServiceSpec(Record, frozen=True, kw_only=True):
-    """ServiceSpec of core/v1."""
+    """What a Service should be: type, addresses, ports, which pods it leads to."""
 
     allocate_load_balancer_node_ports: bool | None = None
     cluster_ip: str = field(name="clusterIP", default="")
@@ -124,7 +124,7 @@ class ServiceSpec(Record, frozen=True, kw_only=True):
 
 
 class ServiceStatus(Record, frozen=True, kw_only=True):
-    """ServiceStatus of core/v1."""
+    """What is known about a Service: its load balancer and conditions."""
 
     conditions: Annotated[
         list[Condition], Field(list_type="map", list_map_keys=("type",), patch_strategy="merge", patch_merge_key="type")
@@ -133,7 +133,7 @@ class ServiceStatus(Record, frozen=True, kw_only=True):
 
 
 class Service(Record, frozen=True, kw_only=True):
-    """Service of core/v1."""
+    """A stable address for a changing set of pods."""
 
     api_version: str = always("v1")
     kind: str = always("Service")

@@ -14,7 +14,7 @@ PACKAGE = "core/v1"
 
 
 class AWSElasticBlockStoreVolumeSource(Record, frozen=True, kw_only=True):
-    """AWSElasticBlockStoreVolumeSource of core/v1."""
+    """A disk of Amazon's EBS."""
 
     fs_type: str = ""
     partition: Int32 = 0
@@ -23,7 +23,7 @@ class AWSElasticBlockStoreVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class AzureDiskVolumeSource(Record, frozen=True, kw_only=True):
-    """AzureDiskVolumeSource of core/v1."""
+    """A data disk of Azure."""
 
     caching_mode: Annotated[str | None, Field(enum=("None", "ReadOnly", "ReadWrite"))] = None
     disk_name: Annotated[str, Field(required=True)] = always("")
@@ -34,7 +34,7 @@ class AzureDiskVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class AzureFileVolumeSource(Record, frozen=True, kw_only=True):
-    """AzureFileVolumeSource of core/v1."""
+    """A file share of Azure."""
 
     read_only: bool = False
     secret_name: Annotated[str, Field(required=True)] = always("")
@@ -42,7 +42,7 @@ class AzureFileVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class CSIVolumeSource(Record, frozen=True, kw_only=True):
-    """CSIVolumeSource of core/v1."""
+    """A volume that lives with its pod, served by a CSI driver."""
 
     driver: Annotated[str, Field(required=True)] = always("")
     fs_type: str | None = None
@@ -52,7 +52,7 @@ class CSIVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class CephFSVolumeSource(Record, frozen=True, kw_only=True):
-    """CephFSVolumeSource of core/v1."""
+    """A Ceph file system."""
 
     monitors: Annotated[list[str], Field(required=True, list_type="atomic")] = always_list()
     path: str = ""
@@ -63,7 +63,7 @@ class CephFSVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class CinderVolumeSource(Record, frozen=True, kw_only=True):
-    """CinderVolumeSource of core/v1."""
+    """A disk of OpenStack's Cinder."""
 
     fs_type: str = ""
     read_only: bool = False
@@ -72,7 +72,7 @@ class CinderVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class FCVolumeSource(Record, frozen=True, kw_only=True):
-    """FCVolumeSource of core/v1."""
+    """A Fibre Channel volume."""
 
     fs_type: str = ""
     lun: Int32 | None = None
@@ -82,7 +82,7 @@ class FCVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class FlexVolumeSource(Record, frozen=True, kw_only=True):
-    """FlexVolumeSource of core/v1."""
+    """A volume provisioned by an executable plug-in."""
 
     driver: Annotated[str, Field(required=True)] = always("")
     fs_type: str = ""
@@ -92,14 +92,14 @@ class FlexVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class FlockerVolumeSource(Record, frozen=True, kw_only=True):
-    """FlockerVolumeSource of core/v1."""
+    """A dataset of Flocker."""
 
     dataset_name: str = ""
     dataset_uuid: str = field(name="datasetUUID", default="")
 
 
 class GCEPersistentDiskVolumeSource(Record, frozen=True, kw_only=True):
-    """GCEPersistentDiskVolumeSource of core/v1."""
+    """A persistent disk of Google Compute Engine."""
 
     fs_type: str = ""
     partition: Int32 = 0
@@ -108,7 +108,7 @@ class GCEPersistentDiskVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class GitRepoVolumeSource(Record, frozen=True, kw_only=True):
-    """GitRepoVolumeSource of core/v1."""
+    """A Git repository at a revision."""
 
     directory: str = ""
     repository: Annotated[str, Field(required=True)] = always("")
@@ -116,7 +116,7 @@ class GitRepoVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class GlusterfsVolumeSource(Record, frozen=True, kw_only=True):
-    """GlusterfsVolumeSource of core/v1."""
+    """A volume of Gluster."""
 
     endpoints: Annotated[str, Field(required=True)] = always("")
     path: Annotated[str, Field(required=True)] = always("")
@@ -124,7 +124,7 @@ class GlusterfsVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class ISCSIVolumeSource(Record, frozen=True, kw_only=True):
-    """ISCSIVolumeSource of core/v1."""
+    """An iSCSI disk."""
 
     chap_auth_discovery: bool = False
     chap_auth_session: bool = False
@@ -140,7 +140,7 @@ class ISCSIVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class NFSVolumeSource(Record, frozen=True, kw_only=True):
-    """NFSVolumeSource of core/v1."""
+    """An export of an NFS server."""
 
     path: Annotated[str, Field(required=True)] = always("")
     read_only: bool = False
@@ -148,14 +148,14 @@ class NFSVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class PhotonPersistentDiskVolumeSource(Record, frozen=True, kw_only=True):
-    """PhotonPersistentDiskVolumeSource of core/v1."""
+    """A persistent disk of Photon Controller."""
 
     fs_type: str = ""
     pd_id: Annotated[str, Field(required=True)] = always("", name="pdID")
 
 
 class PortworxVolumeSource(Record, frozen=True, kw_only=True):
-    """PortworxVolumeSource of core/v1."""
+    """A volume of Portworx."""
 
     fs_type: str = ""
     read_only: bool = False
@@ -163,7 +163,7 @@ class PortworxVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class QuobyteVolumeSource(Record, frozen=True, kw_only=True):
-    """QuobyteVolumeSource of core/v1."""
+    """A volume of Quobyte."""
 
     group: str = ""
     read_only: bool = False
@@ -174,7 +174,7 @@ class QuobyteVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class RBDVolumeSource(Record, frozen=True, kw_only=True):
-    """RBDVolumeSource of core/v1."""
+    """A Ceph block device."""
 
     fs_type: str = ""
     image: Annotated[str, Field(required=True)] = always("")
@@ -187,7 +187,7 @@ class RBDVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class ScaleIOVolumeSource(Record, frozen=True, kw_only=True):
-    """ScaleIOVolumeSource of core/v1."""
+    """A volume of ScaleIO."""
 
     fs_type: Annotated[str, Field(default="xfs")] = ""
     gateway: Annotated[str, Field(required=True)] = always("")
@@ -202,7 +202,7 @@ class ScaleIOVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class StorageOSVolumeSource(Record, frozen=True, kw_only=True):
-    """StorageOSVolumeSource of core/v1."""
+    """A volume of StorageOS."""
 
     fs_type: str = ""
     read_only: bool = False
@@ -212,7 +212,7 @@ class StorageOSVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class VsphereVirtualDiskVolumeSource(Record, frozen=True, kw_only=True):
-    """VsphereVirtualDiskVolumeSource of core/v1."""
+    """A virtual disk of vSphere."""
 
     fs_type: str = ""
     storage_policy_id: str = field(name="storagePolicyID", default="")

@@ -43,7 +43,7 @@ PACKAGE = "core/v1"
 
 
 class ClusterTrustBundleProjection(Record, frozen=True, kw_only=True):
-    """ClusterTrustBundleProjection of core/v1."""
+    """Trust anchors written to a file."""
 
     name: str | None = None
     label_selector: LabelSelector | None = None
@@ -53,7 +53,7 @@ class ClusterTrustBundleProjection(Record, frozen=True, kw_only=True):
 
 
 class KeyToPath(Record, frozen=True, kw_only=True):
-    """KeyToPath of core/v1."""
+    """Which key goes into which file."""
 
     key: Annotated[str, Field(required=True)] = always("")
     mode: Int32 | None = None
@@ -61,7 +61,7 @@ class KeyToPath(Record, frozen=True, kw_only=True):
 
 
 class ConfigMapProjection(Record, frozen=True, kw_only=True):
-    """ConfigMapProjection of core/v1."""
+    """Keys of a ConfigMap as files of a projected volume."""
 
     name: Annotated[str, Field(default="")] = ""
     items: Annotated[list[KeyToPath], Field(list_type="atomic")] = []
@@ -69,7 +69,7 @@ class ConfigMapProjection(Record, frozen=True, kw_only=True):
 
 
 class ConfigMapVolumeSource(Record, frozen=True, kw_only=True):
-    """ConfigMapVolumeSource of core/v1."""
+    """Keys of a ConfigMap as files."""
 
     name: Annotated[str, Field(default="")] = ""
     default_mode: Int32 | None = None
@@ -78,7 +78,7 @@ class ConfigMapVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class DownwardAPIVolumeFile(Record, frozen=True, kw_only=True):
-    """DownwardAPIVolumeFile of core/v1."""
+    """One file holding a field of the pod."""
 
     field_ref: ObjectFieldSelector | None = None
     mode: Int32 | None = None
@@ -87,34 +87,34 @@ class DownwardAPIVolumeFile(Record, frozen=True, kw_only=True):
 
 
 class DownwardAPIProjection(Record, frozen=True, kw_only=True):
-    """DownwardAPIProjection of core/v1."""
+    """The pod's own fields as files of a projected volume."""
 
     items: Annotated[list[DownwardAPIVolumeFile], Field(list_type="atomic")] = []
 
 
 class DownwardAPIVolumeSource(Record, frozen=True, kw_only=True):
-    """DownwardAPIVolumeSource of core/v1."""
+    """The pod's own fields as files."""
 
     default_mode: Int32 | None = None
     items: Annotated[list[DownwardAPIVolumeFile], Field(list_type="atomic")] = []
 
 
 class EmptyDirVolumeSource(Record, frozen=True, kw_only=True):
-    """EmptyDirVolumeSource of core/v1."""
+    """An empty directory that lives as long as the pod, on disk or in memory."""
 
     medium: str = ""
     size_limit: Quantity | None = None
 
 
 class VolumeResourceRequirements(Record, frozen=True, kw_only=True):
-    """VolumeResourceRequirements of core/v1."""
+    """How much storage a claim asks for."""
 
     limits: dict[str, Quantity] = {}
     requests: dict[str, Quantity] = {}
 
 
 class PersistentVolumeClaimSpec(Record, frozen=True, kw_only=True):
-    """PersistentVolumeClaimSpec of core/v1."""
+    """What storage a claim asks for."""
 
     access_modes: Annotated[
         list[str],
@@ -131,20 +131,20 @@ class PersistentVolumeClaimSpec(Record, frozen=True, kw_only=True):
 
 
 class PersistentVolumeClaimTemplate(Record, frozen=True, kw_only=True):
-    """PersistentVolumeClaimTemplate of core/v1."""
+    """The claim an ephemeral volume makes."""
 
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     spec: Annotated[PersistentVolumeClaimSpec, Field(required=True)] = field(default_factory=PersistentVolumeClaimSpec)
 
 
 class EphemeralVolumeSource(Record, frozen=True, kw_only=True):
-    """EphemeralVolumeSource of core/v1."""
+    """A claim made for the pod and removed with it."""
 
     volume_claim_template: PersistentVolumeClaimTemplate | None = None
 
 
 class HostPathVolumeSource(Record, frozen=True, kw_only=True):
-    """HostPathVolumeSource of core/v1."""
+    """A file or directory of the node."""
 
     path: Annotated[str, Field(required=True)] = always("")
     type: Annotated[
@@ -156,21 +156,21 @@ class HostPathVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class ImageVolumeSource(Record, frozen=True, kw_only=True):
-    """ImageVolumeSource of core/v1."""
+    """The files of an OCI image or artifact, read-only."""
 
     pull_policy: Annotated[str, Field(enum=("Always", "Never", "IfNotPresent"))] = ""
     reference: str = ""
 
 
 class PersistentVolumeClaimVolumeSource(Record, frozen=True, kw_only=True):
-    """PersistentVolumeClaimVolumeSource of core/v1."""
+    """A claim of the same namespace."""
 
     claim_name: Annotated[str, Field(required=True)] = always("")
     read_only: bool = False
 
 
 class PodCertificateProjection(Record, frozen=True, kw_only=True):
-    """PodCertificateProjection of core/v1."""
+    """A key and certificate chain issued for the pod."""
 
     certificate_chain_path: str = ""
     credential_bundle_path: str = ""
@@ -182,7 +182,7 @@ class PodCertificateProjection(Record, frozen=True, kw_only=True):
 
 
 class SecretProjection(Record, frozen=True, kw_only=True):
-    """SecretProjection of core/v1."""
+    """Keys of a Secret as files of a projected volume."""
 
     name: Annotated[str, Field(default="")] = ""
     items: Annotated[list[KeyToPath], Field(list_type="atomic")] = []
@@ -190,7 +190,7 @@ class SecretProjection(Record, frozen=True, kw_only=True):
 
 
 class ServiceAccountTokenProjection(Record, frozen=True, kw_only=True):
-    """ServiceAccountTokenProjection of core/v1."""
+    """A token of the pod's service account, renewed before it expires."""
 
     audience: str = ""
     expiration_seconds: Int64 | None = None
@@ -198,7 +198,7 @@ class ServiceAccountTokenProjection(Record, frozen=True, kw_only=True):
 
 
 class VolumeProjection(Record, frozen=True, kw_only=True):
-    """VolumeProjection of core/v1."""
+    """One source of a projected volume."""
 
     cluster_trust_bundle: ClusterTrustBundleProjection | None = None
     config_map: ConfigMapProjection | None = None
@@ -209,14 +209,14 @@ class VolumeProjection(Record, frozen=True, kw_only=True):
 
 
 class ProjectedVolumeSource(Record, frozen=True, kw_only=True):
-    """ProjectedVolumeSource of core/v1."""
+    """Several sources in one directory."""
 
     default_mode: Int32 | None = None
     sources: Annotated[list[VolumeProjection], Field(list_type="atomic")] = always_list()
 
 
 class SecretVolumeSource(Record, frozen=True, kw_only=True):
-    """SecretVolumeSource of core/v1."""
+    """Keys of a Secret as files."""
 
     default_mode: Int32 | None = None
     items: Annotated[list[KeyToPath], Field(list_type="atomic")] = []
@@ -225,7 +225,7 @@ class SecretVolumeSource(Record, frozen=True, kw_only=True):
 
 
 class Volume(Record, frozen=True, kw_only=True):
-    """Volume of core/v1."""
+    """A named directory the pod's containers can mount; exactly one source is set."""
 
     name: Annotated[str, Field(required=True)] = always("")
     aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = None

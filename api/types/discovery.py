@@ -15,7 +15,7 @@ PACKAGE = "discovery/v1"
 
 
 class EndpointConditions(Record, frozen=True, kw_only=True):
-    """EndpointConditions of discovery/v1."""
+    """Whether a backend is ready, serving, terminating."""
 
     ready: bool | None = None
     serving: bool | None = None
@@ -23,26 +23,26 @@ class EndpointConditions(Record, frozen=True, kw_only=True):
 
 
 class ForNode(Record, frozen=True, kw_only=True):
-    """ForNode of discovery/v1."""
+    """A node a backend should be used by."""
 
     name: Annotated[str, Field(required=True)] = always("")
 
 
 class ForZone(Record, frozen=True, kw_only=True):
-    """ForZone of discovery/v1."""
+    """A zone a backend should be used by."""
 
     name: Annotated[str, Field(required=True)] = always("")
 
 
 class EndpointHints(Record, frozen=True, kw_only=True):
-    """EndpointHints of discovery/v1."""
+    """For whom a backend should be used."""
 
     for_nodes: Annotated[list[ForNode], Field(list_type="atomic")] = []
     for_zones: Annotated[list[ForZone], Field(list_type="atomic")] = []
 
 
 class Endpoint(Record, frozen=True, kw_only=True):
-    """Endpoint of discovery/v1."""
+    """Addresses of one backend, its conditions and where it runs."""
 
     addresses: Annotated[list[str], Field(required=True, list_type="set")] = always_list()
     conditions: EndpointConditions = field(default_factory=EndpointConditions)
@@ -55,7 +55,7 @@ class Endpoint(Record, frozen=True, kw_only=True):
 
 
 class EndpointPort(Record, frozen=True, kw_only=True):
-    """EndpointPort of discovery/v1."""
+    """A port every backend of the slice serves."""
 
     name: str | None = None
     app_protocol: str | None = None
@@ -64,7 +64,7 @@ class EndpointPort(Record, frozen=True, kw_only=True):
 
 
 class EndpointSlice(Record, frozen=True, kw_only=True):
-    """EndpointSlice of discovery/v1."""
+    """Some of the backends of a Service."""
 
     api_version: str = always("discovery.k8s.io/v1")
     kind: str = always("EndpointSlice")

@@ -16,14 +16,14 @@ PACKAGE = "events/v1"
 
 
 class EventSeries(Record, frozen=True, kw_only=True):
-    """EventSeries of events/v1."""
+    """How often an event was repeated."""
 
     count: Annotated[Int32, Field(required=True)] = always(0)
     last_observed_time: Annotated[MicroTime | None, Field(required=True)] = always(None)
 
 
 class Event(Record, frozen=True, kw_only=True):
-    """Event of events/v1."""
+    """A report about an object, kept for a while."""
 
     api_version: str = always("events.k8s.io/v1")
     kind: str = always("Event")

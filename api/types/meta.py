@@ -13,7 +13,7 @@ PACKAGE = "meta/v1"
 
 
 class Condition(Record, frozen=True, kw_only=True):
-    """Condition of meta/v1."""
+    """One aspect of an object's state at a certain point of its life."""
 
     last_transition_time: Annotated[Time | None, Field(required=True)] = always(None)
     message: Annotated[str, Field(required=True)] = always("")
@@ -24,14 +24,14 @@ class Condition(Record, frozen=True, kw_only=True):
 
 
 class Preconditions(Record, frozen=True, kw_only=True):
-    """Preconditions of meta/v1."""
+    """What must still be true for a delete to go ahead."""
 
     resource_version: str | None = None
     uid: str | None = None
 
 
 class DeleteOptions(Record, frozen=True, kw_only=True):
-    """DeleteOptions of meta/v1."""
+    """What a delete request may say: grace period, propagation, preconditions."""
 
     api_version: str = ""
     dry_run: Annotated[list[str], Field(list_type="atomic")] = []
@@ -44,7 +44,7 @@ class DeleteOptions(Record, frozen=True, kw_only=True):
 
 
 class FieldSelectorRequirement(Record, frozen=True, kw_only=True):
-    """FieldSelectorRequirement of meta/v1."""
+    """One condition on a field, as access reviews carry it."""
 
     key: Annotated[str, Field(required=True)] = always("")
     operator: Annotated[str, Field(required=True)] = always("")
@@ -52,7 +52,7 @@ class FieldSelectorRequirement(Record, frozen=True, kw_only=True):
 
 
 class LabelSelectorRequirement(Record, frozen=True, kw_only=True):
-    """LabelSelectorRequirement of meta/v1."""
+    """One set-based condition on a label."""
 
     key: Annotated[str, Field(required=True)] = always("")
     operator: Annotated[str, Field(required=True)] = always("")
@@ -60,14 +60,14 @@ class LabelSelectorRequirement(Record, frozen=True, kw_only=True):
 
 
 class LabelSelector(Record, frozen=True, kw_only=True):
-    """LabelSelector of meta/v1."""
+    """Labels that must match: all of `match_labels` and all of `match_expressions`."""
 
     match_expressions: Annotated[list[LabelSelectorRequirement], Field(list_type="atomic")] = []
     match_labels: dict[str, str] = {}
 
 
 class ListMeta(Record, frozen=True, kw_only=True):
-    """ListMeta of meta/v1."""
+    """Metadata of a list and of a Status: revision and how to continue."""
 
     continue_: str = field(name="continue", default="")
     remaining_item_count: Int64 | None = None
@@ -76,7 +76,7 @@ class ListMeta(Record, frozen=True, kw_only=True):
 
 
 class ManagedFieldsEntry(Record, frozen=True, kw_only=True):
-    """ManagedFieldsEntry of meta/v1."""
+    """The fields one manager last set."""
 
     api_version: str = ""
     fields_type: str = ""
@@ -88,7 +88,7 @@ class ManagedFieldsEntry(Record, frozen=True, kw_only=True):
 
 
 class OwnerReference(Record, frozen=True, kw_only=True):
-    """OwnerReference of meta/v1."""
+    """The object in the same namespace (or in none) that this object lives and dies with."""
 
     name: Annotated[str, Field(required=True)] = always("")
     api_version: Annotated[str, Field(required=True)] = always("")
@@ -99,7 +99,7 @@ class OwnerReference(Record, frozen=True, kw_only=True):
 
 
 class ObjectMeta(Record, frozen=True, kw_only=True):
-    """ObjectMeta of meta/v1."""
+    """Metadata every stored object has: identity, labels, owners, life cycle."""
 
     resource_version: str = ""
     name: str = ""
@@ -122,7 +122,7 @@ class ObjectMeta(Record, frozen=True, kw_only=True):
 
 
 class StatusCause(Record, frozen=True, kw_only=True):
-    """StatusCause of meta/v1."""
+    """One of several reasons for a failure, and the field it concerns."""
 
     field: str = ""
     message: str = ""
@@ -130,7 +130,7 @@ class StatusCause(Record, frozen=True, kw_only=True):
 
 
 class StatusDetails(Record, frozen=True, kw_only=True):
-    """StatusDetails of meta/v1."""
+    """What a Status is about: name, kind, causes, when to retry."""
 
     name: str = ""
     causes: Annotated[list[StatusCause], Field(list_type="atomic")] = []
@@ -141,7 +141,7 @@ class StatusDetails(Record, frozen=True, kw_only=True):
 
 
 class Status(Record, frozen=True, kw_only=True):
-    """Status of meta/v1."""
+    """The outcome of a call that has no object to answer with."""
 
     api_version: str = always("v1")
     kind: str = always("Status")
@@ -154,7 +154,7 @@ class Status(Record, frozen=True, kw_only=True):
 
 
 class WatchEvent(Record, frozen=True, kw_only=True):
-    """WatchEvent of meta/v1."""
+    """One change as a watch sends it."""
 
     object: Annotated[Any, Field(required=True)] = always(None)
     type: Annotated[str, Field(required=True)] = always("")

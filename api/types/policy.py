@@ -11,7 +11,7 @@ PACKAGE = "policy/v1"
 
 
 class Eviction(Record, frozen=True, kw_only=True):
-    """Eviction of policy/v1."""
+    """Asks to delete a pod, unless a disruption budget forbids it."""
 
     api_version: str = always("policy/v1")
     kind: str = always("Eviction")

@@ -13,13 +13,13 @@ PACKAGE = "rbac/v1"
 
 
 class AggregationRule(Record, frozen=True, kw_only=True):
-    """AggregationRule of rbac/v1."""
+    """Which cluster roles' rules are copied into this one."""
 
     cluster_role_selectors: Annotated[list[LabelSelector], Field(list_type="atomic")] = []
 
 
 class PolicyRule(Record, frozen=True, kw_only=True):
-    """PolicyRule of rbac/v1."""
+    """Verbs allowed on resources or on URLs."""
 
     api_groups: Annotated[list[str], Field(list_type="atomic")] = []
     non_resource_urls: Annotated[list[str], Field(list_type="atomic")] = field(
@@ -31,7 +31,7 @@ class PolicyRule(Record, frozen=True, kw_only=True):
 
 
 class ClusterRole(Record, frozen=True, kw_only=True):
-    """ClusterRole of rbac/v1."""
+    """Permissions on cluster-wide objects, or on those of every namespace."""
 
     api_version: str = always("rbac.authorization.k8s.io/v1")
     kind: str = always("ClusterRole")
@@ -41,7 +41,7 @@ class ClusterRole(Record, frozen=True, kw_only=True):
 
 
 class RoleRef(Record, frozen=True, kw_only=True):
-    """RoleRef of rbac/v1."""
+    """The role a binding grants."""
 
     name: Annotated[str, Field(required=True)] = always("")
     api_group: str = always("")
@@ -49,7 +49,7 @@ class RoleRef(Record, frozen=True, kw_only=True):
 
 
 class Subject(Record, frozen=True, kw_only=True):
-    """Subject of rbac/v1."""
+    """Who a binding grants a role to: a user, group or service account."""
 
     name: Annotated[str, Field(required=True)] = always("")
     api_group: str = ""
@@ -58,7 +58,7 @@ class Subject(Record, frozen=True, kw_only=True):
 
 
 class ClusterRoleBinding(Record, frozen=True, kw_only=True):
-    """ClusterRoleBinding of rbac/v1."""
+    """Grants a cluster role everywhere."""
 
     api_version: str = always("rbac.authorization.k8s.io/v1")
     kind: str = always("ClusterRoleBinding")
@@ -68,7 +68,7 @@ class ClusterRoleBinding(Record, frozen=True, kw_only=True):
 
 
 class Role(Record, frozen=True, kw_only=True):
-    """Role of rbac/v1."""
+    """Permissions within a namespace."""
 
     api_version: str = always("rbac.authorization.k8s.io/v1")
     kind: str = always("Role")
@@ -77,7 +77,7 @@ class Role(Record, frozen=True, kw_only=True):
 
 
 class RoleBinding(Record, frozen=True, kw_only=True):
-    """RoleBinding of rbac/v1."""
+    """Grants a role within a namespace."""
 
     api_version: str = always("rbac.authorization.k8s.io/v1")
     kind: str = always("RoleBinding")
