@@ -38,22 +38,17 @@ for _protocol in ("tcp", "udp", "sctp"):
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The cluster's addresses, as CIDRs.
-
-    service_cidr: where cluster IPs come from. cluster_cidr: all pods' addresses, `""` when unknown.
-    dns_address: the cluster IP that this node answers itself, `""` for none.
-    """
+    """service_cidr: where cluster IPs come from. dns_address: the one that this node answers itself, `""` for none."""
 
     service_cidr: str
-    cluster_cidr: str = ""
     dns_address: str = ""
 
 
-def base_table(network: Network) -> str:
+def base_table(network: Network, table: str = TABLE) -> str:
     """The table with everything but the services' items, in nft's syntax."""
     containers = [f"{kind} {name} {{ {body} }}" for name, (kind, body) in _DECLARATIONS.items()]
     blocks = [*containers, *_nat_chains(network), *_filter_chains(network), *_bypass_chains()]
-    return "\n".join([f"table ip {TABLE} {{", *blocks, "}"]) + "\n"
+    return "\n".join([f"table ip {table} {{", *blocks, "}"]) + "\n"
 
 
 def _chain(name: str, *rules: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cluster import connection, daemon
 from kubeproxy.base_table import Network
+from kubeproxy.endpoints import NodeView
 
 DESCRIPTION = "Balances Service traffic on one node with nftables rules, and answers the cluster's DNS."
 DNS_PORT = 53
@@ -25,11 +26,14 @@ class DnsConfig:
 
 @dataclass(frozen=True, slots=True)
 class ProxyConfig:
-    """What one kube-proxy needs to know. dns: None when the cluster's DNS is elsewhere."""
+    """What one kube-proxy needs to know.
+
+    node: what is known of the node before its Node object is. dns: None when the cluster's DNS is elsewhere.
+    """
 
     daemon: daemon.DaemonConfig
     connection: connection.Connection
-    node_name: str
+    node: NodeView
     network: Network
     dns: DnsConfig | None
 
@@ -39,16 +43,37 @@ def cidr(text: str) -> str:
     return str(ipaddress.IPv4Network(text, strict=False))
 
 
+def address(text: str) -> str:
+    """An IPv4 address. Raises ValueError."""
+    return str(ipaddress.IPv4Address(text))
+
+
 def server_address(text: str) -> tuple[str, int]:
     """`IP` or `IP:PORT`, the port being 53 when left out. Raises ValueError."""
     host, port = daemon.parse_address(text if ":" in text else f"{text}:{DNS_PORT}")
-    return str(ipaddress.IPv4Address(host)), port
+    return address(host), port
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kubeproxy", description=DESCRIPTION)
     parser.add_argument("--node-name", required=True, help="the Node this process runs on")
-    _add_network_flags(parser)
+    parser.add_argument(
+        "--node-ip", type=address, metavar="IP", help="takes node ports, with the addresses in the Node object"
+    )
+    parser.add_argument(
+        "--pod-cidr",
+        type=cidr,
+        metavar="CIDR",
+        help="this node's pods: traffic from elsewhere to a cluster IP is masqueraded (default: what the Node says)",
+    )
+    parser.add_argument(
+        "--service-cidr",
+        type=cidr,
+        default="10.96.0.0/16",
+        metavar="CIDR",
+        help="the cluster IPs: traffic to one without a service or endpoint is refused (%(default)s)",
+    )
+    _add_dns_flag(parser)
     parser.add_argument("--cluster-domain", default="cluster.local", help="the zone that DNS serves (%(default)s)")
     parser.add_argument(
         "--dns-upstream",
@@ -67,25 +92,11 @@ def build_parser() -> argparse.ArgumentParser:
 def build_cleanup_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kubeproxy", description=DESCRIPTION)
     parser.add_argument("--cleanup", action="store_true", required=True, help="remove all rules and exit")
-    _add_network_flags(parser)
+    _add_dns_flag(parser)
     return parser
 
 
-def _add_network_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--cluster-cidr",
-        type=cidr,
-        default="",
-        metavar="CIDR",
-        help="all pods' addresses: reverse DNS names; this node's pods' while its Node object names none",
-    )
-    parser.add_argument(
-        "--service-cidr",
-        type=cidr,
-        default="10.96.0.0/16",
-        metavar="CIDR",
-        help="the cluster IPs: traffic to one without a service or endpoint is refused (%(default)s)",
-    )
+def _add_dns_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cluster-dns",
         type=server_address,
@@ -98,7 +109,12 @@ def from_args(args: argparse.Namespace) -> ProxyConfig:
     """The config that `build_parser` parsed."""
     dns = None
     if args.cluster_dns is not None:
-        address, port = args.cluster_dns
-        dns = DnsConfig(address, port, args.cluster_domain.strip(".").lower(), tuple(args.dns_upstream))
-    network = Network(args.service_cidr, args.cluster_cidr, dns.address if dns else "")
-    return ProxyConfig(daemon.from_args(args), connection.from_args(args), args.node_name, network, dns)
+        host, port = args.cluster_dns
+        dns = DnsConfig(host, port, args.cluster_domain.strip(".").lower(), tuple(args.dns_upstream))
+    node = NodeView(
+        args.node_name,
+        addresses=(args.node_ip,) if args.node_ip else (),
+        pod_cidrs=(args.pod_cidr,) if args.pod_cidr else (),
+    )
+    network = Network(args.service_cidr, dns.address if dns else "")
+    return ProxyConfig(daemon.from_args(args), connection.from_args(args), node, network, dns)

@@ -43,19 +43,14 @@ class NodeView:
     addresses: tuple[str, ...] = ()
     pod_cidrs: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, name: str, node: Node | None, cluster_cidr: str) -> NodeView:
-        """The view that the Node object gives, if there is one.
-
-        cluster_cidr: taken for the node's own pods while the Node does not name theirs; may be `""`.
-        """
-        default = (cluster_cidr,) if cluster_cidr else ()
+    def with_object(self, node: Node | None) -> NodeView:
+        """The view with what the Node object adds: zone, further addresses, pod CIDRs if they were not known."""
         if node is None:
-            return cls(name, pod_cidrs=default)
-        addresses = {a.address for a in node.status.addresses if a.type in ("InternalIP", "ExternalIP")}
-        ipv4 = tuple(sorted(address for address in addresses if is_ipv4(address)))
+            return self
+        named = {a.address for a in node.status.addresses if a.type in ("InternalIP", "ExternalIP")}
+        addresses = tuple(sorted({*self.addresses, *filter(is_ipv4, named)}))
         cidrs = tuple(cidr for cidr in node.spec.pod_cidrs or [node.spec.pod_cidr] if is_ipv4(cidr.partition("/")[0]))
-        return cls(name, node.metadata.labels.get(ZONE_LABEL, ""), ipv4, cidrs or default)
+        return NodeView(self.name, node.metadata.labels.get(ZONE_LABEL, ""), addresses, self.pod_cidrs or cidrs)
 
 
 @dataclass(frozen=True, slots=True)

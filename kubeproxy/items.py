@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 TABLE = "podling"
+STAND_IN_TABLE = "podling-stand-in"  # serves while the other is replaced
 AFFINITY_PREFIX = "affinity/"
 
 

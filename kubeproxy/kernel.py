@@ -9,12 +9,14 @@ import ctypes
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Protocol
 
-from kubeproxy.items import TABLE
+from kubeproxy.items import STAND_IN_TABLE, TABLE
 
 COMMAND_SECONDS = 60.0
 LARGE_TEXT = 256 * 1024
+CAP_NET_ADMIN = 12  # linux/capability.h
 
 _ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
 
@@ -67,7 +69,9 @@ class Command:
 
 
 def open_kernel() -> Kernel:
-    """The quickest way to the kernel that is installed. Raises KernelError when there is none."""
+    """The quickest way to the kernel that is installed. Raises KernelError when there is none or it may not be used."""
+    if not _may_administer_networks():
+        raise KernelError("Operation not permitted: changing nftables rules needs root (CAP_NET_ADMIN)")
     try:
         return Library()
     except OSError:
@@ -89,7 +93,16 @@ def affinity_clients(kernel: Kernel, name: str) -> list[str]:
 
 def remove_table(kernel: Kernel) -> None:
     """Remove all our rules, if there are any. Raises KernelError."""
-    kernel.run(f"add table ip {TABLE}\ndelete table ip {TABLE}\n")
+    kernel.run("".join(f"add table ip {name}\ndelete table ip {name}\n" for name in (TABLE, STAND_IN_TABLE)))
+
+
+def _may_administer_networks() -> bool:
+    # Asked beforehand because libnftables prints its own words on standard error.
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapEff":
+            return bool(int(value, 16) >> CAP_NET_ADMIN & 1)
+    return False
 
 
 def _first_line(error: str) -> str:

@@ -14,6 +14,7 @@ from cluster.clock import LoopClock
 from cluster.connection import open_channel
 from cluster.daemon import Daemon, FatalError
 from cluster.informer import Informer
+from kubeproxy import memory
 from kubeproxy.config import DnsConfig, ProxyConfig
 from kubeproxy.dns.resolver import Resolver
 from kubeproxy.dns.server import DnsServer
@@ -39,7 +40,7 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
 
     services = Informer(client, Service)
     slices = Informer(client, EndpointSlice, indexes={"service": _service_index})
-    node = Informer(client, Node, field_selector=f"metadata.name={config.node_name}")
+    node = Informer(client, Node, field_selector=f"metadata.name={config.node.name}")
 
     def service_of_key(key: ServiceKey) -> Service | None:
         return services.get(*key)
@@ -47,7 +48,7 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
     def slices_of_key(key: ServiceKey) -> list[EndpointSlice]:
         return slices.by_index("service", key)
 
-    syncer = Syncer(kernel, config.network, config.node_name, service_of_key, slices_of_key, LoopClock())
+    syncer = Syncer(kernel, config.network, config.node, service_of_key, slices_of_key, LoopClock())
     services.add_handler(syncer.service_changed)
     slices.add_handler(syncer.slice_changed)
     node.add_handler(syncer.node_changed)
@@ -65,9 +66,10 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
     daemon.ready_check("rules", syncer.healthy)
     daemon.spawn("rules", syncer.run())
     if config.dns is not None:
-        networks = [cidr for cidr in (config.network.service_cidr, config.network.cluster_cidr) if cidr]
+        networks = [config.network.service_cidr, *config.node.pod_cidrs]
         zone = Zone(config.dns.domain, config.dns.address, networks, service_of_key, slices_of_key)
         await _start_dns(daemon, config.dns, zone, services, slices)
+    memory.trim()
 
 
 async def _start_dns(

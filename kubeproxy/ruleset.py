@@ -1,7 +1,11 @@
-"""Adds up what the services need, and words the difference as one nft transaction.
+"""Adds up what the services need, and words the difference as nft transactions.
 
-Pure bookkeeping: the text it returns is carried out by `kubeproxy.kernel`. The work of a change is proportional to the
-change, not to the number of services.
+Pure bookkeeping: the texts it returns are carried out by `kubeproxy.kernel`. The work of a change is proportional to
+the change, not to the number of services.
+
+A packet on its way while a transaction is committed may meet rules from before and map elements from after: the kernel
+fixes the generation of rules once a packet, that of elements at each look-up. Hence chains are made in a transaction
+before the one whose elements lead to them.
 """
 
 from __future__ import annotations
@@ -45,27 +49,27 @@ class RuleSet:
         """How many items there are."""
         return len(self._claims) + len(self._shared)
 
-    def change(self, changes: Mapping[Owner, ServiceRules]) -> str:
-        """Take over the owners' new rules; returns the transaction, `""` when the kernel need not know."""
+    def change(self, changes: Mapping[Owner, ServiceRules]) -> list[str]:
+        """Take over the owners' new rules; returns the transactions, none when the kernel need not know."""
         before: Before = {}
         for owner, rules in changes.items():
             self._replace(owner, rules, before)
-        return self._render(before)
+        return [text for text in self._render(before) if text]
 
-    def whole(self, base: str, clients: Mapping[str, Iterable[str]]) -> str:
-        """The transaction that replaces our table, whatever it is now, by the desired state.
+    def whole(self, base: str, clients: Mapping[str, Iterable[str]], table: str = TABLE) -> str:
+        """The transaction that replaces a table, whatever it is now, by the desired state.
 
-        base: the fixed part. clients: elements to keep of the affinity sets of those names.
+        base: the fixed part of that table. clients: elements to keep of the affinity sets of those names.
         """
         before: Before = dict.fromkeys((*self._claims, *self._shared))
         kept = [
-            f"add element ip {TABLE} {name} {{ {', '.join(elements)} }}"
+            f"add element ip {table} {name} {{ {', '.join(elements)} }}\n"
             for name, elements in clients.items()
             if elements and AffinitySet(name) in self._claims
         ]
         # Adding the table first lets the deletion succeed when there is none.
-        head = f"add table ip {TABLE}\ndelete table ip {TABLE}\n{base}"
-        return head + self._render(before) + "".join(f"{line}\n" for line in kept)
+        head = f"add table ip {table}\ndelete table ip {table}\n{base}"
+        return "".join((head, *self._render(before, table), *kept))
 
     def _replace(self, owner: Owner, new: ServiceRules, before: Before) -> None:
         old = self.rules_of(owner)
@@ -102,21 +106,23 @@ class RuleSet:
             return self._owners[claimants[0]].own[item]
         return self._shared.get(item)
 
-    def _render(self, before: Before) -> str:
-        lines = _Lines()
+    def _render(self, before: Before, table: str = TABLE) -> tuple[str, str]:
+        lines = _Lines(table)
         for item, old in before.items():
             new = self._value(item)
             if old != new:
                 lines.add(item, old, new)
-        return lines.text()
+        return lines.preparation(), lines.change()
 
 
 class _Lines:
     """nft commands in an order in which each refers only to what exists."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: str) -> None:
+        self._table = f"ip {table}"
         self._declared: list[str] = []
         self._filled: list[str] = []
+        self._refilled: list[str] = []
         self._taken: dict[Container, list[str]] = {}
         self._put: dict[Container, list[str]] = {}
         self._emptied: list[str] = []
@@ -128,12 +134,22 @@ class _Lines:
             case Element():
                 self._element(item, before, after)
             case Chain(name):
-                self._chain(name, before, after)
+                self._chain(f"{self._table} {name}", before, after)
             case AffinitySet(name):
                 if before is not None:
-                    self._dropped_sets.append(f"delete set ip {TABLE} {name}")
+                    self._dropped_sets.append(f"delete set {self._table} {name}")
                 if after is not None:
-                    self._declared.append(f"add set ip {TABLE} {name} {{ {after} }}")
+                    self._declared.append(f"add set {self._table} {name} {{ {after} }}")
+
+    def preparation(self) -> str:
+        """New sets and chains, which nothing leads to yet."""
+        return _text(self._declared, self._filled)
+
+    def change(self) -> str:
+        """What traffic will notice."""
+        taken = [f"delete element {self._table} {c} {{ {', '.join(keys)} }}" for c, keys in self._taken.items()]
+        put = [f"add element {self._table} {c} {{ {', '.join(texts)} }}" for c, texts in self._put.items()]
+        return _text(self._refilled, taken, put, self._emptied, self._dropped_chains, self._dropped_sets)
 
     def _element(self, element: Element, before: str | None, after: str | None) -> None:
         if before is not None:
@@ -142,19 +158,18 @@ class _Lines:
             text = f"{element.key} : {after}" if after else element.key
             self._put.setdefault(element.container, []).append(text)
 
-    def _chain(self, name: str, before: str | None, after: str | None) -> None:
-        if before is None:
-            self._declared.append(f"add chain ip {TABLE} {name}")
-        elif after is not None:
-            self._filled.append(f"flush chain ip {TABLE} {name}")
+    def _chain(self, path: str, before: str | None, after: str | None) -> None:
         if after is None:
-            self._emptied.append(f"flush chain ip {TABLE} {name}")
-            self._dropped_chains.append(f"delete chain ip {TABLE} {name}")
+            self._emptied.append(f"flush chain {path}")
+            self._dropped_chains.append(f"delete chain {path}")
+            return
+        rules = [f"add rule {path} {rule}" for rule in after.split("\n")]
+        if before is None:
+            self._declared.append(f"add chain {path}")
+            self._filled.extend(rules)
         else:
-            self._filled.extend(f"add rule ip {TABLE} {name} {rule}" for rule in after.split("\n"))
+            self._refilled.extend([f"flush chain {path}", *rules])
 
-    def text(self) -> str:
-        taken = [f"delete element ip {TABLE} {c} {{ {', '.join(keys)} }}" for c, keys in self._taken.items()]
-        put = [f"add element ip {TABLE} {c} {{ {', '.join(texts)} }}" for c, texts in self._put.items()]
-        dropped = [*self._emptied, *self._dropped_chains, *self._dropped_sets]
-        return "".join(f"{line}\n" for line in (*self._declared, *self._filled, *taken, *put, *dropped))
+
+def _text(*groups: list[str]) -> str:
+    return "".join(f"{line}\n" for group in groups for line in group)

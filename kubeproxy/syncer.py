@@ -1,7 +1,7 @@
 """Keeps the kernel's rules equal to the Services and EndpointSlices, from one change to the next.
 
-At the start, and whenever the kernel refuses a change, the whole table is replaced in one transaction, so that traffic
-never meets half a table or none; after that each batch of changes is one small transaction. Affinity survives both.
+At the start, and whenever the kernel refuses a change, the whole table is replaced, without traffic ever meeting half a
+table or none; after that each batch of changes is one small transaction, or two. Affinity survives both.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cluster.clock import Clock
 from kubeproxy import conntrack, metrics
 from kubeproxy.base_table import Network, base_table
 from kubeproxy.endpoints import SERVICE_NAME_LABEL, NodeView
-from kubeproxy.items import TABLE
+from kubeproxy.items import STAND_IN_TABLE, TABLE
 from kubeproxy.kernel import Kernel, KernelError, affinity_clients
 from kubeproxy.pending import Change, Pending, ServiceKey
 from kubeproxy.ruleset import Owner, RuleSet
@@ -37,22 +37,23 @@ log = structlog.get_logger()
 class Syncer:
     """Told of changes by informers' handlers; `run` carries them out.
 
-    service, slices: the objects as they are now, by (namespace, name) of the service.
+    node: what is known without the Node object. service, slices: the objects as they are now, by (namespace, name) of
+    the service.
     """
 
     def __init__(
         self,
         kernel: Kernel,
         network: Network,
-        node_name: str,
+        node: NodeView,
         service: Callable[[ServiceKey], Service | None],
         slices: Callable[[ServiceKey], Sequence[EndpointSlice]],
         clock: Clock,
     ) -> None:
         self._kernel = kernel
-        self._base = base_table(network)
-        self._cluster_cidr = network.cluster_cidr
-        self._node = NodeView.of(node_name, None, network.cluster_cidr)
+        self._network = network
+        self._bare_node = node
+        self._node = node
         self._service = service
         self._slices = slices
         self._clock = clock
@@ -86,7 +87,7 @@ class Syncer:
 
     def node_changed(self, old: Node | None, new: Node | None) -> None:
         """An informer's handler, for this node's own object."""
-        view = NodeView.of(self._node.name, new, self._cluster_cidr)
+        view = self._bare_node.with_object(new)
         if view == self._node:
             return
         if view.zone != self._node.zone:
@@ -145,12 +146,11 @@ class Syncer:
             self._stale |= old.flows - new.flows
             self._without_local.update(new.without_local)
             self._without_local.subtract(old.without_local)
-        text = self._rules.change(rules)
+        transactions = self._rules.change(rules)
         if self._whole:
-            clients = await asyncio.to_thread(self._read_affinity)
-            text = self._rules.whole(self._base, clients)
-        if text:
-            await asyncio.to_thread(self._kernel.run, text)
+            transactions = self._replacement(await asyncio.to_thread(self._read_affinity))
+        for transaction in transactions:
+            await asyncio.to_thread(self._kernel.run, transaction)
         self._whole = False
 
     def _translate(self, key: ServiceKey) -> ServiceRules:
@@ -158,6 +158,17 @@ class Syncer:
         if service is None:
             return ServiceRules()
         return translate(service, self._slices(key), self._node, self._rules.rules_of(key).rows)
+
+    def _replacement(self, clients: dict[str, list[str]]) -> list[str]:
+        """The transactions that replace the whole table.
+
+        One alone would be atomic for rules, not for packets on their way through them (`kubeproxy.ruleset`): so a
+        second table of the same content does the work meanwhile.
+        """
+        stand_in, table = (
+            self._rules.whole(base_table(self._network, name), clients, name) for name in (STAND_IN_TABLE, TABLE)
+        )
+        return [stand_in, table, f"delete table ip {STAND_IN_TABLE}\n"]
 
     def _read_affinity(self) -> dict[str, list[str]]:
         """The clients bound to endpoints by the table that is about to be replaced."""

@@ -255,6 +255,7 @@ class _PortTranslation:
         rules = [f"ip saddr @{endpoint} goto {endpoint}" for endpoint in endpoints]
         choices = ", ".join(f"{number} : goto {endpoint}" for number, endpoint in enumerate(endpoints))
         rules.append(f"numgen random mod {len(endpoints)} vmap {{ {choices} }}")
+        rules.append(f"goto {endpoints[0]}")  # for a packet that meets these rules just as their map is taken away
         self._rules.own[Chain(name)] = "\n".join(rules)
         return name
 
