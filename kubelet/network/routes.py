@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +17,7 @@ import structlog
 
 from api.types import Node
 from cluster.informer import Informer
+from kubelet.runtime.oci.processes import spawn
 
 # A protocol number nobody else uses (see /etc/iproute2/rt_protos).
 PROTOCOL = "151"
@@ -103,14 +106,19 @@ async def _apply(change: Plan) -> None:
 
 
 async def _ip(*arguments: str, text: str = "") -> str:
-    process = await asyncio.create_subprocess_exec(
-        "ip",
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, problem = await process.communicate(text.encode())
-    if process.returncode != 0:
-        raise RouteFailure(problem.decode("utf-8", "replace").strip() or f"ip exited with {process.returncode}")
-    return output.decode()
+    """Run `ip`; its output. Raises RouteFailure."""
+    program = shutil.which("ip")
+    if program is None:
+        raise RouteFailure("there is no `ip` on PATH: install iproute2")
+    files = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("input", "output", "problem")]
+    try:
+        os.write(files[0], text.encode())
+        os.lseek(files[0], 0, os.SEEK_SET)
+        code = await spawn([program, *arguments], stdin=files[0], stdout=files[1], stderr=files[2]).wait()
+        output, problem = (os.pread(file, os.fstat(file).st_size, 0).decode() for file in files[1:])
+    finally:
+        for file in files:
+            os.close(file)
+    if code != 0:
+        raise RouteFailure(problem.strip() or f"ip exited with {code}")
+    return output

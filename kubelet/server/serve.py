@@ -13,6 +13,7 @@ from cluster.pb.streams_pb2_grpc import add_PodStreamsServicer_to_server
 from kubelet.server.pod_streams import PodStreams
 
 SERVICE = "podling.v1.PodStreams"
+HEALTH_SERVICE = "grpc.health.v1.Health"
 DRAIN_SECONDS = 2.0
 
 
@@ -24,7 +25,7 @@ class NodeServer:
         self._server = grpc.aio.server(options=SERVER_OPTIONS)
         add_PodStreamsServicer_to_server(streams, self._server)
         add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        reflection.enable_server_reflection((SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server)
 
     async def start(self, host: str, port: int, credentials: grpc.ServerCredentials) -> int:
         """Listen; the port, found where 0 was asked for. Raises OSError when the address cannot be had."""
