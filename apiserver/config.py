@@ -59,6 +59,12 @@ def parse(arguments: Sequence[str] | None = None) -> ApiserverConfig:
         args.etcd_cert_file,
         args.etcd_key_file,
     )
+    advertised = args.advertise_address or args.rest_address[0][0]
+    try:
+        if ipaddress.ip_address(advertised).is_unspecified:
+            parser.error(f"--advertise-address: nobody can reach {advertised}")
+    except ValueError:
+        parser.error("--advertise-address is needed when the first --rest-address has a name for a host")
     first, last = args.service_node_port_range
     return ApiserverConfig(
         daemon=daemon.from_args(args),
@@ -66,7 +72,7 @@ def parse(arguments: Sequence[str] | None = None) -> ApiserverConfig:
         etcd_prefix=args.etcd_prefix,
         rest_addresses=args.rest_address,
         grpc_addresses=args.grpc_address,
-        advertise_address=args.advertise_address or args.rest_address[0][0],
+        advertise_address=advertised,
         ranges=Ranges(args.service_cidr, first, last),
         kubelet_client_cert_file=args.kubelet_client_cert_file,
         kubelet_client_key_file=args.kubelet_client_key_file,

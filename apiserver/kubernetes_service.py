@@ -6,6 +6,7 @@ Upstream: controlplane/controller/kubernetesservice.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from typing import Any, Final
 
 import structlog
@@ -54,11 +55,10 @@ class KubernetesService:
         address: str,
         port: int,
     ) -> None:
-        self._wanted = (
-            (services, _service(cluster_ip, port)),
-            (endpoints, _endpoints(address, port)),
-            (slices, _slice(address, port)),
-        )
+        self._wanted: list[tuple[ObjectRegistry, Any]] = [(services, _service(cluster_ip, port))]
+        # An address of this host alone is no endpoint: nobody else could reach it (and validation says so).
+        if not ipaddress.ip_address(address).is_loopback:
+            self._wanted += [(endpoints, _endpoints(address, port)), (slices, _slice(address, port))]
 
     async def ensure(self) -> None:
         """Create what is absent, correct what differs. Raises `StatusError`."""

@@ -30,24 +30,21 @@ class _Head(msgspec.Struct, frozen=True, gc=False):
 _decode_head: Final = msgspec.json.Decoder(_Head).decode
 
 
-class Stored:
-    """One object at one revision.
+class Stored(msgspec.Struct, gc=False, eq=False):
+    """One object at one revision. Never changed; never part of a cycle, so the collector need not walk it.
 
     `data` is the canonical JSON with `metadata.resourceVersion` spliced in. `revision` is the etcd
     mod revision; 0 for answers that are not stored (reviews, tokens, scales carry their parent's).
     """
 
-    __slots__ = ("_fields", "_head", "_record", "data", "name", "namespace", "resource", "revision")
-
-    def __init__(self, resource: Resource, namespace: str, name: str, revision: int, data: bytes) -> None:
-        self.resource = resource
-        self.namespace = namespace
-        self.name = name
-        self.revision = revision
-        self.data = data
-        self._head: _HeadMeta | None = None
-        self._record: Any = None
-        self._fields: Mapping[str, str] | None = None
+    resource: Resource
+    namespace: str
+    name: str
+    revision: int
+    data: bytes
+    _head: _HeadMeta | None = None
+    _record: Any = None
+    _fields: Mapping[str, str] | None = None
 
     @property
     def record(self) -> Any:
@@ -80,20 +77,17 @@ class Stored:
         return f"Stored({self.resource.plural} {self.namespace}/{self.name} @{self.revision})"
 
 
-class Event:
+class Event(msgspec.Struct, gc=False, eq=False):
     """One change as one watcher sees it; shared between watchers that see it alike.
 
     `json_line` is the REST watch frame and `wire` whatever the gRPC door made of the event: both are
     built once however many watchers there are.
     """
 
-    __slots__ = ("_json_line", "stored", "type", "wire")
-
-    def __init__(self, type: EventType, stored: Stored) -> None:
-        self.type = type
-        self.stored = stored
-        self.wire: bytes | None = None
-        self._json_line: bytes | None = None
+    type: EventType
+    stored: Stored
+    wire: bytes | None = None
+    _json_line: bytes | None = None
 
     @property
     def json_line(self) -> bytes:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from api import codec
 from apiserver.stored import Event, Stored
 
 
-class Change:
+class Change(msgspec.Struct, gc=False, eq=False):
     """From `old` to `new` (None: not there) at `revision`. Its events are built once and shared."""
 
-    __slots__ = ("_added", "_deleted", "_modified", "new", "old", "revision", "time")
-
-    def __init__(self, old: Stored | None, new: Stored | None, revision: int, time: float) -> None:
-        self.old = old
-        self.new = new
-        self.revision = revision
-        self.time = time
-        self._added: Event | None = None
-        self._modified: Event | None = None
-        self._deleted: Event | None = None
+    old: Stored | None
+    new: Stored | None
+    revision: int
+    time: float
+    _added: Event | None = None
+    _modified: Event | None = None
+    _deleted: Event | None = None
 
     @property
     def subject(self) -> Stored:
