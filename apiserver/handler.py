@@ -85,9 +85,15 @@ class Handler:
         body: bytes,
         options: WriteOptions,
     ) -> Result:
-        """Replace an object or one of its subresources."""
+        """Replace an object or one of its subresources; some kinds come into being this way."""
         registry = self._admit(user, "update", resource, namespace, name, subresource)
-        return await registry.update(user, namespace, name, subresource, body, options)
+        try:
+            return await registry.update(user, namespace, name, subresource, body, options)
+        except errors.NotFound:
+            if subresource or not registry.creates_on_update:
+                raise
+        self._admit(user, "create", resource, namespace, name)
+        return await registry.create(user, namespace, name, "", body, options)
 
     async def patch(
         self,

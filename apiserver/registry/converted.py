@@ -30,6 +30,7 @@ class ConvertedRegistry(Registry):
 
     def __init__(self, resource: Resource, stored: ObjectRegistry, outward: Convert, inward: Convert) -> None:
         super().__init__(resource)
+        self.creates_on_update = stored.creates_on_update
         self._stored = stored
         self._outward = outward
         self._inward = inward

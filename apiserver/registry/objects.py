@@ -6,8 +6,10 @@ subresources of other kinds are `Subresource`s. Behaviour: upstream's generic re
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -32,6 +34,7 @@ from apiserver.storage.reader import Reader
 from apiserver.storage.store import Planned, SideConflict, Store
 
 NAME_ATTEMPTS: Final = 8
+DELETES_AT_ONCE: Final = 16
 # Tries to get hold of what somebody else claims at the same time (an address, a port, a namespace).
 CLAIM_ATTEMPTS: Final = 16
 
@@ -54,6 +57,7 @@ class ObjectRegistry(Registry):
         super().__init__(resource)
         self.reader = reader
         self.strategy = strategy
+        self.creates_on_update = strategy.create_on_update
         self.subresources: dict[str, Subresource] = {}
         self._store = store
         self._storage = storage_of(resource)
@@ -254,12 +258,17 @@ class ObjectRegistry(Registry):
         options: WriteOptions,
     ) -> Sequence[Stored]:
         page = await self.list(namespace, list_options)
-        for stored in page.items:
-            try:
+
+        async def delete(stored: Stored) -> None:
+            # Somebody else may be faster: then it is gone, as wanted.
+            with suppress(errors.NotFound):
                 await self.delete(user, stored.namespace, stored.name, delete_options, options)
-            except errors.NotFound:
-                # Somebody else was faster: it is gone, as wanted.
-                continue
+
+        for start in range(0, len(page.items), DELETES_AT_ONCE):
+            some = page.items[start : start + DELETES_AT_ONCE]
+            for outcome in await asyncio.gather(*map(delete, some), return_exceptions=True):
+                if outcome is not None:
+                    raise outcome
         return page.items
 
     def _plan_delete(

@@ -14,6 +14,9 @@ from apiserver.requests import ListOptions, Page, Result, Stored, Watch, WriteOp
 class Registry:
     """Base of all registries: answers 405 to everything."""
 
+    # Whether an update of an absent object creates it.
+    creates_on_update: bool = False
+
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
 
