@@ -1,53 +1,45 @@
-"""Request bodies in Kubernetes' protobuf encoding (application/vnd.kubernetes.protobuf), which kubectl and Go clients
-send for built-in kinds.
+"""Objects as upstream's protobuf: what kubectl and Go clients may send instead of JSON.
 
-Only decoding: every such client takes JSON for an answer.
+The envelope is `k8s\\0` and a `runtime.Unknown` message that names the type and holds the object. The messages'
+descriptors are built from the records and `numbers`, and parsed by the protobuf library; the result is the same
+tree JSON would give. Only decoding is here: every client that sends protobuf accepts JSON back.
 """
 
-from typing import Any
+from __future__ import annotations
 
-import msgspec
+from typing import Any, Final
 
+from google.protobuf.message import DecodeError
+
+from api import scheme
 from api.errors import BadRequest
-from api.protobuf import messages, wire
-from api.scheme import KINDS
+from api.protobuf import descriptors, trees
 from api.types import DeleteOptions
 from api.types.record import Record
 
-CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
-_MAGIC = b"k8s\x00"
+MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
+MAGIC: Final = b"k8s\x00"
 
 
-def to_json(data: bytes) -> bytes:
-    """The object in a protobuf body, as JSON. Raises as `decode`."""
-    return msgspec.json.encode(decode(data))
-
-
-def decode(data: bytes) -> dict[str, Any]:
-    """The object in a protobuf body, as tree with apiVersion and kind.
-
-    The body is an envelope (runtime.Unknown): apiVersion and kind, and the object's message. Raises `BadRequest` when
-    it is malformed or of a kind there is no record for.
-    """
-    if not data.startswith(_MAGIC):
+def decode(body: bytes) -> dict[str, Any]:
+    """The object's tree, with apiVersion and kind. Raises BadRequest."""
+    if not body.startswith(MAGIC):
         raise BadRequest("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
-    envelope = _fields(memoryview(data)[len(_MAGIC) :])
-    meta = _fields(envelope.get(1, memoryview(b"")))
-    api_version, kind = (str(meta.get(number, memoryview(b"")), "utf-8", "replace") for number in (1, 2))
-    tree = messages.decode(_record(api_version, kind), envelope.get(2, memoryview(b"")))
-    return {"apiVersion": api_version, "kind": kind, **tree}
-
-
-def _fields(message: memoryview) -> dict[int, memoryview]:
-    return {number: value for number, _, value in wire.read(message) if isinstance(value, memoryview)}
+    try:
+        envelope = descriptors.unknown().FromString(body[len(MAGIC) :])
+        api_version, kind = envelope.typeMeta.apiVersion, envelope.typeMeta.kind
+        record = _record(api_version, kind)
+        message = descriptors.message_class(record).FromString(envelope.raw)
+    except DecodeError as error:
+        raise BadRequest(f"the body of the request is not protobuf of a Kubernetes object: {error}") from None
+    return {"apiVersion": api_version, "kind": kind, **trees.of_message(message, record)}
 
 
 def _record(api_version: str, kind: str) -> type[Record]:
-    if not kind:
-        raise BadRequest("Object 'Kind' is missing in the protobuf envelope")
+    # Every group's clients send the options of a delete under their own group's version.
     if kind == "DeleteOptions":
         return DeleteOptions
-    record = KINDS.get((api_version, kind))
-    if record is None:
-        raise BadRequest(f'no kind "{kind}" is registered for version "{api_version}"')
-    return record
+    try:
+        return scheme.KINDS[api_version, kind]
+    except KeyError:
+        raise BadRequest(f'no kind "{kind}" is registered for version "{api_version}"') from None

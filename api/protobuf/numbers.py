@@ -29,7 +29,7 @@ NUMBERS: dict[str, dict[str, str]] = {
         "RollingUpdateDeployment": "maxSurge=2 maxUnavailable=1",
     },
     "authentication/v1": {
-        "BoundObjectReference": "name=3 kind=1 uid=4",
+        "BoundObjectReference": "name=3 kind=1 apiVersion=2 uid=4",
         "SelfSubjectReview": "metadata=1 status=2",
         "SelfSubjectReviewStatus": "userInfo=1",
         "TokenRequest": "metadata=1 spec=2 status=3",

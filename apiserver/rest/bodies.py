@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from api import errors, yaml
-from apiserver.rest.negotiation import JSON, OFFERED, YAML, media_type
+from apiserver.rest.negotiation import ACCEPTED, JSON, PROTOBUF, YAML, media_type
 
 # Upstream's limit on a request body (apiserver MaxRequestBodyBytes).
 MAX_BODY_BYTES: Final = 3 * 1024 * 1024
@@ -54,8 +54,10 @@ async def read_object(request: web.BaseRequest) -> bytes:
         content_type = media_type(content_type)
         if content_type == YAML:
             return from_yaml(await read(request))
-        if content_type not in OFFERED:
-            raise errors.UnsupportedMediaType(OFFERED)
+        if content_type == PROTOBUF:
+            return from_protobuf(await read(request))
+        if content_type != JSON:
+            raise errors.UnsupportedMediaType(ACCEPTED)
     return await read(request)
 
 
@@ -78,6 +80,14 @@ def from_yaml(body: bytes) -> bytes:
     if len(documents) != 1:
         raise errors.BadRequest(f"expected one YAML document, found {len(documents)}")
     return orjson.dumps(documents[0])
+
+
+def from_protobuf(body: bytes) -> bytes:
+    """A protobuf object as JSON. Raises `BadRequest`."""
+    # Imported when first needed: building the messages of a kind costs memory and milliseconds.
+    from api import protobuf
+
+    return orjson.dumps(protobuf.decode(body)) if body else body
 
 
 def _too_large() -> errors.RequestEntityTooLarge:

@@ -2,7 +2,7 @@
 
 Upstream's rules (apiserver, endpoints/handlers/negotiation): clauses of `Accept` in order of preference, the first
 that can be served wins; `as=Table` and `as=PartialObjectMetadata[List]` of meta.k8s.io ask for another view.
-Protobuf and CBOR are never offered: every client that asks for them names JSON as well.
+Protobuf is read but never offered, and CBOR neither: every client that asks for them names JSON as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ View = Literal["", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 OFFERED: Final = (JSON, YAML)
+# What bodies may be written in.
+ACCEPTED: Final = (JSON, YAML, PROTOBUF)
 META_GROUP: Final = "meta.k8s.io"
 _VIEWS: Final[dict[str, View]] = {
     "Table": "Table",
