@@ -59,9 +59,7 @@ class Component:
             *self._flags,
         ]
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self._name, *flags], stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen([sys.executable, "-m", self._name, *flags], stdout=log, stderr=log)
         self._wait_ready()
 
     def stop(self) -> int:
@@ -166,9 +164,7 @@ class PretendedKubelets:
         }
         node = await self._client.create(codec.from_tree(Node, tree))
         await self.report(name, "True", allocatable)
-        await self._client.create(
-            codec.from_tree(Lease, {"metadata": {"name": name, "namespace": "kube-node-lease"}})
-        )
+        await self._client.create(codec.from_tree(Lease, {"metadata": {"name": name, "namespace": "kube-node-lease"}}))
         self._spawn(self._renew(name))
         return node
 
@@ -179,9 +175,7 @@ class PretendedKubelets:
         status: dict[str, Any] = {"conditions": [{**condition, "lastTransitionTime": now}]}
         if allocatable:
             status |= {"allocatable": allocatable, "capacity": allocatable}
-        await self._client.patch(
-            Node, name, "", {"status": status}, kind=PatchKind.STRATEGIC, subresource="status"
-        )
+        await self._client.patch(Node, name, "", {"status": status}, kind=PatchKind.STRATEGIC, subresource="status")
 
     async def run(self) -> None:
         await self._pods.run()
@@ -238,9 +232,7 @@ class PretendedKubelets:
     async def _end(self, pod: Pod) -> None:
         metadata = pod.metadata
         try:
-            await self._client.delete(
-                Pod, metadata.name, metadata.namespace, grace_period_seconds=0, uid=metadata.uid
-            )
+            await self._client.delete(Pod, metadata.name, metadata.namespace, grace_period_seconds=0, uid=metadata.uid)
         except NotFound:
             return
 

@@ -26,9 +26,11 @@ async def bound(client, name):
 
 
 async def create_node(client, name, **more):
-    """Nodes are registered without status, which is then posted as a kubelet does."""
+    """A node as it is once its kubelet has reported and the node controller has taken off the first taint."""
     wanted = node(name, **more)
     await client.create(anew(wanted))
+    taints = [{"key": each.key, "value": each.value, "effect": each.effect} for each in wanted.spec.taints]
+    await client.patch(Node, name, "", {"spec": {"taints": taints or None}})
     status = {"allocatable": wanted.status.allocatable, "capacity": wanted.status.allocatable}
     await client.patch(Node, name, "", {"status": status}, kind=PatchKind.STRATEGIC, subresource="status")
 
