@@ -84,8 +84,11 @@ def _scalar(format_name: str, value: Any, holder: type[Record], path: str) -> An
 
 
 def _mismatch(value: Any, holder: type[Record], path: str, go_name: str) -> UnmarshalError:
+    word = go_word(value)
+    if word == "number" and go_name in ("int32", "int64"):
+        word = f"number {value}"  # it is out of range or has a fraction
     where = f"{holder.__name__}{path}"
-    return UnmarshalError(f"json: cannot unmarshal {go_word(value)} into Go struct field {where} of type {go_name}")
+    return UnmarshalError(f"json: cannot unmarshal {word} into Go struct field {where} of type {go_name}")
 
 
 def _go_type(record_type: type[Record]) -> str:

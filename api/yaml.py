@@ -204,7 +204,7 @@ def _scalar(event: ScalarEvent) -> Any:
     tag = event.tag or ""
     if tag == f"{_TAG}binary":
         try:
-            return base64.b64decode(event.value).decode()
+            return base64.b64decode("".join(event.value.split()), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             raise _error(event, "!!binary value contains invalid base64 data or is not text") from None
     if tag in ("", f"{_TAG}int", f"{_TAG}float", f"{_TAG}bool", f"{_TAG}null") and (tag or event.implicit[0]):
@@ -279,7 +279,7 @@ def _written(value: Any) -> tuple[str, str | None]:
 
 def _looks_otherwise(text: str) -> bool:
     """Whether an unquoted word would mean something other than this string to some reader."""
-    if text in _NULLS or _OLD_BOOLEANS.fullmatch(text):
+    if text in _NULLS or text == _MERGE or _OLD_BOOLEANS.fullmatch(text):
         return True
     if text[0] not in "+-.0123456789":
         return False
