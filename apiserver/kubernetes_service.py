@@ -9,7 +9,6 @@ import asyncio
 import ipaddress
 from typing import Any, Final
 
-import structlog
 from msgspec.structs import replace
 
 from api import defaults, errors
@@ -32,6 +31,7 @@ from apiserver.bootstrap import create_if_absent
 from apiserver.registry.objects import ObjectRegistry
 from apiserver.requests import WriteOptions
 from apiserver.stored import Stored
+from cluster.logs import get_logger
 
 NAMESPACE: Final = "default"
 NAME: Final = "kubernetes"
@@ -40,7 +40,7 @@ INTERVAL_SECONDS: Final = 10.0
 _PORT_NAME: Final = "https"
 _OPTIONS: Final = WriteOptions()
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class KubernetesService:

@@ -6,8 +6,6 @@ import asyncio
 import ssl
 from typing import Final
 
-import structlog
-
 from apiserver import bootstrap
 from apiserver.assembly import Assembly, AssemblyConfig
 from apiserver.config import ApiserverConfig
@@ -20,13 +18,14 @@ from apiserver.storage import metrics
 from apiserver.storage.storage import Storage
 from cluster.connection import Connection, server_credentials
 from cluster.daemon import Daemon, FatalError
+from cluster.logs import get_logger
 
 # etcd may be starting beside us; after this it is somebody's mistake.
 ETCD_SECONDS: Final = 15.0
 _PROBE_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 0.05
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 async def run(daemon: Daemon, config: ApiserverConfig) -> None:

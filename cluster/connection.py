@@ -7,10 +7,14 @@ certificate for the status server.
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
+# Our children only exec; gRPC's preparations for a fork that goes on using it cost time and fill logs.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+import grpc  # noqa: E402
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 

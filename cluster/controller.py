@@ -7,15 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-import structlog
-
 from api.errors import Conflict, StatusError
 from cluster import metrics
+from cluster.logs import get_logger
 from cluster.workqueue import WorkQueue
 
 Key = TypeVar("Key", bound=Hashable)
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Controller(Generic[Key]):

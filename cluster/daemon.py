@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol, TypeVar
 
 import prometheus_client
-import structlog
 import uvloop
 
 from api.errors import StatusError
 from cluster import logs
+from cluster.logs import get_logger
 from cluster.status_server import Check, Page, StatusServer, tls_context
 
 DRAIN_SECONDS = 10.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class FatalError(Exception):

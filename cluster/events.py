@@ -11,14 +11,13 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import structlog
-
 from api import scheme, timestamps
 from api.errors import NotFound, StatusError
 from api.types import Event, EventSource, ObjectMeta, ObjectReference
 from api.types.record import Record
 from cluster.client import Client
 from cluster.clock import Clock, LoopClock
+from cluster.logs import get_logger
 
 NORMAL = "Normal"
 WARNING = "Warning"
@@ -28,7 +27,7 @@ MAX_WAITING = 1_000
 BURST = 25.0
 REFILL_PER_SECOND = 1 / 300
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

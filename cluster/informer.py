@@ -13,11 +13,10 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
-import structlog
-
 from api import errors
 from api.types.record import Record
 from cluster.client import Client, EventType, WatchBatch
+from cluster.logs import get_logger
 
 T = TypeVar("T", bound=Record)
 Handler = Callable[[T | None, T | None], None]
@@ -28,7 +27,7 @@ PAGE_SIZE = 5_000
 FIRST_RETRY_SECONDS = 0.05
 MAX_RETRY_SECONDS = 5.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Store(Generic[T]):

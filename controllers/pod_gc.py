@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from api import timestamps
 from api.errors import NotFound
 from api.types import Node, Pod
 from cluster.client import PatchKind
+from cluster.logs import get_logger
 from controllers.context import Context
 from controllers.pods import is_terminal
 
@@ -23,7 +22,7 @@ CHECK_SECONDS = 20.0
 QUARANTINE_SECONDS = 40.0
 OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,13 @@ import asyncio
 import subprocess
 import time
 
-import structlog
-
 from api.types import EndpointSlice, Node, Service
 from cluster.client import Client
 from cluster.clock import LoopClock
 from cluster.connection import open_channel
 from cluster.daemon import Daemon, FatalError
 from cluster.informer import Informer
+from cluster.logs import get_logger
 from kubeproxy import memory
 from kubeproxy.config import DnsConfig, ProxyConfig
 from kubeproxy.dns.resolver import Resolver
@@ -24,7 +23,7 @@ from kubeproxy.kernel import KernelError, open_kernel, remove_table
 from kubeproxy.pending import ServiceKey
 from kubeproxy.syncer import Syncer, service_of
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 async def run(daemon: Daemon, config: ProxyConfig) -> None:

@@ -10,11 +10,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-import structlog
-
 from api import timestamps
 from api.types import EndpointSlice, Node, Service
 from cluster.clock import Clock
+from cluster.logs import get_logger
 from kubeproxy import conntrack, metrics
 from kubeproxy.base_table import Network, base_table
 from kubeproxy.endpoints import SERVICE_NAME_LABEL, NodeView
@@ -31,7 +30,7 @@ RETRY_SECONDS = 1.0
 UNHEALTHY_AFTER_SECONDS = 60.0
 NODE_OWNER = "node"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Syncer:

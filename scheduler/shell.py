@@ -11,8 +11,6 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
-import structlog
-
 from api import timestamps
 from api.errors import NotFound, StatusError
 from api.types import (
@@ -30,6 +28,7 @@ from api.types.record import Record
 from cluster.client import Client, PatchKind
 from cluster.events import NORMAL, WARNING, EventRecorder
 from cluster.informer import Handler, Informer
+from cluster.logs import get_logger
 from scheduler import metrics
 from scheduler.core import Core
 from scheduler.cycle import Chosen, Unschedulable
@@ -43,7 +42,7 @@ LIVING_PODS = "status.phase!=Succeeded,status.phase!=Failed"
 
 T = TypeVar("T", bound=Record)
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Scheduler:

@@ -11,16 +11,16 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import grpc
-import structlog
 
 from apiserver.etcd.client import EtcdClient
 from apiserver.etcd.errors import Compacted, EtcdError, Uncertain, translate
+from cluster.logs import get_logger
 from cluster.pb import etcd_pb2 as pb
 
 RETRY_SECONDS = 0.1
 RETRY_LOGGED_SECONDS = 5.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

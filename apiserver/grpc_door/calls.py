@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import grpc
-import structlog
 from prometheus_client import Counter, Histogram
 
 from api import errors
 from cluster import grpc_errors
+from cluster.logs import get_logger
 
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _handled = Counter(
@@ -31,7 +31,7 @@ _seconds = Histogram(
 Unary = Callable[[Any, grpc.aio.ServicerContext], Awaitable[Any]]
 Streaming = Callable[[Any, grpc.aio.ServicerContext], AsyncIterator[Any]]
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def unary(service: str, method: str, serve: Unary) -> Unary:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import grpc
-import structlog
 
 from api import errors
 from apiserver.auth.user import User
@@ -16,11 +15,12 @@ from apiserver.grpc_door.identity import Callers
 from apiserver.grpc_door.write_stream import WriteExecutor, refusal
 from apiserver.handler import Handler
 from apiserver.requests import ListOptions, Result
+from cluster.logs import get_logger
 from cluster.pb import objects_pb2 as pb
 
 SERVICE: Final = "podling.v1.Objects"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class ObjectsService:

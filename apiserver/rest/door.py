@@ -10,7 +10,6 @@ import time
 from typing import Final
 
 import prometheus_client
-import structlog
 from aiohttp import web
 
 from api import errors
@@ -31,6 +30,7 @@ from apiserver.rest.pods import SUBRESOURCES as POD_STREAMS
 from apiserver.rest.pods import PodEndpoints
 from apiserver.rest.replies import Reply
 from apiserver.rest.request_info import RequestInfo
+from cluster.logs import get_logger
 
 MAX_READS: Final = 400
 MAX_WRITES: Final = 200
@@ -49,7 +49,7 @@ _PATHS: Final = (
     "/version",
 )
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Door:

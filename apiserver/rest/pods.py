@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import structlog
 from aiohttp import web
 
 from api import errors
@@ -23,9 +22,10 @@ from apiserver.rest.byte_transports import UpgradedConnection, WebSocketTranspor
 from apiserver.rest.call import Call
 from apiserver.rest.replies import Reply, failure
 from apiserver.rest.spdy import ProtocolError
+from cluster.logs import get_logger
 
 SUBRESOURCES: Final = frozenset({"log", "exec", "attach", "portforward"})
-log = structlog.get_logger()
+log = get_logger()
 
 
 class PodEndpoints:

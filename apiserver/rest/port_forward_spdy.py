@@ -9,20 +9,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
-import structlog
-
 from api import errors
 from apiserver.pod_streams import PodStreams
 from apiserver.rest import port_forward
 from apiserver.rest.call import Call
 from apiserver.rest.spdy_session import Session, Stream, Transport
+from cluster.logs import get_logger
 
 PROTOCOL: Final = "portforward.k8s.io"
 TUNNEL_PROTOCOL: Final = "SPDY/3.1+portforward.k8s.io"
 # Connections at a time over one client connection.
 MAX_CONNECTIONS: Final = 256
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class PortForwardSession:

@@ -12,20 +12,20 @@ import binascii
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-import structlog
 from aiohttp import WSMsgType, web
 
 from api import errors
 from apiserver.pod_streams import PodStreams
 from apiserver.rest import port_forward, websockets
 from apiserver.rest.call import Call
+from cluster.logs import get_logger
 
 BINARY: Final = ("v4.channel.k8s.io",)
 BASE64: Final = ("v4.base64.channel.k8s.io",)
 MAX_PORTS: Final = 64
 QUEUED_PIECES: Final = 16
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def wanted_ports(call: Call) -> list[int]:

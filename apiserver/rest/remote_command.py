@@ -12,16 +12,16 @@ from contextlib import aclosing
 from typing import Any, Final, Protocol, cast
 
 import orjson
-import structlog
 
 from api import errors
 from apiserver.pod_streams import PodStreams
 from apiserver.rest import query
 from apiserver.rest.call import Call
+from cluster.logs import get_logger
 from cluster.pb import streams_pb2 as pb
 
 SUCCESS: Final = {"metadata": {}, "status": "Success"}
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Carrier(Protocol):

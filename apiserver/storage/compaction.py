@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
 from apiserver.etcd.client import EtcdClient
 from apiserver.etcd.errors import Compacted, EtcdError
 from apiserver.storage.keys import Keys
+from cluster.logs import get_logger
 from cluster.pb import etcd_pb2 as pb
 
 INTERVAL_SECONDS = 300.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Compactor:

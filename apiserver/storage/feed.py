@@ -9,8 +9,6 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import structlog
-
 from api import codec
 from apiserver.etcd.client import EtcdClient
 from apiserver.etcd.errors import Compacted, EtcdError, Uncertain
@@ -20,6 +18,7 @@ from apiserver.storage.cache import ResourceCache
 from apiserver.storage.keys import Keys, split_object_key
 from apiserver.storage.progress import Progress
 from apiserver.stored import Stored
+from cluster.logs import get_logger
 
 PAGE = 1_000
 BOOKMARK_SECONDS = 60.0
@@ -28,7 +27,7 @@ CONSISTENT_SECONDS = 10.0
 # After this silence the caches ask whether etcd's revision grew outside of their keys.
 NUDGE_SECONDS = 0.1
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Feed:

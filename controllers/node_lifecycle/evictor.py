@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
-
 from api import timestamps
 from api.errors import Conflict, NotFound
 from api.types import Node, Pod
 from cluster.client import PatchKind
 from cluster.events import NORMAL
 from cluster.informer import ObjectKey
+from cluster.logs import get_logger
 from controllers.context import Context
 from controllers.mirror import key_of
 from controllers.node_lifecycle.eviction import NO_EXECUTE, eviction_time
@@ -20,7 +19,7 @@ from controllers.pods import is_active
 NAME = "taint_eviction"
 REASON = "TaintManagerEviction"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class TaintEvictor:

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
+from cluster.logs import get_logger
 from kubelet.config import LogLimits
 from kubelet.logs import files
 from kubelet.logs.read import compress
 from kubelet.runtime.base import Runtime, RuntimeFailure
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

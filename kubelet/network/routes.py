@@ -13,17 +13,16 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import structlog
-
 from api.types import Node
 from cluster.informer import Informer
+from cluster.logs import get_logger
 from kubelet.runtime.oci.processes import spawn
 
 # A protocol number nobody else uses (see /etc/iproute2/rt_protos).
 PROTOCOL = "151"
 RETRY_SECONDS = 2.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

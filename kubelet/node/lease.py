@@ -6,20 +6,20 @@ import asyncio
 import time
 from collections.abc import Callable
 
-import structlog
 from msgspec.structs import replace
 
 from api import timestamps
 from api.errors import AlreadyExists, Conflict, NotFound, StatusError
 from api.types import Lease, LeaseSpec, Node, ObjectMeta, OwnerReference
 from cluster.client import Client
+from cluster.logs import get_logger
 from kubelet.config import Intervals
 
 NAMESPACE = "kube-node-lease"
 FIRST_RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 7.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def owner_of(node: Node) -> OwnerReference:

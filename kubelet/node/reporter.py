@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-import structlog
 from msgspec.structs import replace
 
 from api import timestamps
@@ -19,6 +18,7 @@ from api.errors import AlreadyExists, Conflict, NotFound, StatusError
 from api.types import Node, NodeSpec, ObjectMeta, Taint
 from cluster.client import Client
 from cluster.events import EventRecorder
+from cluster.logs import get_logger
 from kubelet.config import Intervals, NodeConfig
 from kubelet.node import machine
 from kubelet.node.status import EVENTS, Identity, Measured, same, status_of
@@ -26,7 +26,7 @@ from kubelet.node.status import EVENTS, Identity, Measured, same, status_of
 FIRST_RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 7.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import structlog
-
+from cluster.logs import get_logger
 from kubelet.paths import Paths, uid_of_log_directory
 from kubelet.pod_cgroups import PodCgroups
 from kubelet.runtime.cgroups import CgroupFailure
 from kubelet.volumes.pod_volumes import remove_volumes
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 async def remove_leftovers(paths: Paths, cgroups: PodCgroups, known: set[str]) -> None:

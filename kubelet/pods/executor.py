@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from msgspec.structs import replace
 
 from api.types import Pod
 from cluster.events import EventRecorder
+from cluster.logs import get_logger
 from kubelet.containers import names, termination
 from kubelet.containers.fields import PodFacts
 from kubelet.containers.hooks import HookFailure, run_hook
@@ -47,7 +47,7 @@ from kubelet.volumes.pod_volumes import MountFailure, PodVolumes, VolumeServices
 MIN_GRACE_SECONDS = 2.0
 GRACE_ANNOTATION = "io.kubernetes.pod.terminationGracePeriod"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-import structlog
 from msgspec.structs import replace
 
 from api.types import Container, ObjectMeta, Pod, PodSpec
 from cluster.informer import Informer
+from cluster.logs import get_logger
 from kubelet.logs.rotate import LiveLog
 from kubelet.metrics import pods as metrics
 from kubelet.pods import phase
@@ -27,7 +27,7 @@ from kubelet.pods.status_writer import StatusWriter
 from kubelet.pods.worker import PodWorker
 from kubelet.runtime.base import ContainerState, ContainerStatus, NotFound, SandboxState, SandboxStatus
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Inventory:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-import structlog
-
 from api import timestamps
 from api.types import Container, Pod, PodStatus
+from cluster.logs import get_logger
 from kubelet.containers.problem import Problem
 from kubelet.containers.security import pod_text
 from kubelet.metrics import pods as metrics
@@ -32,7 +31,7 @@ FIRST_RETRY_SECONDS = 0.25
 MAX_RETRY_SECONDS = 10.0
 CRASH_RETRY_SECONDS = 10.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class PodWorker:

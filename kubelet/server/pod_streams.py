@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 
 import grpc
-import structlog
 
 from api import errors, timestamps
 from cluster import grpc_errors
+from cluster.logs import get_logger
 from cluster.pb import streams_pb2 as pb
 from kubelet.logs.cri import Format
 from kubelet.logs.read import LogOptions, read_log
@@ -28,7 +28,7 @@ from kubelet.server.converse import converse, forward
 Inputs = AsyncIterator[pb.StreamInput]
 Messages = AsyncIterator[pb.PortForwardMessage]
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class PodStreams:

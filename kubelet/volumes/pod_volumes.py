@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from api.errors import StatusError
 from api.types import ConfigMap, Pod, ProjectedVolumeSource, Secret, ServiceAccountTokenProjection, Volume
+from cluster.logs import get_logger
 from kubelet import kernel_mounts
 from kubelet.containers.fields import PodFacts
 from kubelet.objects import Kind, ObjectCache
@@ -27,7 +26,7 @@ from kubelet.volumes.tokens import Token, Tokens
 
 REFRESH_RETRY_SECONDS = 10.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class MountFailure(Exception):

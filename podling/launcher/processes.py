@@ -116,7 +116,7 @@ def _apiserver(cluster: Cluster) -> Process:
         "kubelet-client-key-file": cluster.pki / "apiserver-kubelet-client.key",
         "service-account-key-file": cluster.pki / "sa.key",
     }
-    return _component(cluster, "apiserver", flags, status, address=f"https://{cluster.rest} grpc://{cluster.grpc}")
+    return _component(cluster, "apiserver", flags, status, address=f"https://{cluster.rest},grpc://{cluster.grpc}")
 
 
 def _scheduler(cluster: Cluster) -> Process:

@@ -15,9 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
 from cluster.cgroups import Cgroups
+from cluster.logs import get_logger
 from podling.launcher import cgroups, cleanup, network, processes
 from podling.launcher.plan import Cluster, Node
 from podling.launcher.processes import Process
@@ -30,7 +29,7 @@ POD_TERM_SECONDS = 2.0
 MAX_LOG_BYTES = 50 * 1024 * 1024
 LOG_CHECK_SECONDS = 30.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 # Joins the cgroups named before "--", then becomes the command.
 _JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 1; shift; done; shift; exec "$@"'

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import structlog
 
+from cluster.logs import get_logger
 from images.store import Image, Store
 
 from ..base import (
@@ -51,7 +51,7 @@ _FIRST_PAUSE, _LAST_PAUSE = 0.002, 0.2
 _START_ERROR_CODE = 128
 _DEFAULT_STOP_SIGNAL = "SIGTERM"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Containers:
@@ -82,8 +82,18 @@ class Containers:
         return self._files.directory(container_id) / "upper"
 
     def statuses(self) -> list[ContainerStatus]:
-        """All containers, oldest first."""
-        return sorted((record.status for record in self._records.values()), key=lambda status: status.created_at)
+        """All containers, oldest first, but for those that hold process namespaces."""
+        statuses = (record.status for record in self._records.values() if not record.pause)
+        return sorted(statuses, key=lambda status: status.created_at)
+
+    def members(self, sandbox_id: str) -> list[ContainerRecord]:
+        """All containers of a sandbox, that one included."""
+        return [record for record in self._records.values() if record.status.sandbox_id == sandbox_id]
+
+    def pause(self, sandbox_id: str) -> ContainerRecord | None:
+        """The running container that holds a sandbox's process namespace."""
+        found = (each for each in self.members(sandbox_id) if each.pause and each.status.pid)
+        return next(found, None)
 
     def record(self, container_id: str) -> ContainerRecord:
         """Raises NotFound."""
@@ -119,7 +129,9 @@ class Containers:
         for task in list(self._tasks):
             await task
 
-    async def create(self, spec: ContainerSpec, sandbox: SandboxRecord, environment: Environment) -> ContainerStatus:
+    async def create(
+        self, spec: ContainerSpec, sandbox: SandboxRecord, environment: Environment, pause: bool = False
+    ) -> ContainerStatus:
         """Prepare a container in a sandbox. `environment.cgroup` is the pod's; the container gets one below it."""
         container_id = secrets.token_hex(32)
         cgroup = f"{environment.cgroup.rstrip('/')}/{container_id}"
@@ -142,6 +154,7 @@ class Containers:
                 ),
                 cgroup=cgroup,
                 stop_signal=spec.stop_signal or image.config.stop_signal or _DEFAULT_STOP_SIGNAL,
+                pause=pause,
             )
             self._files.save(record)
         except BaseException:
@@ -250,7 +263,7 @@ class Containers:
         end = ending(told, was_alive, self._oom_kills(record), time.time_ns())
         status = record.status
         self._end(record, end)
-        if announce:
+        if announce and not record.pause:
             self.events.put_nowait(
                 ContainerEvent(container_id=status.id, sandbox_id=status.sandbox_id, pod_uid=status.pod_uid)
             )
