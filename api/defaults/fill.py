@@ -14,8 +14,12 @@ R = TypeVar("R", bound=Record)
 
 def fill(record: R, **values: Any) -> R:
     """Set the fields that are unset: None for pointers, "" for plain strings."""
-    missing = {name: value for name, value in values.items() if getattr(record, name) in (None, "")}
+    missing = {name: value for name, value in values.items() if _unset(getattr(record, name), value)}
     return replace(record, **missing) if missing else record
+
+
+def _unset(current: object, default: object) -> bool:
+    return current is None or (current == "" and default != "")
 
 
 def put(record: R, **values: Any) -> R:
