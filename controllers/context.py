@@ -20,6 +20,8 @@ from controllers.ownership import controller_of
 T = TypeVar("T", bound=Record)
 Key = TypeVar("Key", bound=Hashable)
 
+# Long enough not to press a server in trouble, short enough to be back soon after it is.
+MAX_BACKOFF_SECONDS = 15.0
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
@@ -112,6 +114,6 @@ class Context:
     def controller(self, name: str, reconcile: Callable[[Key], Awaitable[None]], *, workers: int = 4) -> WorkQueue[Key]:
         """Have `reconcile` run for the keys of a queue; returns the queue."""
         wait = metrics.workqueue_queue_duration_seconds.labels(name)
-        queue: WorkQueue[Key] = WorkQueue(self.clock, observe_wait=wait.observe)
+        queue: WorkQueue[Key] = WorkQueue(self.clock, observe_wait=wait.observe, max_delay_seconds=MAX_BACKOFF_SECONDS)
         self._controllers[name] = Controller(name, queue, reconcile, workers=workers)
         return queue

@@ -6,7 +6,6 @@ Source: upstream's endpointslice and endpoints utilities.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
 
 from api.types import Container, ContainerPort, Pod, Service, ServicePort
 from controllers.pods import is_ready, is_terminal
@@ -43,9 +42,13 @@ def has_address(pod: Pod) -> bool:
 
 def addresses(pod: Pod, family: str) -> list[str]:
     """The pod's addresses of a family."""
-    version = 6 if family == IPV6 else 4
     ips = [entry.ip for entry in pod.status.pod_ips] or [pod.status.pod_ip]
-    return [ip for ip in ips if ip and ip_address(ip).version == version]
+    return [ip for ip in ips if ip and family_of(ip) == family]
+
+
+def family_of(ip: str) -> str:
+    """The address type of an address that the API server has found to be one."""
+    return IPV6 if ":" in ip else IPV4
 
 
 def published_hostname(service: Service, pod: Pod) -> str:

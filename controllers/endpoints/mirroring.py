@@ -7,7 +7,6 @@ label says not to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
 
 from msgspec.structs import replace
 
@@ -24,7 +23,7 @@ from api.types import (
 )
 from cluster.informer import ObjectKey
 from controllers.context import SERVICE_NAME_LABEL, Context
-from controllers.endpoints.backends import IPV4, IPV6
+from controllers.endpoints.backends import family_of
 from controllers.endpoints.slices import MANAGED_BY_LABEL, TRIGGER_TIME_ANNOTATION, Changes, port_key
 from controllers.mirror import key_of
 from controllers.ownership import controller_reference
@@ -82,8 +81,7 @@ def _by_family(subset: EndpointSubset) -> dict[str, list[Endpoint]]:
     marked = [(address, True) for address in subset.addresses]
     marked += [(address, False) for address in subset.not_ready_addresses]
     for address, ready in marked[:MAX_ADDRESSES_PER_SUBSET]:
-        family = IPV6 if ip_address(address.ip).version == 6 else IPV4
-        families.setdefault(family, []).append(_endpoint(address, ready))
+        families.setdefault(family_of(address.ip), []).append(_endpoint(address, ready))
     return families
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -45,6 +46,12 @@ class Component:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def resident_kib(self) -> int:
+        """Resident memory."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
     def start(self) -> None:
         cert_file, key_file = self._apiserver.authority.issue(

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from pathlib import Path
 
 from api.types import Event, Node, Pod
 from cluster.client import PatchKind
@@ -110,10 +109,5 @@ async def test_health_metrics_and_a_clean_end(scheduler, client, apiserver):
     assert status == 200
     assert 'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"} 1.0' in text
     assert 'scheduler_scheduler_cache_size{type="nodes"} 1.0' in text
-    resident = next(
-        int(line.split()[1])
-        for line in Path(f"/proc/{scheduler.pid}/status").read_text().splitlines()
-        if line.startswith("VmRSS:")
-    )
-    assert resident < 80 * 1024
+    assert scheduler.resident_kib < 80 * 1024
     assert scheduler.stop() == 0
