@@ -117,9 +117,7 @@ class Apiserver:
 
     def start(self) -> None:
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "apiserver", *self.flags()], stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen([sys.executable, "-m", "apiserver", *self.flags()], stdout=log, stderr=log)
         self._wait_ready()
 
     def kill(self) -> None:
@@ -165,9 +163,7 @@ class Apiserver:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """One REST request on a connection of its own; a body that is not bytes is sent as JSON."""
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.rest_port, timeout=30, context=self.tls(identity)
-        )
+        connection = http.client.HTTPSConnection("127.0.0.1", self.rest_port, timeout=30, context=self.tls(identity))
         try:
             data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
             sent = {"Content-Type": content_type} if data is not None else {}
