@@ -25,6 +25,9 @@ _FIFO_TIMEOUT = 30.0
 _MAX_ANSWER = 1 << 20
 _RESIZE, _REOPEN_LOG = 1, 2
 
+PLAIN_ERRORS = f"--log={os.devnull}"
+"""With a log file elsewhere, runc writes bare messages to its error output, not log lines."""
+
 
 @dataclass(frozen=True)
 class Monitored:
@@ -107,7 +110,7 @@ class Conmon:
         arguments = [
             self._conmon, "--api-version", "1",
             "--cid", container.id, "--cuuid", container.id, "--name", container.name,
-            "--runtime", self._runc, "--runtime-arg", f"--root={self._runc_root}",
+            "--runtime", self._runc, "--runtime-arg", f"--root={self._runc_root}", "--runtime-arg", PLAIN_ERRORS,
             "--bundle", str(container.bundle), "--full-attach", "--socket-dir-path", str(container.bundle),
             "--container-pidfile", str(container.bundle / "pid"),
             "--conmon-pidfile", str(container.bundle / "conmon.pid"),
@@ -203,9 +206,4 @@ async def _read_answer(pipe: Descriptor) -> _Answer:
 
 
 def _failure(message: str) -> str:
-    """runc's own words, without its logging's `time="..." level=error msg="..."`."""
-    text = message.strip()
-    marker = 'level=error msg="'
-    if marker in text:
-        text = text.rsplit(marker, 1)[1].rstrip('"').replace('\\"', '"').replace("\\n", " ").replace("\\\\", "\\")
-    return f"OCI runtime create failed: {text or 'runc gave no reason'}"
+    return f"OCI runtime create failed: {message.strip() or 'runc gave no reason'}"

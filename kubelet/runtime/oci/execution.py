@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 from ..base import ExecResult, RuntimeFailure
+from .conmon import PLAIN_ERRORS
 from .descriptors import Descriptor
 from .processes import Process, spawn
 
@@ -135,7 +136,8 @@ class Executor:
         memory = os.memfd_create("exec", os.MFD_CLOEXEC)
         try:
             os.write(memory, specification)
-            command = [self._runc, f"--root={self._runc_root}", "exec", "--process", f"/proc/self/fd/{memory}"]
+            command = [self._runc, f"--root={self._runc_root}", PLAIN_ERRORS, "exec"]
+            command += ["--process", f"/proc/self/fd/{memory}"]
             command += ["--pid-file", str(pid_file), container_id]
             process, streams = _on_terminal(command, memory) if terminal else _on_pipes(command, memory, stdin)
         except OSError as error:

@@ -1,7 +1,8 @@
 """`hostPort`: container ports reachable on the node's own addresses, as nftables rules in a table of ours.
 
 The table is replaced as a whole, in one transaction, whenever the ports change; a node without such pods has none.
-Source of the behaviour: the CNI portmap plugin, including that a pod may reach itself this way.
+Source of the behaviour: the CNI portmap plugin, including that a pod may reach itself this way; the node's loopback
+addresses are left alone.
 """
 
 from __future__ import annotations
@@ -68,15 +69,15 @@ def ruleset(sandboxes: Iterable[SandboxRecord]) -> str:
     {lines}
   }}
   chain prerouting {{
-    type nat hook prerouting priority dstnat; policy accept;
+    type nat hook prerouting priority -100; policy accept;
     fib daddr type local jump ports
   }}
   chain output {{
-    type nat hook output priority dstnat; policy accept;
-    fib daddr type local jump ports
+    type nat hook output priority -100; policy accept;
+    ip daddr != 127.0.0.0/8 fib daddr type local jump ports
   }}
   chain postrouting {{
-    type nat hook postrouting priority srcnat; policy accept;
+    type nat hook postrouting priority 100; policy accept;
     meta mark & {_MARK} == {_MARK} masquerade
   }}
 }}
@@ -84,8 +85,8 @@ def ruleset(sandboxes: Iterable[SandboxRecord]) -> str:
 
 
 def _rule(mapping: PortMapping, address: str) -> str:
-    """Packets whose answer would not come back by the node are given the node's source address."""
+    """A pod that reaches itself this way gets the node's source address, or it would answer itself directly."""
     host = f"ip daddr {mapping.host_ip} " if mapping.host_ip not in ("", "0.0.0.0") else ""
     match = f"{host}{mapping.protocol.lower()} dport {mapping.host_port}"
-    hairpin = f"{match} ip saddr {{ {address}, 127.0.0.0/8 }} meta mark set meta mark | {_MARK}"
+    hairpin = f"{match} ip saddr {address} meta mark set meta mark | {_MARK}"
     return f"{hairpin}\n    {match} dnat to {address}:{mapping.container_port}"

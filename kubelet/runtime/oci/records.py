@@ -29,13 +29,17 @@ class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A container. `starting` is set while its start is under way; `monitor` is its conmon's process id."""
+    """A container. `starting` is set while its start is under way; `monitor` is its conmon's process id.
+
+    `pause` marks the one that only holds its sandbox's process namespace and is nobody else's to see.
+    """
 
     status: ContainerStatus
     cgroup: str
     stop_signal: str
     starting: bool = False
     monitor: int = 0
+    pause: bool = False
 
     @property
     def id(self) -> str:

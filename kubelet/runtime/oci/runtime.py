@@ -30,6 +30,7 @@ from ..base import (
     Resources,
     RuntimeFailure,
     SandboxSpec,
+    SandboxState,
     SandboxStatus,
     Session,
     Version,
@@ -43,6 +44,7 @@ from .execution import Executor
 from .hostports import HostPorts
 from .isolation import Isolation
 from .network import PodNetwork
+from .pause import pause_spec
 from .processes import spawn
 from .records import SandboxRecord
 from .sandboxes import Sandboxes
@@ -133,7 +135,7 @@ class OciRuntime:
 
     async def run_sandbox(self, spec: SandboxSpec) -> SandboxStatus:
         """See `Runtime`."""
-        return await self._whole(self._sandboxes.run(spec))
+        return await self._whole(self._run_sandbox(spec))
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
         """See `Runtime`."""
@@ -145,11 +147,11 @@ class OciRuntime:
 
     async def sandbox_status(self, sandbox_id: str) -> SandboxStatus:
         """See `Runtime`."""
-        return self._sandboxes.status(self._sandboxes.record(sandbox_id))
+        return self._with_pause(self._sandboxes.status(self._sandboxes.record(sandbox_id)))
 
     async def list_sandboxes(self) -> list[SandboxStatus]:
         """See `Runtime`."""
-        return self._sandboxes.statuses()
+        return [self._with_pause(status) for status in self._sandboxes.statuses()]
 
     async def create_container(self, spec: ContainerSpec) -> ContainerStatus:
         """See `Runtime`."""
@@ -256,24 +258,41 @@ class OciRuntime:
         while True:
             yield await self._containers.events.get()
 
-    async def _create(self, spec: ContainerSpec) -> ContainerStatus:
+    async def _run_sandbox(self, spec: SandboxSpec) -> SandboxStatus:
+        status = await self._sandboxes.run(spec)
+        if spec.share_process_namespace:
+            try:
+                pause = await self._create(pause_spec(status.id), pause=True)
+                await self._containers.start(pause.id)
+            except RuntimeFailure:
+                await self._remove_sandbox(status.id)
+                raise
+        return status
+
+    def _with_pause(self, status: SandboxStatus) -> SandboxStatus:
+        """A sandbox whose process namespace has ended is not ready any more."""
+        if status.spec.share_process_namespace and self._containers.pause(status.id) is None:
+            return msgspec.structs.replace(status, state=SandboxState.NOT_READY)
+        return status
+
+    async def _create(self, spec: ContainerSpec, pause: bool = False) -> ContainerStatus:
         sandbox = self._sandboxes.ready_record(spec.sandbox_id)
         try:
-            return await self._containers.create(spec, sandbox, self._environment(sandbox))
+            return await self._containers.create(spec, sandbox, self._environment(sandbox), pause)
         except ImageError as error:
             raise _image_failure(error) from error
         except OSError as error:
             raise RuntimeFailure(f"cannot prepare container {spec.name!r}: {error}") from error
 
     async def _stop_sandbox(self, sandbox_id: str) -> None:
-        members = [each.id for each in self._containers.statuses() if each.sandbox_id == sandbox_id]
-        await asyncio.gather(*(self._containers.stop(each, 0, "") for each in members))
+        members = self._containers.members(sandbox_id)
+        await asyncio.gather(*(self._containers.stop(each.id, 0, "") for each in members))
         await self._sandboxes.stop(sandbox_id)
 
     async def _remove_sandbox(self, sandbox_id: str) -> None:
         await self._stop_sandbox(sandbox_id)
-        members = [each.id for each in self._containers.statuses() if each.sandbox_id == sandbox_id]
-        await asyncio.gather(*(self._containers.remove(each) for each in members))
+        members = self._containers.members(sandbox_id)
+        await asyncio.gather(*(self._containers.remove(each.id) for each in members))
         await self._sandboxes.remove(sandbox_id)
 
     def _environment(self, sandbox: SandboxRecord) -> Environment:
@@ -282,7 +301,8 @@ class OciRuntime:
         kinds = {"net": "network", "ipc": "ipc", "uts": "uts"}
         namespaces = {kinds[kind]: str(path(sandbox.id, kind)) for kind in sandbox.namespaces}
         if not spec.host_pid:
-            namespaces["pid"] = ""
+            pause = self._containers.pause(sandbox.id)
+            namespaces["pid"] = f"/proc/{pause.status.pid}/ns/pid" if pause else ""
         return Environment(
             namespaces=namespaces,
             files={f"/etc/{name}": path(sandbox.id, name) for name in ("hosts", "hostname", "resolv.conf")},
