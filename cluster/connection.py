@@ -14,7 +14,7 @@ from pathlib import Path
 # Our children only exec; gRPC's preparations for a fork that goes on using it cost time and fill logs.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-import grpc  # noqa: E402
+import grpc
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 

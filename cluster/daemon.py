@@ -22,7 +22,7 @@ import prometheus_client
 import uvloop
 
 from api.errors import StatusError
-from cluster import logs
+from cluster import logs, memory
 from cluster.logs import get_logger
 from cluster.status_server import Check, Page, StatusServer, tls_context
 
@@ -169,7 +169,7 @@ class Daemon:
             return False
         working.result()
         # What set-up made stays for good: keep the collector from walking it again and again.
-        gc.collect()
+        memory.trim()
         gc.freeze()
         del self._ready["startup"]
         log.info("started")

@@ -13,7 +13,6 @@ from cluster.connection import open_channel
 from cluster.daemon import Daemon, FatalError
 from cluster.informer import Informer
 from cluster.logs import get_logger
-from kubeproxy import memory
 from kubeproxy.config import DnsConfig, ProxyConfig
 from kubeproxy.dns.resolver import Resolver
 from kubeproxy.dns.server import DnsServer
@@ -68,7 +67,6 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
         networks = [config.network.service_cidr, *config.node.pod_cidrs]
         zone = Zone(config.dns.domain, config.dns.address, networks, service_of_key, slices_of_key)
         await _start_dns(daemon, config.dns, zone, services, slices)
-    memory.trim()
 
 
 async def _start_dns(
