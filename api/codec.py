@@ -11,16 +11,14 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from api import event_conversion, go_json
+from api import go_json
 from api.canonical import canonical as canonical_form
 from api.errors import BadRequest
 from api.go_syntax import syntax_error
 from api.scalar_forms import UnmarshalError
 from api.strict import duplicate_fields as duplicate_fields
 from api.strict import unknown_fields as unknown_fields
-from api.types import Event, EventsV1Event
 from api.types.record import Record
-from api.types.reflection import package
 
 R = TypeVar("R", bound=Record)
 
@@ -107,24 +105,6 @@ def canonical(record: R) -> R:
         return canonical_form(record)
     except UnmarshalError as error:
         raise BadRequest(_cannot_be_handled(type(record), to_tree(record), str(error))) from None
-
-
-def convert(record: Record, record_type: type[R]) -> R:
-    """The record as another group's type of the same object (core and events.k8s.io Events).
-
-    Raises `BadRequest` with upstream's wording when the kinds are not the same object.
-    """
-    if isinstance(record, record_type):
-        return record
-    if isinstance(record, Event) and record_type is EventsV1Event:
-        return cast(R, event_conversion.to_events_group(record))
-    if isinstance(record, EventsV1Event) and record_type is Event:
-        return cast(R, event_conversion.to_core(record))
-    kind, expected = _kind(type(record)), _kind(record_type)
-    raise BadRequest(
-        f'{kind} in version "v1" cannot be handled as a {expected}: converting (v1.{kind}) to'
-        f" ({package(record_type).partition('/')[0]}.{expected}): unknown conversion"
-    )
 
 
 def _from_odd_tree(record_type: type[R], tree: Any) -> R:

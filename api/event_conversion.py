@@ -10,6 +10,7 @@ from api.types import Event, EventSeries, EventsV1Event, EventsV1EventSeries
 
 
 def to_events_group(event: Event) -> EventsV1Event:
+    """A stored Event as the events group shows it."""
     return EventsV1Event(
         metadata=event.metadata,
         event_time=event.event_time,
@@ -30,6 +31,7 @@ def to_events_group(event: Event) -> EventsV1Event:
 
 
 def to_core(event: EventsV1Event) -> Event:
+    """An Event of the events group as it is stored."""
     return Event(
         metadata=event.metadata,
         event_time=event.event_time,

@@ -16,7 +16,6 @@ NOT_SUPPORTED = "FieldValueNotSupported"
 FORBIDDEN = "FieldValueForbidden"
 TOO_LONG = "FieldValueTooLong"
 TOO_MANY = "FieldValueTooMany"
-TYPE_INVALID = "FieldValueTypeInvalid"
 INTERNAL = "InternalError"
 
 _TITLES = {
@@ -28,7 +27,6 @@ _TITLES = {
     FORBIDDEN: "Forbidden",
     TOO_LONG: "Too long",
     TOO_MANY: "Too many",
-    TYPE_INVALID: "Invalid value",
     INTERNAL: "Internal error",
 }
 _WITHOUT_VALUE = frozenset({REQUIRED, FORBIDDEN, TOO_LONG, INTERNAL})

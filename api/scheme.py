@@ -63,10 +63,6 @@ class Resource:
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
     @property
-    def list_kind(self) -> str:
-        return f"{self.kind}List"
-
-    @property
     def storage(self) -> Resource:
         """The resource whose record is stored: itself, except where two groups share one storage."""
         return self.stored_as or self

@@ -5,7 +5,7 @@ Labels: `a=b,c!=d,e in (x,y),f notin (z),g,!h,n>1`; fields: `metadata.name=a,spe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,10 +64,6 @@ class LabelSelector:
 
     requirements: tuple[Requirement, ...] = ()
     nothing: bool = False
-
-    @property
-    def everything(self) -> bool:
-        return not self.requirements and not self.nothing
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         return not self.nothing and all(requirement.matches(labels) for requirement in self.requirements)
@@ -167,26 +163,8 @@ class FieldSelector:
 
     requirements: tuple[FieldRequirement, ...] = ()
 
-    @property
-    def everything(self) -> bool:
-        return not self.requirements
-
     def matches(self, fields: Mapping[str, str]) -> bool:
         return all(requirement.matches(fields) for requirement in self.requirements)
-
-    def exact(self, field: str) -> str | None:
-        """The value `field` must equal, if the selector says so."""
-        for requirement in self.requirements:
-            if requirement.field == field and requirement.operator == "=":
-                return requirement.value
-        return None
-
-    def check(self, known: Iterable[str]) -> None:
-        """Raises `BadRequest` when a field is not among those the resource can be selected by."""
-        allowed: Sequence[str] = tuple(known)
-        for requirement in self.requirements:
-            if requirement.field not in allowed:
-                raise BadRequest(f"field label not supported: {requirement.field}")
 
     def __str__(self) -> str:
         return ",".join(str(requirement) for requirement in self.requirements)
