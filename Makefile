@@ -36,7 +36,7 @@ $(VENV)/.stubs: $(wildcard proto/*.proto) tools/generate_protos.py $(VENV)/.inst
 
 # Components start twice as fast from byte code.
 $(VENV)/.compiled: $(VENV)/.stubs $(shell find $(ROOMS) -name '*.py' 2>/dev/null)
-	@$(BIN)/python -m compileall -q $(ROOMS) $(VENV)/lib || true
+	@$(BIN)/python -m compileall -q -o 0 -o 2 $(ROOMS) $(VENV)/lib || true
 	@touch $@
 
 images: $(VENV)/.compiled
