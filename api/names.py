@@ -18,6 +18,8 @@ _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 
+_LONGEST_CACHED = 253 + 1 + 63  # a prefix, a slash and a name
+
 _LABEL_RE = re.compile(_LABEL)
 _SUBDOMAIN_RE = re.compile(_SUBDOMAIN)
 _UNDERSCORE_SUBDOMAIN_RE = re.compile(_UNDERSCORE_SUBDOMAIN)
@@ -130,7 +132,7 @@ def _qualified_name(value: str) -> tuple[str, ...]:
 
 def qualified_name(value: str) -> list[str]:
     """A key of labels, annotations, resources, taints: "name" or "prefix.example.com/name"."""
-    return list(_qualified_name(value))
+    return list(_qualified_name(value) if len(value) <= _LONGEST_CACHED else _qualified_name.__wrapped__(value))
 
 
 def label_value(value: str) -> list[str]:

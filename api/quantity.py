@@ -20,37 +20,48 @@ _MAXIMUM = 2**63 - 1
 _NANO = 10**9
 _MAX_DIGITS = 40  # beyond these a value is capped or rounds to nano anyway
 _MAX_EXPONENT = 60
+_LONGEST_CACHED = 64  # no honest quantity is longer
 
 
 class QuantityError(ValueError):
     """The text is not a quantity; the message is upstream's."""
 
 
-@functools.lru_cache(4096)
 def parse(text: str) -> Fraction:
     """The exact value, rounded up to nano and capped at 2**63-1 as upstream does. Raises `QuantityError`."""
-    return _parse(text)[0]
+    return _cached(text)[0]
 
 
-@functools.lru_cache(4096)
 def milli(text: str) -> int:
     """The value in thousandths, rounded up: "0.5" is 500."""
-    value = parse(text) * 1000
-    return -(-value.numerator // value.denominator)
+    return _cached(text)[1]
 
 
-@functools.lru_cache(4096)
 def whole(text: str) -> int:
     """The value as an integer, rounded up: "1Ki" is 1024, "1500m" is 2."""
-    value = parse(text)
-    return -(-value.numerator // value.denominator)
+    return _cached(text)[2]
+
+
+def canonical(text: str) -> str:
+    """The one form upstream stores and answers: "1000m" is "1", "1024Ki" is "1Mi". Raises `QuantityError`."""
+    return _cached(text)[3]
+
+
+def _cached(text: str) -> tuple[Fraction, int, int, str]:
+    return _readings(text) if len(text) <= _LONGEST_CACHED else _readings.__wrapped__(text)
 
 
 @functools.lru_cache(4096)
-def canonical(text: str) -> str:
-    """The one form upstream stores and answers: "1000m" is "1", "1024Ki" is "1Mi". Raises `QuantityError`."""
+def _readings(text: str) -> tuple[Fraction, int, int, str]:
+    """Value, thousandths, whole and canonical form: what callers want again and again of the same few texts."""
     value, family = _parse(text)
-    return format(value, family)
+    thousandths = value * 1000
+    return (
+        value,
+        -(-thousandths.numerator // thousandths.denominator),
+        -(-value.numerator // value.denominator),
+        format(value, family),
+    )
 
 
 def format(value: Fraction | int, family: Family = "DecimalSI") -> str:
