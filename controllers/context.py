@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
+from api.errors import StatusError
 from api.types import EndpointSlice, Pod, ReplicaSet, Service
 from api.types.record import Record
 from cluster import metrics
@@ -15,6 +16,7 @@ from cluster.events import EventRecorder
 from cluster.informer import Informer
 from cluster.workqueue import WorkQueue
 from controllers.mirror import Mirror
+from controllers.namespace.errors import is_terminating
 from controllers.ownership import controller_of
 
 T = TypeVar("T", bound=Record)
@@ -114,6 +116,15 @@ class Context:
     def controller(self, name: str, reconcile: Callable[[Key], Awaitable[None]], *, workers: int = 4) -> WorkQueue[Key]:
         """Have `reconcile` run for the keys of a queue; returns the queue."""
         wait = metrics.workqueue_queue_duration_seconds.labels(name)
+
+        async def reconcile_living(key: Key) -> None:
+            try:
+                await reconcile(key)
+            except StatusError as error:
+                if not is_terminating(error):
+                    raise
+                # The namespace is going: trying again is of no use.
+
         queue: WorkQueue[Key] = WorkQueue(self.clock, observe_wait=wait.observe, max_delay_seconds=MAX_BACKOFF_SECONDS)
-        self._controllers[name] = Controller(name, queue, reconcile, workers=workers)
+        self._controllers[name] = Controller(name, queue, reconcile_living, workers=workers)
         return queue

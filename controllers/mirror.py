@@ -42,6 +42,7 @@ class Mirror(Generic[T]):
         self._indexes = indexes
         self._written: dict[ObjectKey, T] = {}
         self._deleted: dict[ObjectKey, str] = {}  # key -> uid
+        source.add_handler(self._drop_seen)
 
     def add_handler(self, handler: Handler[T]) -> None:
         """Call `handler(old, new)` for each change the API server tells of."""
@@ -94,9 +95,6 @@ class Mirror(Generic[T]):
     def _overlaid(self, shown: list[T], belongs: Callable[[T], bool]) -> list[T]:
         if not self._written and not self._deleted:
             return shown
-        self._drop_seen()
-        if not self._written and not self._deleted:
-            return shown
         latest = [self._latest(key_of(object), object) for object in shown]
         objects = {key_of(object): object for object in latest if object is not None and belongs(object)}
         for key in list(self._written):
@@ -121,11 +119,17 @@ class Mirror(Generic[T]):
         del self._deleted[key]
         return False
 
-    def _drop_seen(self) -> None:
-        for key in list(self._written):
-            self._latest(key, self._source.get(*key))
-        for key in list(self._deleted):
-            self._still_hidden(key, self._source.get(*key))
+    def _drop_seen(self, old: T | None, new: T | None) -> None:
+        """The informer has caught up with what was written or deleted; nothing is kept for longer than that."""
+        known = new or old
+        if known is None:
+            return
+        key = key_of(known)
+        written = self._written.get(key)
+        if written is not None and (new is None or _revision(new) >= _revision(written)):
+            del self._written[key]
+        if key in self._deleted:
+            self._still_hidden(key, new)
 
 
 def key_of(object: Any) -> ObjectKey:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from api.errors import AlreadyExists, StatusError
+from api.errors import AlreadyExists
 from api.types import ConfigMap, Namespace, ObjectMeta
 from controllers.context import Context
-from controllers.namespace.errors import is_terminating
 
 NAME = "root_ca_cert_publisher"
 CONFIG_MAP = "kube-root-ca.crt"
@@ -44,9 +43,6 @@ class RootCAPublisher:
                 await self._config_maps.update(replace(existing, data=self._data))
         except AlreadyExists:
             return  # its event is on the way
-        except StatusError as error:
-            if not is_terminating(error):
-                raise
 
     def _namespace_changed(self, _old: Namespace | None, new: Namespace | None) -> None:
         if new is not None:

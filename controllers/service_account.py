@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from api.errors import AlreadyExists, StatusError
+from api.errors import AlreadyExists
 from api.types import Namespace, ObjectMeta, ServiceAccount
 from controllers.context import Context
-from controllers.namespace.errors import is_terminating
 
 NAME = "serviceaccount"
 DEFAULT = "default"
@@ -32,9 +31,6 @@ class ServiceAccountController:
             await self._accounts.create(account)
         except AlreadyExists:
             return
-        except StatusError as error:
-            if not is_terminating(error):
-                raise
 
     def _namespace_changed(self, _old: Namespace | None, new: Namespace | None) -> None:
         if new is not None:

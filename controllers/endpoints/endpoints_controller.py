@@ -19,7 +19,8 @@ class EndpointsController:
 
     def __init__(self, context: Context) -> None:
         self._services = context.mirror(Service)
-        self._pods = context.mirror(Pod)
+        # Not the mirror: a pod just deleted is shown as terminating, not left out meanwhile.
+        self._pods = context.informer(Pod)
         self._endpoints = context.mirror(Endpoints)
         self._trigger_times = TriggerTimes()
         self._service_gone: set[ObjectKey] = set()

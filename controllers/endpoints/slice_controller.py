@@ -19,8 +19,9 @@ class EndpointSliceController:
 
     def __init__(self, context: Context) -> None:
         self._services = context.mirror(Service)
-        self._pods = context.mirror(Pod)
-        self._nodes = context.mirror(Node)
+        # Not the mirror: a pod just deleted is shown as terminating, not left out meanwhile.
+        self._pods = context.informer(Pod)
+        self._nodes = context.informer(Node)
         self._slices = context.mirror(EndpointSlice)
         self._trigger_times = TriggerTimes()
         self._queue = context.controller(NAME, self.reconcile, workers=5)

@@ -118,9 +118,9 @@ class Graph:
         return affected
 
     def blocking_dependents(self, node: Node) -> list[Node]:
-        """The dependents that must be gone before the node may go."""
+        """The dependents that must be gone before the node may go; one that owns itself does not wait for itself."""
         uid = node.identity.uid if node.identity is not None else ""
-        dependents = [self._nodes[each] for each in node.dependents]
+        dependents = [self._nodes[each] for each in node.dependents if each != uid]
         return [
             each
             for each in dependents

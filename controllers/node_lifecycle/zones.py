@@ -47,6 +47,7 @@ class Pacing:
 
     def __init__(self) -> None:
         self._sizes: Counter[str] = Counter()
+        self._ready: Counter[str] = Counter()
         self._states: dict[str, ZoneState] = {}
         self._next: dict[str, float] = {}
 
@@ -55,9 +56,9 @@ class Pacing:
         """No node of any zone is ready."""
         return bool(self._states) and all(state is ZoneState.FULL_DISRUPTION for state in self._states.values())
 
-    def states(self) -> dict[str, tuple[ZoneState, int]]:
-        """Per zone its state and size."""
-        return {zone: (state, self._sizes[zone]) for zone, state in self._states.items()}
+    def states(self) -> dict[str, tuple[ZoneState, int, int]]:
+        """Per zone its state, how many nodes it has and how many of them are ready."""
+        return {zone: (state, self._sizes[zone], self._ready[zone]) for zone, state in self._states.items()}
 
     def observe(self, nodes: Iterable[Node]) -> None:
         """Take in the nodes as they are now."""
@@ -67,7 +68,7 @@ class Pacing:
             zone = zone_of(node)
             sizes[zone] += 1
             ready[zone] += ready_status(node) == "True"
-        self._sizes = sizes
+        self._sizes, self._ready = sizes, ready
         self._states = {zone: zone_state(ready[zone], size - ready[zone]) for zone, size in sizes.items()}
 
     def try_evict(self, node: Node, now: float) -> float | None:

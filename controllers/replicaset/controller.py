@@ -46,7 +46,7 @@ class ReplicaSetController:
         decided = plan(replica_set, pods, related, self._context.now())
         failure = await self._carry_out(replica_set, decided)
         await self._write_status(replica_set, pods, failure)
-        if failure is not None and not is_terminating(failure):
+        if failure is not None:
             raise failure
         delay = next_available(pods, replica_set.spec.min_ready_seconds, self._context.now())
         if delay is not None:
