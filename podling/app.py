@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
+from podling.cli.app import mount
 from podling.image_commands import image_app
 from podling.launcher import commands
 
@@ -15,4 +16,5 @@ def build() -> App:
         app.command(command)
     app.command(commands.node_app)
     app.command(image_app)
+    mount(app)
     return app

@@ -1,0 +1,1 @@
+"""The commands on objects: `podling get`, `apply`, `logs`, … over gRPC."""
