@@ -1,4 +1,4 @@
-"""What every record of the API is made of: the struct base, field annotations, emission helpers.
+"""What every record of the API is made of: the struct base, field annotations, what is always written.
 
 Encoding follows Go's JSON rules: a field at its zero value is left out unless upstream's type always
 writes it. msgspec leaves a field out when it *is* its declared default; a default made by a factory other
