@@ -24,6 +24,8 @@ class Source(Protocol[T]):
 
     revision: int
 
+    def __len__(self) -> int: ...
+
     def get(self, namespace: str, name: str) -> T | None: ...
 
     def items(self) -> list[T]: ...
@@ -79,6 +81,9 @@ class Mirror(Generic[T]):
     def _wrote(self, answer: T) -> T:
         self._written[key_of(answer)] = answer
         return answer
+
+    def __len__(self) -> int:
+        return len(self._source)
 
     def get(self, namespace: str, name: str) -> T | None:
         key = (namespace, name)

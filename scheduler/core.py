@@ -52,6 +52,15 @@ class Core:
         """How many pods are counted on nodes without the API server having shown them there."""
         return len(self._binding)
 
+    @property
+    def filter_names(self) -> list[str]:
+        """The plugins that can turn nodes down."""
+        return [plugin.name for plugin in self._plugins if plugin.filter is not None]
+
+    def turned_down(self, plugin: str) -> int:
+        """How many waiting pods a plugin has turned nodes down for."""
+        return sum(plugin in queued.rejected_by for queued in self.queue.waiting())
+
     def node_changed(self, old: Node | None, new: Node | None, now: float) -> None:
         if new is not None:
             self.snapshot.put_node(new)

@@ -36,3 +36,8 @@ incoming_pods = Counter(
     "scheduler_queue_incoming_pods", "Number of pods added to scheduling queues by event and queue", ["queue", "event"]
 )
 cache_size = Gauge("scheduler_scheduler_cache_size", "Number of nodes, pods, and assumed pods in the cache", ["type"])
+unschedulable_pods = Gauge(
+    "scheduler_unschedulable_pods",
+    "Number of waiting pods that a plugin has turned down",
+    ["plugin", "profile"],
+)

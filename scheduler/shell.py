@@ -201,6 +201,9 @@ class Scheduler:
         core = self._core
         for place in Place:
             metrics.pending_pods.labels(place.value).set_function(partial(core.queue.count, place))
+        for plugin in core.filter_names:
+            gauge = metrics.unschedulable_pods.labels(plugin, self._profile)
+            gauge.set_function(partial(core.turned_down, plugin))
         metrics.cache_size.labels("nodes").set_function(lambda: core.snapshot.nodes.count)
         metrics.cache_size.labels("pods").set_function(lambda: core.snapshot.placed)
         metrics.cache_size.labels("assumed_pods").set_function(lambda: core.binding)

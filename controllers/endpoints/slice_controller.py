@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from api.errors import StatusError
 from api.types import EndpointSlice, Node, Pod, Service
 from cluster.informer import ObjectKey
 from controllers.context import SERVICE_NAME_LABEL, Context
-from controllers.endpoints import backends
+from controllers.endpoints import backends, metrics
 from controllers.endpoints.slices import MANAGED_BY_LABEL, MANAGER, ZONE_LABEL, Changes, plan
 from controllers.endpoints.sources import PodWatcher
 from controllers.endpoints.trigger_time import TriggerTimes
@@ -25,6 +26,7 @@ class EndpointSliceController:
         self._slices = context.mirror(EndpointSlice)
         self._trigger_times = TriggerTimes()
         self._queue = context.controller(NAME, self.reconcile, workers=5)
+        metrics.num_endpoint_slices.set_function(lambda: len(self._slices))
         self._services.add_handler(self._service_changed)
         self._watcher = PodWatcher(self._services, self._queue.add)
         self._pods.add_handler(self._watcher.pod_changed)
@@ -46,7 +48,12 @@ class EndpointSliceController:
         nodes = {pod.spec.node_name: node for pod in pods if (node := self._nodes.get("", pod.spec.node_name))}
         trigger_time = self._trigger_times.advance(key, service, pods)
         changes = plan(service, pods, nodes, self._ours(key), trigger_time)
-        await self._carry_out(changes)
+        try:
+            await self._carry_out(changes)
+        except StatusError:
+            metrics.syncs.labels("error").inc()
+            raise
+        metrics.syncs.labels("success").inc()
 
     def _ours(self, key: ObjectKey) -> list[EndpointSlice]:
         return [

@@ -55,6 +55,10 @@ async def test_a_pod_without_a_place_says_why_and_goes_when_there_is_one(schedul
         found = await client.get(Pod, "p", "default")
         return found if condition(found) is not None else None
 
+    assert (
+        'scheduler_unschedulable_pods{plugin="TaintToleration",profile="default-scheduler"} 1.0'
+        in (scheduler.page("/metrics")[1])
+    )
     waiting = condition(await eventually("p says why it waits", told))
     message = (
         "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {k: v}. "
