@@ -7,7 +7,6 @@ about one object is limited (25 at once, then one in five minutes).
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -32,15 +31,17 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """What makes two events the same."""
+    """What happened to an object, and when."""
 
     reference: ObjectReference
     type: str
     reason: str
     message: str
+    seconds: float  # since the epoch
 
     @property
     def key(self) -> tuple[str, ...]:
+        """What makes two events the same."""
         reference = self.reference
         return (
             reference.kind,
@@ -105,6 +106,7 @@ class EventRecorder:
         self._waiting: asyncio.Queue[_Fact] = asyncio.Queue(MAX_WAITING)
         self._told: OrderedDict[tuple[str, ...], _Told] = OrderedDict()
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
+        self._named_last = 0
 
     def record(self, object: Record, type: str, reason: str, message: str, *, field_path: str = "") -> None:
         """Tell of something that happened to `object`. Never waits; a full queue or a spent limit drops the event."""
@@ -112,7 +114,7 @@ class EventRecorder:
         if not self._bucket((reference.kind, reference.uid or reference.name)).take(self._clock.monotonic()):
             return
         try:
-            self._waiting.put_nowait(_Fact(reference, type, reason, message))
+            self._waiting.put_nowait(_Fact(reference, type, reason, message, self._clock.time()))
         except asyncio.QueueFull:
             log.warning("dropped an event", object=reference.name, reason=reason)
 
@@ -129,7 +131,7 @@ class EventRecorder:
         told = self._told.get(fact.key)
         if told is not None:
             try:
-                await self._count(told)
+                await self._count(told, fact.seconds)
                 self._told.move_to_end(fact.key)
                 return
             except NotFound:
@@ -139,9 +141,11 @@ class EventRecorder:
             self._told.popitem(last=False)
 
     async def _create(self, fact: _Fact) -> _Told:
-        now = timestamps.now_text(self._clock.time())
+        now = timestamps.now_text(fact.seconds)
         namespace = fact.reference.namespace or "default"
-        name = f"{fact.reference.name}.{secrets.token_hex(8)}"
+        # Named by the time, as upstream: a list in name order is then in order of time.
+        self._named_last = max(self._named_last + 1, int(fact.seconds * 1_000_000_000))
+        name = f"{fact.reference.name}.{self._named_last:x}"
         event = Event(
             metadata=ObjectMeta(name=name, namespace=namespace),
             involved_object=fact.reference,
@@ -158,9 +162,9 @@ class EventRecorder:
         await self._client.create(event)
         return _Told(name, namespace, 1)
 
-    async def _count(self, told: _Told) -> None:
+    async def _count(self, told: _Told, seconds: float) -> None:
         told.count += 1
-        body = {"count": told.count, "lastTimestamp": timestamps.now_text(self._clock.time())}
+        body = {"count": told.count, "lastTimestamp": timestamps.now_text(seconds)}
         await self._client.patch(Event, told.name, told.namespace, body)
 
     def _bucket(self, key: tuple[str, str]) -> _Bucket:
