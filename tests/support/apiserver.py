@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import pytest
 from cluster import pki
 from cluster.client import Client
 from cluster.connection import Connection, open_channel
-from tests.support.etcd import Etcd, free_port
+from tests.support.etcd import Etcd, free_port, running_etcd
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -191,9 +192,9 @@ class Apiserver:
         pytest.fail(f"the API server did not become ready:\n{self.log()[-4000:]}")
 
 
-@pytest.fixture
-def apiserver(etcd: Etcd) -> Iterator[Apiserver]:
-    """A ready API server on an empty etcd."""
+@contextmanager
+def running_apiserver(etcd: Etcd) -> Iterator[Apiserver]:
+    """A ready API server, killed at the end."""
     directory = Path(tempfile.mkdtemp(prefix="podling-apiserver-"))
     server = Apiserver(directory, etcd, Authority(directory / "pki"))
     server.start()
@@ -202,6 +203,20 @@ def apiserver(etcd: Etcd) -> Iterator[Apiserver]:
     finally:
         server.kill()
         shutil.rmtree(directory)
+
+
+@pytest.fixture
+def apiserver(etcd: Etcd) -> Iterator[Apiserver]:
+    """A ready API server on an empty etcd."""
+    with running_apiserver(etcd) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_apiserver() -> Iterator[Apiserver]:
+    """One for all tests of a module, which use names of their own."""
+    with running_etcd() as member, running_apiserver(member) as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,9 +80,9 @@ class Etcd:
         pytest.fail(f"etcd did not become ready: {(self.directory / 'log').read_text()[-2000:]}")
 
 
-@pytest.fixture
-def etcd() -> Iterator[Etcd]:
-    """An empty etcd, running."""
+@contextmanager
+def running_etcd() -> Iterator[Etcd]:
+    """An empty etcd, killed at the end."""
     with tempfile.TemporaryDirectory(prefix="podling-etcd-") as directory:
         member = Etcd(Path(directory))
         member.start()
@@ -89,3 +90,10 @@ def etcd() -> Iterator[Etcd]:
             yield member
         finally:
             member.kill()
+
+
+@pytest.fixture
+def etcd() -> Iterator[Etcd]:
+    """An empty etcd, running."""
+    with running_etcd() as member:
+        yield member

@@ -13,6 +13,7 @@ from apiserver.etcd.errors import Compacted, FutureRevision, RequestTooLarge, Un
 from apiserver.etcd.watch import EtcdWatch
 from apiserver.storage import transactions
 from tests.support.etcd import Etcd, free_port
+from tests.support.polling import eventually
 
 PREFIX = b"/t/"
 
@@ -88,9 +89,11 @@ async def test_watch_resumes_after_etcd_was_killed(client: EtcdClient, etcd: Etc
     watch = EtcdWatch(client, PREFIX, prefix_end(PREFIX), start)
     seen = asyncio.create_task(collect(watch, 3))
     await client.put(b"/t/a", b"1")
-    async with asyncio.timeout(10):
-        while not watch.connected:
-            await asyncio.sleep(0.01)
+
+    async def connected() -> bool:
+        return watch.connected
+
+    await eventually(connected)
     etcd.kill()
     with pytest.raises(Uncertain):
         await client.put(b"/t/lost", b"")
