@@ -1,6 +1,6 @@
 """YAML between people and the API: read with the meaning manifests have, written as `kubectl -o yaml` prints.
 
-Only `true` and `false` are booleans: `y`, `on`, `no` are strings. Dates are strings. Duplicate keys are errors.
+`y`, `on`, `no` are booleans, as to kubectl; dates are strings; duplicate keys are errors, which kubectl lets pass.
 What `load_all` returns holds only what JSON can.
 """
 
@@ -34,7 +34,11 @@ _MAX_DEPTH = 400  # no object nests deeper; recursion in the codecs needs a boun
 _MAX_ALIASED = 1_000_000  # values copied through aliases in one document, against "billion laughs"
 _TAG = "tag:yaml.org,2002:"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+# As kubectl reads them (YAML 1.1, each word in three spellings), seen with kubectl 1.32 and 1.37.
+_TRUE, _FALSE = ("y", "yes", "true", "on"), ("n", "no", "false", "off")
+_BOOLEANS = {
+    spelling: word in _TRUE for word in (*_TRUE, *_FALSE) for spelling in (word, word.capitalize(), word.upper())
+}
 _NOT_NUMBERS = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _INTEGER = re.compile(r"[-+]?(?:0[bB][01_]+|0[oO]?[0-7_]+|0[xX][0-9a-fA-F_]+|[1-9][0-9_]*|0)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9_]+(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?")
