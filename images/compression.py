@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import lzma
+import os
 import shutil
 import subprocess
 import zlib
@@ -51,14 +52,18 @@ def _zstd(stream: BinaryIO, file: Path) -> Iterator[BinaryIO]:
     command = shutil.which("zstd")
     if command is None:
         raise UnsupportedImage(f"{file.name} is compressed with zstd: install it (apt-get install zstd) and retry")
+    # The child reads from where the descriptor stands, which is past what was buffered here.
+    os.lseek(stream.fileno(), 0, os.SEEK_SET)
     with subprocess.Popen([command, "-dcq"], stdin=stream, stdout=subprocess.PIPE) as process:
         if process.stdout is None:
             raise RuntimeError("a pipe was asked for")
         try:
             yield cast(BinaryIO, process.stdout)
-            unread = process.stdout.read(1)
+            if process.stdout.read(1):
+                process.kill()
+                return
         except BaseException:
             process.kill()
             raise
-        if process.wait() != 0 and not unread:
+        if process.wait() != 0:
             raise CorruptImage(f"{file.name} is not whole: zstd could not decompress it")

@@ -32,6 +32,7 @@ from .tree import write_tree
 
 DEFAULT_ROOT = Path("/var/lib/podling/images")
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+_UNUSABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -259,8 +260,8 @@ class Store:
             status = self._index_file.stat()
         except FileNotFoundError:
             return {}
-        except PermissionError as error:
-            raise StoreUnusable(f"cannot read the image store {self.root}: it belongs to another user") from error
+        except OSError as error:
+            raise StoreUnusable(f"cannot read the image store {self.root}: {error.strerror}") from error
         stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
         if self._cached is None or self._cached[0] != stamp:
             try:
@@ -303,7 +304,7 @@ class Store:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            if error.errno in _UNUSABLE:
                 raise StoreUnusable(f"cannot write to the image store {self.root}: {error.strerror}") from error
             raise
 
