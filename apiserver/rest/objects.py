@@ -15,7 +15,7 @@ from api import codec, errors, scheme
 from api.scheme import Resource
 from apiserver.handler import Handler
 from apiserver.requests import Attributes, Page, Result, Stored
-from apiserver.rest import bodies, query, replies, views, watches
+from apiserver.rest import bodies, custom_resources, query, replies, views, watches
 from apiserver.rest.call import Call
 from apiserver.rest.negotiation import PLAIN, Form
 from apiserver.rest.query import Query
@@ -71,6 +71,8 @@ class ObjectEndpoints:
                 info.name,
             )
         )
+        if custom_resources.is_list(info):
+            return custom_resources.empty_list()
         if resource is None and (info.group, info.version) not in _GROUP_VERSIONS:
             return replies.not_found_page()
         return replies.failure(errors.generic(code))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import ssl
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +21,8 @@ from apiserver.rest import assembly
 from apiserver.rest.server import RestServer
 from cluster import pki
 from cluster.status_server import tls_context
+from tests.support.apiserver import Apiserver, Authority
+from tests.support.etcd import Etcd
 from tests.support.rest import ScriptedHandler, ScriptedStreams
 from tests.support.tls import TestAuthority
 
@@ -84,3 +88,24 @@ def _session(url: str, context: ssl.SSLContext) -> aiohttp.ClientSession:
 @pytest.fixture
 def expired() -> datetime.timedelta:
     return datetime.timedelta(minutes=-1)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Apiserver]:
+    """An API server process on its own etcd, shared by a module's tests, with the default service account there."""
+    directory = Path(tempfile.mkdtemp(prefix="podling-rest-"))
+    (directory / "etcd").mkdir()
+    etcd = Etcd(directory / "etcd")
+    server = Apiserver(directory, etcd, Authority(directory / "pki"))
+    try:
+        etcd.start()
+        server.start()
+        created = server.request(
+            "POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}}
+        )
+        assert created.status == 201, created.body
+        yield server
+    finally:
+        server.kill()
+        etcd.kill()
+        shutil.rmtree(directory)

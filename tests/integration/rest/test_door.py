@@ -267,6 +267,30 @@ async def test_what_is_forbidden_is_not_told_to_be_absent(door: Door) -> None:
             assert answer.status == 403
 
 
+async def test_there_are_no_custom_resources(door: Door) -> None:
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    async with door.admin.get(path) as answer:
+        assert (answer.status, (await answer.json())["items"]) == (200, [])
+    async with door.admin.get(f"{path}/x") as answer:
+        assert answer.status == 404
+    door.handler.forbidden.add("admin")
+    async with door.admin.get(path) as answer:
+        assert answer.status == 403
+
+
+async def test_openapi_v2_as_json_and_as_protobuf(door: Door) -> None:
+    asked_for = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+    for accept, content_type, start in (
+        (asked_for, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", b"\n\x032.0"),
+        ("application/json", "application/json", b"{"),
+    ):
+        async with door.admin.get("/openapi/v2", headers={"Accept": accept}) as answer:
+            assert (answer.status, answer.headers["Content-Type"]) == (200, content_type)
+            assert (await answer.read()).startswith(start)
+    async with door.admin.get("/openapi/v2", headers={"Accept": "text/csv"}) as answer:
+        assert answer.status == 406
+
+
 async def test_namespaces_have_no_namespace(door: Door) -> None:
     door.handler.put(stored(NAMESPACES, "x", namespace=""))
     async with door.admin.get("/api/v1/namespaces/x") as answer:
