@@ -120,7 +120,8 @@ async def _open_doors(daemon: Daemon, config: ApiserverConfig, parts: Assembly) 
     try:
         await door.start(config.grpc_addresses, server_credentials(files.ca_file, files.cert_file, files.key_file))
     except OSError as error:
-        raise FatalError(f"cannot serve gRPC: {error}; choose another --grpc-address") from error
+        reason = error.strerror or str(error)
+        raise FatalError(f"cannot serve gRPC on {reason}; choose another --grpc-address") from error
     await door.serving(True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from typing import Final
 
@@ -44,14 +45,12 @@ class GrpcDoor:
         """Listen; the ports, found where 0 was asked for. Raises OSError when an address cannot be had."""
         ports = []
         for host, port in addresses:
+            _try_address(host, port)
             name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             try:
-                bound = self._server.add_secure_port(name, credentials)
-            except RuntimeError:
-                bound = 0
-            if not bound:
-                raise OSError(f"{name} cannot be listened on: is the port taken?")
-            ports.append(bound)
+                ports.append(self._server.add_secure_port(name, credentials))
+            except RuntimeError as error:
+                raise OSError(f"{name}: {error}") from error
         await self._server.start()
         return ports
 
@@ -66,6 +65,17 @@ class GrpcDoor:
         self._draining.set()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(DRAIN_SECONDS)
+
+
+def _try_address(host: str, port: int) -> None:
+    """Raise an OSError that says why, before gRPC fails on the address in its own words."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from error
 
 
 def _add_reflection(server: grpc.aio.Server) -> None:

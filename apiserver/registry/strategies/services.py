@@ -29,9 +29,13 @@ class ServiceStrategy(Strategy):
         self._allocations = allocations
         self._family = f"IPv{allocations.ranges.cidr.version}"
 
+    def prepare_create(self, record: Service) -> Any:
+        record = super().prepare_create(record)
+        return replace(record, spec=_normalized(record.spec, None))
+
     def prepare_update(self, new: Service, old: Service) -> Any:
         new = super().prepare_update(new, old)
-        return replace(new, spec=_carry_over(new.spec, old.spec))
+        return replace(new, spec=_carry_over(_normalized(new.spec, old.spec), old.spec))
 
     def allocate(self, new: Service, old: Service | None) -> tuple[Service, Sequence[Side]]:
         owner = object_key(new.metadata.namespace, new.metadata.name)
@@ -160,14 +164,23 @@ def _wants_node_ports(spec: ServiceSpec) -> bool:
     )
 
 
+def _normalized(new: ServiceSpec, old: ServiceSpec | None) -> ServiceSpec:
+    """clusterIPs in agreement with a clusterIP that was set or changed alone (upstream normalizeClusterIPs)."""
+    followed = not new.cluster_ips
+    if old is not None and new.cluster_ip != old.cluster_ip:
+        followed = followed or new.cluster_ips == old.cluster_ips
+    if not followed:
+        return new
+    wanted = [new.cluster_ip] if new.cluster_ip else []
+    return new if new.cluster_ips == wanted else replace(new, cluster_ips=wanted)
+
+
 def _carry_over(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:
     """Allocated values a client leaves out of an update are the ones there are (upstream patchAllocatedValues)."""
     changes: dict[str, Any] = {}
     if new.type != "ExternalName" and old.type != "ExternalName":
         if not new.cluster_ip and not new.cluster_ips:
             changes |= {"cluster_ip": old.cluster_ip, "cluster_ips": old.cluster_ips}
-        elif new.cluster_ip == old.cluster_ip and not new.cluster_ips:
-            changes["cluster_ips"] = old.cluster_ips
         elif not new.cluster_ip and new.cluster_ips == old.cluster_ips:
             changes["cluster_ip"] = old.cluster_ip
         if not new.ip_families:
