@@ -144,11 +144,11 @@ async def test_yaml_and_indented_json(door: Door) -> None:
 
 
 async def test_bodies_in_json_and_yaml(door: Door) -> None:
-    tree = {"metadata": {"name": "a"}, "data": {"on": "y"}}
+    tree = {"metadata": {"name": "a"}, "data": {"k": "y"}}
     async with door.admin.post(COLLECTION, json=tree, params={"fieldManager": "me"}) as answer:
         assert answer.status == 201
     async with door.admin.post(
-        COLLECTION, data="metadata: {name: a}\ndata: {on: 'y'}\n", headers={"Content-Type": "application/yaml"}
+        COLLECTION, data="metadata: {name: a}\ndata: {k: 'y'}\n", headers={"Content-Type": "application/yaml"}
     ) as answer:
         assert answer.status == 201
     bodies = [json.loads(call[6]) for call in door.handler.calls]
