@@ -144,6 +144,7 @@ def _add_pod_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--cluster-domain", default="cluster.local")
     group.add_argument("--container-log-max-size", type=_size, default=10 * 2**20, metavar="SIZE")
     group.add_argument("--container-log-max-files", type=int, default=5)
+    group.add_argument("--container-log-monitor-seconds", type=float, default=10.0)
     group.add_argument("--allowed-unsafe-sysctls", default=(), type=_words, metavar="PATTERN,...")
 
 
@@ -170,7 +171,7 @@ def from_args(args: argparse.Namespace) -> Config:
         connection=connection.from_args(args),
         node=node,
         intervals=intervals,
-        logs=LogLimits(args.container_log_max_size, args.container_log_max_files),
+        logs=LogLimits(args.container_log_max_size, args.container_log_max_files, args.container_log_monitor_seconds),
         dns=DnsConfig(args.cluster_dns, args.cluster_domain, args.resolv_conf),
         data_dir=data_dir,
         run_dir=args.run_dir.absolute(),

@@ -52,9 +52,9 @@ def capacity(size: Size) -> dict[str, str]:
     """`status.capacity`."""
     return {
         "cpu": quantity.canonical(f"{size.cpu_millis}m"),
-        "ephemeral-storage": f"{size.ephemeral_bytes // 1024}Ki",
+        "ephemeral-storage": _bytes(size.ephemeral_bytes),
         **{f"hugepages-{page}": "0" for page in size.huge_page_sizes},
-        "memory": f"{size.memory_bytes // 1024}Ki",
+        "memory": _bytes(size.memory_bytes),
         "pods": str(size.max_pods),
     }
 
@@ -65,9 +65,14 @@ def allocatable(size: Size, eviction_hard: Mapping[str, str]) -> dict[str, str]:
     disk = size.ephemeral_bytes - _amount(eviction_hard.get("nodefs.available", "0"), size.ephemeral_bytes)
     return {
         **capacity(size),
-        "ephemeral-storage": str(max(disk, 0)),
-        "memory": f"{max(memory, 0) // 1024}Ki",
+        "ephemeral-storage": _bytes(max(disk, 0)),
+        "memory": _bytes(max(memory, 0)),
     }
+
+
+def _bytes(count: int) -> str:
+    """In whole Ki, in the one form the API server keeps: another would look like a change for ever."""
+    return quantity.format(count // 1024 * 1024, "BinarySI")
 
 
 def _amount(threshold: str, total: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api import codec
+from api import codec, quantity
 from api.types import Node, NodeCondition, NodeStatus, NodeSystemInfo
 from kubelet import config
 from kubelet.metrics.cadvisor import cadvisor_page, resource_page
@@ -38,13 +38,19 @@ def usage(memory: int = 500 * MIB, disk: int = 900 * MIB, inodes: int = 90) -> U
 
 
 def test_capacity_and_allocatable() -> None:
-    assert capacity(SIZE) == {"cpu": "1500m", "ephemeral-storage": "1024000Ki", "memory": "1048576Ki", "pods": "7"}
+    assert capacity(SIZE) == {"cpu": "1500m", "ephemeral-storage": "1000Mi", "memory": "1Gi", "pods": "7"}
     assert allocatable(SIZE, THRESHOLDS) == {
         "cpu": "1500m",
-        "ephemeral-storage": str(900 * MIB),
-        "memory": f"{924 * 1024}Ki",
+        "ephemeral-storage": "900Mi",
+        "memory": "924Mi",
         "pods": "7",
     }
+
+
+def test_quantities_are_in_the_form_the_api_server_keeps() -> None:
+    odd = Size(cpu_millis=2000, memory_bytes=3 * 2**30 + 5000, ephemeral_bytes=10**9, max_pods=110)
+    for resources in (capacity(odd), allocatable(odd, THRESHOLDS)):
+        assert {name: quantity.canonical(text) for name, text in resources.items()} == resources
 
 
 @pytest.mark.parametrize(
