@@ -23,6 +23,7 @@ WARNING = "Warning"
 
 MAX_REMEMBERED = 4_096
 MAX_WAITING = 1_000
+MAX_AT_ONCE = 100
 BURST = 25.0
 REFILL_PER_SECOND = 1 / 300
 
@@ -119,9 +120,18 @@ class EventRecorder:
             log.warning("dropped an event", object=reference.name, reason=reason)
 
     async def run(self) -> None:
-        """Write what is recorded until cancelled."""
+        """Write what is recorded until cancelled: different events side by side, the same one in order."""
         while True:
-            fact = await self._waiting.get()
+            facts = [await self._waiting.get()]
+            while len(facts) < MAX_AT_ONCE and not self._waiting.empty():
+                facts.append(self._waiting.get_nowait())
+            by_key: dict[tuple[str, ...], list[_Fact]] = {}
+            for fact in facts:
+                by_key.setdefault(fact.key, []).append(fact)
+            await asyncio.gather(*map(self._write_in_order, by_key.values()))
+
+    async def _write_in_order(self, facts: list[_Fact]) -> None:
+        for fact in facts:
             try:
                 await self._write(fact)
             except StatusError as error:

@@ -48,7 +48,8 @@ def from_rpc_error(error: grpc.aio.AioRpcError, what: str) -> errors.StatusError
         if key == STATUS_METADATA and isinstance(value, bytes):
             return errors.from_status(orjson.loads(value))
     code, details = error.code(), error.details() or ""
-    if code is grpc.StatusCode.UNAVAILABLE:
+    # What breaks under gRPC's own hands has the code INTERNAL and no Status: the peer went away in mid-call.
+    if code is grpc.StatusCode.UNAVAILABLE or details.startswith("Internal error from Core"):
         return errors.ServiceUnavailable(f"{what} cannot be reached: {details}")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return errors.Timeout(f"{what} did not answer in time")
