@@ -43,6 +43,7 @@ class Environment:
 
     `namespaces` maps OCI kinds (`network`, `ipc`, `uts`, `pid`) to the path to enter, or "" for a new one; kinds left
     out are the kubelet's own. `files` maps paths in the container to the sandbox's files; `shm` is its /dev/shm.
+    `capabilities` are all the machine can give.
     """
 
     namespaces: Mapping[str, str]
@@ -52,6 +53,7 @@ class Environment:
     cgroup: str
     unified_cgroups: bool
     limits_swap: bool
+    capabilities: frozenset[str] = capabilities.ALL
 
 
 def command_line(spec: ContainerSpec, image: RunConfig) -> list[str]:
@@ -70,7 +72,9 @@ def build_config(
 ) -> dict[str, Any]:
     """The whole config.json. Raises InvalidConfig."""
     security = spec.security
-    granted = capabilities.granted(security.add_capabilities, security.drop_capabilities, security.privileged)
+    granted = capabilities.granted(
+        security.add_capabilities, security.drop_capabilities, security.privileged, environment.capabilities
+    )
     config: dict[str, Any] = {
         "ociVersion": "1.0.2",
         "process": _process(spec, image, identity, granted, environment.hostname),

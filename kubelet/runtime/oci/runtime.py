@@ -38,6 +38,7 @@ from ..base import (
 from ..cgroups import CgroupFailure, Cgroups
 from . import attachment, conmon, forwarding
 from .bundle import Environment, linux_resources
+from .capabilities import available
 from .conmon import Conmon
 from .containers import Containers
 from .execution import Executor
@@ -114,6 +115,7 @@ class OciRuntime:
             self._store,
         )
         self._executor = Executor(self._runc, self._runc_root)
+        self._capabilities = available(Path("/proc/self/status").read_text())
         self._version = _runc_version(self._runc)
         self._unfinished: set[asyncio.Task[Any]] = set()
 
@@ -311,6 +313,7 @@ class OciRuntime:
             cgroup=spec.cgroup_parent,
             unified_cgroups=self._cgroups.unified,
             limits_swap=self._cgroups.accounts_swap,
+            capabilities=self._capabilities,
         )
 
     def _joiner(self, cgroup: str) -> Any:

@@ -30,6 +30,13 @@ def test_privileged_has_everything_whatever_it_drops() -> None:
     assert len(capabilities.granted([], ["ALL"], privileged=True)) == len(capabilities.ALL)
 
 
+def test_nothing_is_given_that_the_machine_does_not_have() -> None:
+    have = capabilities.available("Name:\tx\nCapBnd:\t0000000000000009\n")
+    assert have == {"CHOWN", "FOWNER"}
+    assert capabilities.granted([], [], True, have) == ["CAP_CHOWN", "CAP_FOWNER"]
+    assert capabilities.granted(["ALL"], ["FOWNER"], False, have) == ["CAP_CHOWN"]
+
+
 def test_an_unknown_capability_is_refused() -> None:
     with pytest.raises(InvalidConfig, match='unknown capability "CAP_FLY"'):
         capabilities.granted(["FLY"], [], privileged=False)
