@@ -188,6 +188,8 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,
                 env=_environment(),
+                # Not where the command was typed: nothing of ours may hold that or write there.
+                cwd=self.cluster.run_dir,
             )
         running.pid = child.pid
         try:
