@@ -120,7 +120,7 @@ async def _admin_token(client: Client) -> str:
 
 
 def _beside_bare(cluster: Cluster, token: str, path: str, connections: int = CONNECTIONS) -> tuple[float, float]:
-    """Requests per second of ours and of a bare handler that answers the same bytes, in turn; the best round of each."""
+    """Requests per second of ours and of a bare handler that answers the same bytes, in turn; each one's median."""
     url = f"https://{cluster.rest}{path}"
     headers = ("-H", f"Authorization: Bearer {token}")
     command = ["curl", "-s", "--cacert", str(cluster.pki / "ca.crt"), *headers, url]

@@ -318,7 +318,9 @@ NUMBERS: dict[str, dict[str, str]] = {
         "VolumeDevice": "name=1 devicePath=2",
         "VolumeMount": "name=1 mountPath=3 mountPropagation=5 readOnly=2 recursiveReadOnly=7 subPath=4 subPathExpr=6",
         "VolumeMountStatus": "name=1 mountPath=2 readOnly=3 recursiveReadOnly=4",
-        "VolumeProjection": "clusterTrustBundle=5 configMap=3 downwardAPI=2 podCertificate=6 secret=1 serviceAccountToken=4",
+        "VolumeProjection": (
+            "clusterTrustBundle=5 configMap=3 downwardAPI=2 podCertificate=6 secret=1 serviceAccountToken=4"
+        ),
         "VolumeResourceRequirements": "limits=1 requests=2",
         "VsphereVirtualDiskVolumeSource": "fsType=2 storagePolicyID=4 storagePolicyName=3 volumePath=1",
         "WeightedPodAffinityTerm": "podAffinityTerm=2 weight=1",

@@ -22,7 +22,7 @@ class Server(pb_grpc.ObjectsServicer):
         self.batches: list[int] = []
         self.streams = 0
 
-    async def Write(self, requests, context):  # noqa: N802 (gRPC's name)
+    async def Write(self, requests, context):
         self.streams += 1
         async for batch in requests:
             self.batches.append(len(batch.writes))
