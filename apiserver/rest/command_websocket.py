@@ -7,12 +7,10 @@ protocols carry the same in text messages: the channel as a digit, the bytes enc
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from apiserver.rest import remote_command, websockets
 from cluster.pb import streams_pb2 as pb
@@ -52,12 +50,8 @@ class WebSocketCarrier:
 
     async def inputs(self) -> AsyncIterator[pb.StreamInput]:
         while True:
-            message = await self._socket.receive()
-            if message.type is WSMsgType.BINARY:
-                data = bytes(message.data)
-            elif message.type is WSMsgType.TEXT:
-                data = _decoded(message.data)
-            else:
+            data = websockets.channel_message(await self._socket.receive(), self._encoded)
+            if data is None:
                 self._gone.set()
                 return
             found = _input(data)
@@ -81,12 +75,7 @@ class WebSocketCarrier:
         await self._socket.close()
 
     async def _send(self, channel: int, data: bytes) -> None:
-        if self._socket.closed:
-            raise ConnectionResetError("the client closed the connection")
-        if self._encoded:
-            await self._socket.send_str(f"{channel}{base64.b64encode(data).decode()}")
-        else:
-            await self._socket.send_bytes(bytes((channel,)) + data)
+        await websockets.send_channel(self._socket, channel, data, self._encoded)
 
 
 def _input(data: bytes) -> pb.StreamInput | None:
@@ -101,13 +90,3 @@ def _input(data: bytes) -> pb.StreamInput | None:
     if channel == CLOSE_SIGNAL and rest[:1] == bytes((STDIN,)):
         return pb.StreamInput(stdin_closed=True)
     return None
-
-
-def _decoded(text: str) -> bytes:
-    """A text message of the base64 protocols as bytes, its channel digit as a number; b"" when it is malformed."""
-    if not text[:1].isdigit():
-        return b""
-    try:
-        return bytes((int(text[0]),)) + base64.b64decode(text[1:], validate=True)
-    except binascii.Error:
-        return b""

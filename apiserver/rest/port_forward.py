@@ -43,7 +43,7 @@ async def forward(streams: PodStreams, call: Call, port: int, ends: Ends) -> Non
                 elif message.data:
                     await ends.send(message.data)
     except errors.StatusError as error:
-        await ends.send_error(f"an error occurred forwarding port {port}: {error.message}")
+        await ends.send_error(f"error forwarding port {port} to pod {call.info.name}: {error.message}")
     finally:
         await ends.close()
 

@@ -7,12 +7,10 @@ is for each port. The PyPI kubernetes client speaks this.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from api import errors
 from apiserver.pod_streams import PodStreams
@@ -90,12 +88,7 @@ class ChannelEnds:
             self._pieces.get_nowait()
 
     async def _put(self, channel: int, data: bytes) -> None:
-        if self._socket.closed:
-            raise ConnectionResetError("the client closed the connection")
-        if self._encoded:
-            await self._socket.send_str(f"{channel}{base64.b64encode(data).decode()}")
-        else:
-            await self._socket.send_bytes(bytes((channel,)) + data)
+        await websockets.send_channel(self._socket, channel, data, self._encoded)
 
 
 async def _forward(streams: PodStreams, call: Call, port: int, ends: ChannelEnds) -> None:
@@ -107,19 +100,8 @@ async def _forward(streams: PodStreams, call: Call, port: int, ends: ChannelEnds
 
 async def _receive(socket: web.WebSocketResponse, ends: Sequence[ChannelEnds]) -> None:
     """Hand out what arrives on the data channels until the client closes."""
+    encoded = socket.ws_protocol in BASE64
     async for message in socket:
-        if message.type is WSMsgType.BINARY and message.data:
-            channel, data = message.data[0], message.data[1:]
-        elif message.type is WSMsgType.TEXT and message.data[:1].isdigit():
-            channel, data = int(message.data[0]), _decoded(message.data[1:])
-        else:
-            continue
-        if channel % 2 == 0 and channel // 2 < len(ends):
-            await ends[channel // 2].feed(data)
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return b""
+        data = websockets.channel_message(message, encoded)
+        if data and data[0] % 2 == 0 and data[0] // 2 < len(ends):
+            await ends[data[0] // 2].feed(data[1:])

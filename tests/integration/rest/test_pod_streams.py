@@ -98,6 +98,16 @@ async def test_exec_v5_closes_stdin_by_signal(door: Door) -> None:
     assert (list(start.command), start.stdin, start.tty) == (["sh"], True, False)
 
 
+async def test_text_messages_count_as_bytes(door: Door) -> None:
+    """The PyPI client sends text to the binary protocols."""
+    async with door.admin.ws_connect(EXEC, protocols=("v4.channel.k8s.io",)) as socket:
+        await socket.send_str("\x00abc")
+        await socket.send_str("\x00exit")
+        commands = Commands(socket)
+        await commands.until_outcome()
+        assert commands.channels[1] == b"hello\nABC"
+
+
 async def test_exec_v4_and_base64(door: Door) -> None:
     async with door.admin.ws_connect(EXEC, protocols=("v4.channel.k8s.io",)) as socket:
         await socket.send_bytes(b"\x00exit")
