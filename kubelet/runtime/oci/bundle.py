@@ -43,7 +43,7 @@ class Environment:
 
     `namespaces` maps OCI kinds (`network`, `ipc`, `uts`, `pid`) to the path to enter, or "" for a new one; kinds left
     out are the kubelet's own. `files` maps paths in the container to the sandbox's files; `shm` is its /dev/shm.
-    `capabilities` are all the machine can give.
+    `capabilities` are all the machine can give; `least_oom_score_adj` is the lowest the kubelet may set.
     """
 
     namespaces: Mapping[str, str]
@@ -54,6 +54,7 @@ class Environment:
     unified_cgroups: bool
     limits_swap: bool
     capabilities: frozenset[str] = capabilities.ALL
+    least_oom_score_adj: int = -1000
 
 
 def command_line(spec: ContainerSpec, image: RunConfig) -> list[str]:
@@ -77,7 +78,7 @@ def build_config(
     )
     config: dict[str, Any] = {
         "ociVersion": "1.0.2",
-        "process": _process(spec, image, identity, granted, environment.hostname),
+        "process": _process(spec, image, identity, granted, environment),
         "root": {"path": str(rootfs), "readonly": security.readonly_root},
         "mounts": _mounts(spec, environment),
         "linux": _linux(spec, granted, environment),
@@ -103,7 +104,7 @@ def linux_resources(resources: Resources, unified_cgroups: bool, limits_swap: bo
 
 
 def _process(
-    spec: ContainerSpec, image: RunConfig, identity: Identity, granted: list[str], hostname: str
+    spec: ContainerSpec, image: RunConfig, identity: Identity, granted: list[str], environment: Environment
 ) -> dict[str, Any]:
     # Servers need many open files, whatever little the kubelet itself was started with.
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -111,11 +112,11 @@ def _process(
         "terminal": spec.tty,
         "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": list(identity.groups)},
         "args": command_line(spec, image),
-        "env": [f"{name}={value}" for name, value in _variables(spec, image, hostname).items()],
+        "env": [f"{name}={value}" for name, value in _variables(spec, image, environment.hostname).items()],
         "cwd": spec.working_dir or image.working_dir or "/",
         "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), granted),
         "noNewPrivileges": spec.security.no_new_privileges,
-        "oomScoreAdj": spec.resources.oom_score_adj,
+        "oomScoreAdj": max(spec.resources.oom_score_adj, environment.least_oom_score_adj),
         "rlimits": [{"type": "RLIMIT_NOFILE", "soft": files, "hard": files}],
     }
 

@@ -116,6 +116,7 @@ class OciRuntime:
         )
         self._executor = Executor(self._runc, self._runc_root)
         self._capabilities = available(Path("/proc/self/status").read_text())
+        self._least_oom_score_adj = _least_oom_score_adj(self._capabilities)
         self._version = _runc_version(self._runc)
         self._unfinished: set[asyncio.Task[Any]] = set()
 
@@ -314,6 +315,7 @@ class OciRuntime:
             unified_cgroups=self._cgroups.unified,
             limits_swap=self._cgroups.accounts_swap,
             capabilities=self._capabilities,
+            least_oom_score_adj=self._least_oom_score_adj,
         )
 
     def _joiner(self, cgroup: str) -> Any:
@@ -361,3 +363,10 @@ def _image_failure(error: ImageError) -> RuntimeFailure:
     if isinstance(error, NoSuchImage):
         return ImageNotPresent(str(error))
     return InvalidConfig(str(error)) if isinstance(error, InvalidReference) else RuntimeFailure(str(error))
+
+
+def _least_oom_score_adj(capabilities: frozenset[str]) -> int:
+    """Without CAP_SYS_RESOURCE nobody may be made safer than this process (as containerd's restrict_oom_score_adj)."""
+    if "SYS_RESOURCE" in capabilities:
+        return -1000
+    return int(Path("/proc/self/oom_score_adj").read_text())

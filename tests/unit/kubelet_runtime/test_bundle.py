@@ -166,3 +166,12 @@ def test_on_v2_running_out_of_memory_ends_the_whole_container() -> None:
     assert linux_resources(Resources(), True, True)["unified"] == {"memory.oom.group": "1"}
     unified = Environment(**{**vars(ENVIRONMENT), "unified_cgroups": True})
     assert {"type": "cgroup"} in config(environment=unified)["linux"]["namespaces"]
+
+
+def test_no_container_is_made_safer_from_the_oom_killer_than_the_kubelet_may_make_it() -> None:
+    bounded = Environment(**{**vars(ENVIRONMENT), "least_oom_score_adj": 5})
+    scores = [
+        config(changed(resources=Resources(oom_score_adj=-997)), environment=each)["process"]["oomScoreAdj"]
+        for each in (ENVIRONMENT, bounded)
+    ]
+    assert scores == [-997, 5]
