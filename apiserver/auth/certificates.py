@@ -6,6 +6,7 @@ authority, and the dates.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,11 @@ def user_from_peer(certificate: Mapping[str, Any] | None) -> User | None:
         [value for key, value in attributes if key == "commonName"],
         [value for key, value in attributes if key == "organizationName"],
     )
+
+
+def credential_id(certificate: bytes) -> Mapping[str, tuple[str, ...]]:
+    """The user's extra that tells which certificate (in DER form) was shown (upstream KEP-4193)."""
+    return {"authentication.kubernetes.io/credential-id": (f"X509SHA256={hashlib.sha256(certificate).hexdigest()}",)}
 
 
 def user_from_subject(common_names: Iterable[str], organizations: Iterable[str]) -> User | None:

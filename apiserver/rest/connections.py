@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from apiserver.auth.certificates import user_from_peer
+from apiserver.auth.certificates import credential_id, user_from_peer
 from apiserver.auth.user import User
 
 
@@ -41,7 +42,8 @@ class Connections:
     def made(self, connection: RequestHandler, transport: asyncio.Transport) -> None:
         user = user_from_peer(transport.get_extra_info("peercert"))
         if user is not None:
-            self._users[connection] = user
+            certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            self._users[connection] = replace(user, extra=credential_id(certificate))
 
     def lost(self, connection: RequestHandler) -> None:
         self._users.pop(connection, None)

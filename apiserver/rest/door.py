@@ -80,7 +80,7 @@ class Door:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         started = time.monotonic()
-        path, _, query_text = request.raw_path.partition("?")
+        path, _, query_text = _target(request.raw_path).partition("?")
         watch = "watch" in query_text and query.flag(query.parse(query_text), "watch")
         info = request_info.parse(request.method, path, watch=watch)
         call = Call(request, info, query_text, self._audit_ids.next())
@@ -165,6 +165,13 @@ class Door:
         info: RequestInfo = call.info
         dry_run = bool(call.query_text) and "dryRun" in call.query_text
         metrics.kind_of(info, dry_run=dry_run, known=call.known).count(status, seconds)
+
+
+def _target(raw: str) -> str:
+    """The path and query of a request target, which may be a whole URL, or no path at all (`*`, HOST:PORT)."""
+    if raw.startswith("/"):
+        return raw
+    return "/" + (raw.partition("://")[2].partition("/")[2] if "://" in raw else raw)
 
 
 def _metrics_page() -> Reply:

@@ -6,14 +6,19 @@ Bounds the memory that bodies and answers take (upstream: --max-requests-infligh
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from typing import Final
+from weakref import WeakSet
 
 from api import errors
 from apiserver.rest.metrics import in_flight
 
 MAX_WAITING: Final = 4_000
 RETRY_AFTER_SECONDS: Final = 1
+
+
+# Several doors may be open, one for each address; the metric is about all of them.
+_limits: Final[defaultdict[str, WeakSet[InFlightLimit]]] = defaultdict(WeakSet)
 
 
 class InFlightLimit:
@@ -23,7 +28,12 @@ class InFlightLimit:
         self._limit = limit
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        in_flight.labels(kind).set_function(lambda: self._running)
+        _limits[kind].add(self)
+        in_flight.labels(kind).set_function(lambda: sum(limit.running for limit in _limits[kind]))
+
+    @property
+    def running(self) -> int:
+        return self._running
 
     def try_enter(self) -> bool:
         """Take a place if there is a free one."""

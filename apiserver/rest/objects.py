@@ -56,7 +56,7 @@ class ObjectEndpoints:
     def refuse_unrouted(self, call: Call, resource: Resource | None) -> Reply | None:
         """Answer a request no route fits: what is not allowed first, then not found or wrong method (as upstream)."""
         info = call.info
-        code = _routing_problem(info, resource)
+        code = _routing_problem(info, resource, call.request.method)
         if not code:
             return None
         self._handler.authorize(
@@ -169,7 +169,7 @@ def _result_reply(result: Result, form: Form, parameters: Query) -> Reply:
     return reply
 
 
-def _routing_problem(info: RequestInfo, resource: Resource | None) -> int:
+def _routing_problem(info: RequestInfo, resource: Resource | None, method: str) -> int:
     """404 for what does not exist, 405 for a method it does not have, 0 for a good route."""
     if resource is None or info.rest:
         return 404
@@ -181,17 +181,21 @@ def _routing_problem(info: RequestInfo, resource: Resource | None) -> int:
     elif info.namespace and resource.plural != "namespaces":
         return 404
     if info.subresource:
-        return _subresource_problem(info, resource)
+        return _subresource_problem(info, resource, method)
+    if info.verb == "watch" and method != "GET":
+        return 405
     allowed = _ITEM_VERBS if info.name else _COLLECTION_VERBS
     return 0 if info.verb in allowed and info.verb in resource.verbs else 405
 
 
-def _subresource_problem(info: RequestInfo, resource: Resource) -> int:
+def _subresource_problem(info: RequestInfo, resource: Resource, method: str) -> int:
     try:
         subresource = resource.subresource(info.subresource)
     except KeyError:
         return 404
-    return 0 if info.verb in subresource.verbs else 405
+    # A stream has no head alone.
+    streamed = subresource.record is None and method == "HEAD"
+    return 0 if info.verb in subresource.verbs and not streamed else 405
 
 
 def _quoted(warning: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
@@ -23,6 +25,20 @@ DRAIN_SECONDS: Final = 5.0
 BACKLOG: Final = 1024
 # A peer that vanished without a word is noticed within about two minutes.
 _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+
+
+log = logging.getLogger("apiserver.rest")
+
+
+class _BadRequests(logging.Filter):
+    """Keeps what is no HTTP out of the log: anybody can send it, and the sender is answered with 400."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, HttpProcessingError)
+
+
+log.addFilter(_BadRequests())
 
 
 class RestServer:
@@ -48,6 +64,7 @@ class RestServer:
             self._connections,
             request_factory=_new_request,
             access_log=None,
+            logger=log,
             auto_decompress=False,
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_LINE_BYTES,

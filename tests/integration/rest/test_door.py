@@ -244,6 +244,7 @@ async def test_warnings_become_headers(door: Door) -> None:
         ("GET", "/api/v1/namespaces/default/nodes", 404, "NotFound"),
         ("GET", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", 405, "MethodNotAllowed"),
         ("POST", "/version", 405, "MethodNotAllowed"),
+        ("PUT", "/api/v1/watch/configmaps", 405, "MethodNotAllowed"),
     ],
 )
 async def test_routes_that_are_none(door: Door, method: str, path: str, code: int, reason: str) -> None:
@@ -361,6 +362,39 @@ async def test_requests_are_counted(door: Door) -> None:
     wanted = 'apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="configmaps"'
     assert wanted in page
     assert 'apiserver_current_inflight_requests{request_kind="readOnly"}' in page
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ("GET https://elsewhere/version?x=1", 200),
+        ("OPTIONS *", 405),
+        ("GET /api/v1//namespaces", 404),
+        ("GET //version", 404),
+    ],
+)
+async def test_unusual_request_targets(door: Door, target: str, code: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.server.port, ssl=door.context("raw"))
+    writer.write(f"{target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(f"HTTP/1.1 {code}".encode())
+    writer.close()
+
+
+@pytest.mark.parametrize("request_bytes", [b"BOGUS\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000])
+async def test_what_is_no_http_is_answered_and_not_logged(
+    door: Door, request_bytes: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.server.port, ssl=door.context("raw"))
+    writer.write(request_bytes)
+    assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+    assert not caplog.records
+    writer.close()
+
+
+async def test_a_head_alone_of_a_stream(door: Door) -> None:
+    for path in ("/api/v1/pods?watch=1", "/api/v1/namespaces/default/pods/p/log"):
+        async with door.admin.head(path) as answer:
+            assert answer.status == 405
 
 
 async def test_pipelined_and_slow_requests(door: Door) -> None:
