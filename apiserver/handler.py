@@ -139,6 +139,8 @@ class Handler:
     def _admit(
         self, user: User, verb: str, resource: Resource, namespace: str, name: str, subresource: str = ""
     ) -> Registry:
+        _check_segment("Name", name)
+        _check_segment("Namespace", namespace)
         # A Namespace object is inside itself for authorization (upstream RequestInfo).
         scope = name if resource.plural == "namespaces" and not resource.group else namespace
         attributes = Attributes(user, verb, resource.group, resource.version, resource.plural, subresource, scope, name)
@@ -149,6 +151,13 @@ class Handler:
         if registry is None:
             raise errors.generic(404)
         return registry
+
+
+def _check_segment(what: str, text: str) -> None:
+    """Raise `BadRequest` for names that would lead elsewhere in the store (upstream IsValidPathSegmentName)."""
+    if "/" in text or "%" in text or text in (".", ".."):
+        problem = f"may not be '{text}'" if text in (".", "..") else "may not contain '/' or '%'"
+        raise errors.BadRequest(f'{what} parameter invalid: "{text}": {problem}')
 
 
 def forbidden(attributes: Attributes, reason: str = "") -> errors.Forbidden:

@@ -25,6 +25,8 @@ _MODIFIED: Final = "the object has been modified; please apply your changes to t
 def in_namespace(record: Any, resource: Resource, namespace: str) -> Any:
     """The record in the request's namespace. Raises `BadRequest` when it names another one."""
     metadata: ObjectMeta = record.metadata
+    if not resource.namespaced:
+        namespace = ""
     if metadata.namespace == namespace:
         return record
     if metadata.namespace and resource.namespaced:
@@ -32,9 +34,11 @@ def in_namespace(record: Any, resource: Resource, namespace: str) -> Any:
     return replace(record, metadata=replace(metadata, namespace=namespace))
 
 
-def require_name(record: Any, resource: Resource) -> None:
-    """Raise `Invalid` when an object to be created has neither a name nor a generateName."""
+def require_place(record: Any, resource: Resource) -> None:
+    """Raise `BadRequest` or `Invalid` when an object to be created lacks a namespace or any kind of name."""
     metadata: ObjectMeta = record.metadata
+    if resource.namespaced and not metadata.namespace:
+        raise errors.BadRequest("an empty namespace may not be set during creation")
     if not metadata.name and not metadata.generate_name:
         problem = FieldError.required("metadata.name", "name or generateName is required")
         raise errors.Invalid(resource.group_kind, "", [problem])

@@ -98,7 +98,7 @@ class ObjectRegistry(Registry):
         self, user: User, record: Any, options: WriteOptions, warnings: tuple[str, ...] = ()
     ) -> Result:
         """Create a decoded, defaulted object; with a generateName, under the first free name found."""
-        metadata.require_name(record, self.resource)
+        metadata.require_place(record, self.resource)
         if record.metadata.name:
             return await self._create(user, record, record.metadata.name, options, warnings)
         for _ in range(NAME_ATTEMPTS):

@@ -63,8 +63,9 @@ class Feed:
             revision = revision or page.header.revision
             for kv in page.kvs:
                 storage, key = self._keys.split(kv.key, self._caches)
-                if storage in objects:
-                    objects[storage].append(self._stored(self._caches[storage], key, kv))
+                stored = self._stored(self._caches[storage], key, kv) if storage in objects else None
+                if stored is not None:
+                    objects[storage].append(stored)
             if not page.more:
                 break
             start = page.kvs[-1].key + b"\0"
@@ -140,14 +141,19 @@ class Feed:
             cache = self._caches.get(storage)
             if cache is None:
                 continue
-            if event.type == 0:
-                cache.put(self._stored(cache, key, kv), now)
-            else:
+            if event.type:
                 cache.delete(*split_object_key(key), kv.mod_revision, now)
+            elif (stored := self._stored(cache, key, kv)) is not None:
+                cache.put(stored, now)
 
-    def _stored(self, cache: ResourceCache, key: str, kv: Any) -> Stored:
+    def _stored(self, cache: ResourceCache, key: str, kv: Any) -> Stored | None:
+        """The object of a key; None for what is no object: somebody else wrote it, and everything else must go on."""
         namespace, name = split_object_key(key)
-        data = codec.with_resource_version(kv.value, kv.mod_revision)
+        try:
+            data = codec.with_resource_version(kv.value, kv.mod_revision)
+        except ValueError:
+            log.error("found something in etcd that is no object", key=kv.key.decode(errors="replace"))
+            return None
         return Stored(cache.resource, namespace, name, kv.mod_revision, data)
 
     async def _reload(self) -> None:

@@ -21,6 +21,7 @@ class Watchers:
         self._by_key: dict[str, _Group] = {}
         self._by_index: dict[str, _Group] = {}
         self._count = 0
+        self._ended = False
 
     def __len__(self) -> int:
         return self._count
@@ -32,6 +33,8 @@ class Watchers:
                 yield from group
 
     def add(self, watcher: Watcher) -> None:
+        if self._ended:
+            watcher.end()
         groups, key = self._place(watcher)
         (self._everywhere if groups is None else groups.setdefault(key, {}))[watcher] = None
         self._count += 1
@@ -72,6 +75,8 @@ class Watchers:
             watcher.fail(error)
 
     def end_all(self) -> None:
+        """End every watch, and those to come at once: the server is about to stop."""
+        self._ended = True
         for watcher in self:
             watcher.end()
 

@@ -32,9 +32,12 @@ def test_cluster_scoped_objects_lose_a_namespace() -> None:
 
 
 def test_a_name_or_a_generate_name_is_needed() -> None:
-    metadata.require_name(named(generate_name="a-"), CONFIG_MAPS)
+    metadata.require_place(named(generate_name="a-", namespace="default"), CONFIG_MAPS)
     with pytest.raises(Invalid, match=r"metadata.name: Required value: name or generateName is required"):
-        metadata.require_name(named(), CONFIG_MAPS)
+        metadata.require_place(named(namespace="default"), CONFIG_MAPS)
+    with pytest.raises(BadRequest, match="an empty namespace may not be set during creation"):
+        metadata.require_place(named(name="a"), CONFIG_MAPS)
+    metadata.require_place(Node(metadata=ObjectMeta(name="n")), scheme.find("nodes"))
 
 
 def test_generated_names_fit_and_avoid_words() -> None:
