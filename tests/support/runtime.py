@@ -168,12 +168,17 @@ async def node(node_network: None, machine_images: Store, tmp_path: Path) -> Asy
     cgroup = f"/podling-test-{os.getpid()}-{time.monotonic_ns()}"
     node = Node(config, Cgroups.detect(), cgroup, tmp_path / "logs")
     node.cgroups.create(cgroup)
-    async with open_runtime(config) as runtime:
-        node.runtime = runtime
-        yield node
-        for sandbox in await runtime.list_sandboxes():
-            await runtime.remove_sandbox(sandbox.id)
-    assert node.leftovers() == []
-    for pod in {each for mount in node.cgroups.v1.values() for each in (mount / cgroup[1:]).glob("kubepods/pod-*")}:
-        assert [each.name for each in pod.iterdir() if each.is_dir()] == []
-    assert node.cgroups.remove(cgroup)
+    try:
+        async with open_runtime(config) as runtime:
+            node.runtime = runtime
+            yield node
+            for sandbox in await runtime.list_sandboxes():
+                await runtime.remove_sandbox(sandbox.id)
+        leftovers = node.leftovers()
+        for mount in {*node.cgroups.v1.values()}:
+            leftovers += [str(each) for each in (mount / cgroup[1:]).glob("kubepods/pod-*/*") if each.is_dir()]
+        assert leftovers == []
+    finally:
+        node.cgroups.kill(cgroup)
+        node.cgroups.remove(cgroup)
+    assert not node.cgroups.exists(cgroup)

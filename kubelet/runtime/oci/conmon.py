@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,11 +178,22 @@ def exit_code(exit_directory: Path, container_id: str) -> tuple[int, int] | None
 
 
 def is_monitor_of(pid: int, container_id: str) -> bool:
-    """Whether this process is the container's conmon: process ids are used again."""
+    """Whether this process is the container's conmon, or its runc: process ids are used again."""
     try:
         return container_id.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def kill_processes_of(container_id: str) -> None:
+    """End every conmon and runc at work on a container that did not start, at whatever point they are.
+
+    They are found by their arguments: one whose kubelet was killed may not even have written its process id yet.
+    """
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and is_monitor_of(int(entry.name), container_id):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def _control(bundle: Path, kind: int, height: int, width: int) -> None:

@@ -278,16 +278,9 @@ class Containers:
         end = Ending(
             exit_code=_START_ERROR_CODE, finished_at=time.time_ns(), reason="StartError", message=why, oom_kills=0
         )
-        self._end_monitor(record.id)
+        await asyncio.to_thread(conmon.kill_processes_of, record.id)
         self._end(record, end)
         await self._cleanup(record)
-
-    def _end_monitor(self, container_id: str) -> None:
-        """End the conmon of a container that did not start; it may be at any point of its work."""
-        with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
-            pid = int((self.bundle(container_id) / "conmon.pid").read_text())
-            if conmon.is_monitor_of(pid, container_id):
-                os.kill(pid, signal.SIGKILL)
 
     async def _cleanup(self, record: ContainerRecord) -> None:
         """Give back what an ended container holds of the kernel; its files stay until it is removed."""
