@@ -239,8 +239,8 @@ def _service_variables(services: Informer[Service]) -> Callable[[Pod], Awaitable
 async def _listen(daemon: Daemon, config: Config, server: NodeServer) -> None:
     identity = config.connection
     host, port = config.node.listen
+    credentials = connection.server_credentials(identity.ca_file, identity.cert_file, identity.key_file)
     try:
-        credentials = connection.server_credentials(identity.ca_file, identity.cert_file, identity.key_file)
         await server.start(host, port, credentials)
     except OSError as error:
         raise FatalError(f"{error}; choose another --listen") from error

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kubelet.metrics.exposition import Page
 from kubelet.metrics.usage import ContainerUsage, NodeUsage, PodUsage
 from kubelet.pods.view import NANOSECONDS
+from kubelet.runtime.base import Resources
 from kubelet.runtime.cgroups import Usage
 
 _NETWORK = (
@@ -75,32 +76,27 @@ def _add_container(page: Page, pod: PodUsage, container: ContainerUsage) -> None
         stats.pids,
     )
     _add_usage(page, labels, usage, time_ms)
-    page.family("container_fs_usage_bytes", "gauge", "Number of bytes that are consumed by the container.").add(
-        {**labels, "device": ""}, stats.writable_layer_bytes, time_ms
-    )
-    page.family("container_last_seen", "gauge", "Last time a container was seen by the exporter").add(
-        labels, time_ms // 1000, time_ms
-    )
-    page.family("container_oom_events_total", "counter", "Count of out of memory events for the container").add(
-        labels, run.oom_kills, time_ms
-    )
-    page.family("container_start_time_seconds", "gauge", "Start time of the container since unix epoch.").add(
-        labels, run.started_at / NANOSECONDS, time_ms
-    )
-    limits = run.spec.resources
-    page.family("container_spec_cpu_shares", "gauge", "CPU share of the container.").add(
-        labels, limits.cpu_shares, time_ms
-    )
-    page.family("container_spec_memory_limit_bytes", "gauge", "Memory limit for the container.").add(
-        labels, limits.memory_limit_bytes, time_ms
-    )
+    _add_limits(page, labels, run.spec.resources, time_ms)
+    disk = page.family("container_fs_usage_bytes", "gauge", "Number of bytes that are consumed by the container.")
+    disk.add({**labels, "device": ""}, stats.writable_layer_bytes, time_ms)
+    seen = page.family("container_last_seen", "gauge", "Last time a container was seen by the exporter")
+    seen.add(labels, time_ms // 1000, time_ms)
+    kills = page.family("container_oom_events_total", "counter", "Count of out of memory events for the container")
+    kills.add(labels, run.oom_kills, time_ms)
+    started = page.family("container_start_time_seconds", "gauge", "Start time of the container since unix epoch.")
+    started.add(labels, run.started_at / NANOSECONDS, time_ms)
+
+
+def _add_limits(page: Page, labels: Mapping[str, str], limits: Resources, time_ms: int) -> None:
+    shares = page.family("container_spec_cpu_shares", "gauge", "CPU share of the container.")
+    shares.add(labels, limits.cpu_shares, time_ms)
+    memory = page.family("container_spec_memory_limit_bytes", "gauge", "Memory limit for the container.")
+    memory.add(labels, limits.memory_limit_bytes, time_ms)
     if limits.cpu_quota:
-        page.family("container_spec_cpu_quota", "gauge", "CPU quota of the container.").add(
-            labels, limits.cpu_quota, time_ms
-        )
-        page.family("container_spec_cpu_period", "gauge", "CPU period of the container.").add(
-            labels, limits.cpu_period, time_ms
-        )
+        quota = page.family("container_spec_cpu_quota", "gauge", "CPU quota of the container.")
+        quota.add(labels, limits.cpu_quota, time_ms)
+        period = page.family("container_spec_cpu_period", "gauge", "CPU period of the container.")
+        period.add(labels, limits.cpu_period, time_ms)
 
 
 def _add_network(page: Page, pod: PodUsage, time_ms: int) -> None:

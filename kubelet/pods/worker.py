@@ -63,7 +63,7 @@ class PodWorker:
         self._prober = PodProber(services.runtime, self._labels(), self._announce_probe, self.wake)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed: list[asyncio.Event] = []
-        self._announced: str = ""
+        self._announced: dict[str, str] = {}
         self._status = record.pod.status
         if record.start_time is None:
             record.start_time = timestamps.parse_or(record.pod.status.start_time, time.time())
@@ -240,9 +240,8 @@ class PodWorker:
         """One BackOff event for each end that is waited out."""
         for name, waiting in decision.waiting.items():
             run = self.record.runs[name][-1]
-            mark = f"{name}/{run.id}"
-            if waiting.reason == CRASH_LOOP and mark != self._announced:
-                self._announced = mark
+            if waiting.reason == CRASH_LOOP and self._announced.get(name) != run.id:
+                self._announced[name] = run.id
                 text = f"Back-off restarting failed container {name} in pod {pod_text(self.record.pod)}"
                 self._executor.announce("Warning", "BackOff", text, find_container(self.record.pod, name))
 
