@@ -1,0 +1,78 @@
+"""A kubelet killed again and again while pods come and go: no container runs twice, nothing is left, none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from api.errors import NotFound
+from api.types import Pod
+from tests.support.kubelet_node import NodeUnderTest, Pods
+
+SEED = 20_240_501
+ROUNDS = 6
+FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
+
+
+def main(script: str) -> dict[str, Any]:
+    return {"name": "main", "command": ["sh", "-c", script]}
+
+
+async def test_pods_survive_a_kubelet_that_is_killed_at_any_moment(pods: Pods, node: NodeUnderTest) -> None:
+    print(f"seed {SEED}")
+    dice = random.Random(SEED)
+    living: list[str] = []
+    volumes = [{"name": "memory", "emptyDir": {"medium": "Memory"}}]
+    for round in range(ROUNDS):
+        for number in range(3):
+            name = f"pod-{round}-{number}"
+            container = {**main(FOREVER), "volumeMounts": [{"name": "memory", "mountPath": "/m"}]}
+            await pods.create(name, container, volumes=volumes)
+            living.append(name)
+        await asyncio.sleep(dice.uniform(0, 0.3))
+        for name in dice.sample(living, 2):
+            living.remove(name)
+            grace = dice.choice([0, 1, 5])
+            await pods.client.delete(Pod, name, pods.namespace, grace_period_seconds=grace)
+        await asyncio.sleep(dice.uniform(0, 0.2))
+        node.kill_kubelet()
+        await asyncio.to_thread(node.start_kubelet)
+    ready = [await pods.ready(name, 40) for name in living]
+    assert len({pod.status.pod_ip for pod in ready}) == len(living), "no two pods have one address"
+    await _assert_each_runs_once(pods, ready)
+
+
+async def _assert_each_runs_once(pods: Pods, ready: list[Pod]) -> None:
+    async def counted() -> bool:
+        _, page = await asyncio.to_thread(pods.node.page, "/metrics")
+        return f'kubelet_running_containers{{container_state="running"}} {float(len(ready))}' in page
+
+    await pods.eventually("as many containers run as there are pods", counted)
+
+
+async def test_an_end_while_no_kubelet_runs_is_seen_afterwards(pods: Pods, node: NodeUnderTest) -> None:
+    await pods.create("ends", main("sleep 1; exit 4"), restartPolicy="Never")
+    await pods.phase("ends", "Running")
+    node.kill_kubelet()
+    await asyncio.sleep(1.5)
+    await asyncio.to_thread(node.start_kubelet)
+    pod = await pods.phase("ends", "Failed")
+    ended = pod.status.container_statuses[0].state.terminated
+    assert ended is not None
+    assert (ended.exit_code, ended.reason) == (4, "Error")
+
+
+async def test_a_deletion_under_way_is_finished_by_the_next_kubelet(pods: Pods, node: NodeUnderTest) -> None:
+    await pods.create("leaving", main("trap 'sleep 1; exit 0' TERM; while :; do sleep 0.05; done"))
+    await pods.ready("leaving")
+    await pods.client.delete(Pod, "leaving", pods.namespace)
+    await asyncio.sleep(0.3)
+    node.kill_kubelet()
+    await asyncio.to_thread(node.start_kubelet)
+    await pods.gone("leaving")
+    try:
+        await pods.get("leaving")
+    except NotFound:
+        return
+    raise AssertionError("the pod is back")
