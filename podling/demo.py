@@ -44,10 +44,6 @@ def _start() -> None:
         f"A cluster of {NODES} nodes: etcd, API server, scheduler, controllers; on each node a kubelet and a kube-proxy"
     )
     _run("up", "--nodes", str(NODES), "--dir", str(DIRECTORY))
-    for node in _items("nodes"):
-        # A demo that was broken off may have left a node powered off.
-        if not _condition(node, "Ready"):
-            _run("node", "start", node["metadata"]["name"])
     _run("status")
     _title("A web server of three replicas, a Service in front, and a client that calls it by name")
     _run("apply", "-f", str(EXAMPLE))

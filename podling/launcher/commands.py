@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
@@ -82,11 +83,11 @@ def down(*, dir: Dir = None) -> None:
 
 def status(*, dir: Dir = None) -> None:
     """List each process: pid, node, address, health, resident memory, restarts. Exits 1 unless all are well."""
-    from cluster.pb import launcher_pb2 as pb
     from podling.launcher import control
 
     cluster = _running(directory.resolve(dir))
-    answer = _call(cluster, lambda launcher: launcher.Status(pb.LauncherStatusRequest(), timeout=control.CALL_SECONDS))
+    with _supervisor_errors():
+        answer = control.status(cluster)
     header = ("NAME", "PID", "NODE", "ADDRESS", "HEALTH", "RSS", "RESTARTS")
     rows = [
         (
@@ -108,33 +109,32 @@ def status(*, dir: Dir = None) -> None:
 @node_app.command
 def kill(name: str, *, dir: Dir = None) -> None:
     """Cut a node off and kill everything on it, as a power failure would."""
-    from cluster.pb import launcher_pb2 as pb
     from podling.launcher import control
 
     cluster = _running(directory.resolve(dir))
-    _call(cluster, lambda launcher: launcher.KillNode(pb.NodeRequest(node=name), timeout=control.CALL_SECONDS))
+    with _supervisor_errors():
+        control.kill_node(cluster, name)
     print(f"node {name} killed")
 
 
 @node_app.command
 def start(name: str, *, dir: Dir = None) -> None:
     """Power a killed node on again."""
-    from cluster.pb import launcher_pb2 as pb
     from podling.launcher import control
 
     cluster = _running(directory.resolve(dir))
-    _call(cluster, lambda launcher: launcher.StartNode(pb.NodeRequest(node=name), timeout=control.CALL_SECONDS))
+    with _supervisor_errors():
+        control.start_node(cluster, name)
     print(f"node {name} started")
 
 
 def restart(process: str, *, dir: Dir = None) -> None:
     """Stop one process (a name `podling status` shows) with SIGTERM; it is started again at once."""
-    from cluster.pb import launcher_pb2 as pb
     from podling.launcher import control
 
     cluster = _running(directory.resolve(dir))
-    request = pb.ProcessRequest(name=process)
-    _call(cluster, lambda launcher: launcher.RestartProcess(request, timeout=control.CALL_SECONDS))
+    with _supervisor_errors():
+        control.restart_process(cluster, process)
     print(f"{process} restarting")
 
 
@@ -154,13 +154,13 @@ def _running(path: Path) -> Cluster:
     return cluster
 
 
-def _call(cluster: Cluster, ask: Callable[[Any], Any]) -> Any:
+@contextmanager
+def _supervisor_errors() -> Iterator[None]:
+    """The supervisor's refusals as one line."""
     import grpc
 
-    from podling.launcher import control
-
     try:
-        return control.call(cluster, ask)
+        yield
     except grpc.RpcError as error:
         raise CommandError(error.details() or str(error.code())) from None
 

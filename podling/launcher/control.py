@@ -90,3 +90,23 @@ def call(cluster: Cluster, ask: Callable[[Any], Any]) -> Any:
     """Ask the supervisor something: `call(cluster, lambda launcher: launcher.Status(...))`. Raises grpc.RpcError."""
     with grpc.insecure_channel(f"unix:{socket_path(cluster)}") as channel:
         return ask(pb_grpc.LauncherStub(channel))
+
+
+def start_node(cluster: Cluster, name: str) -> None:
+    """Power a node on, if it is off. Raises grpc.RpcError."""
+    call(cluster, lambda launcher: launcher.StartNode(pb.NodeRequest(node=name), timeout=CALL_SECONDS))
+
+
+def kill_node(cluster: Cluster, name: str) -> None:
+    """Power a node off. Raises grpc.RpcError."""
+    call(cluster, lambda launcher: launcher.KillNode(pb.NodeRequest(node=name), timeout=CALL_SECONDS))
+
+
+def restart_process(cluster: Cluster, name: str) -> None:
+    """SIGTERM a process; it is started again. Raises grpc.RpcError."""
+    call(cluster, lambda launcher: launcher.RestartProcess(pb.ProcessRequest(name=name), timeout=CALL_SECONDS))
+
+
+def status(cluster: Cluster) -> pb.LauncherStatus:
+    """Every process as it is now. Raises grpc.RpcError."""
+    return call(cluster, lambda launcher: launcher.Status(pb.LauncherStatusRequest(), timeout=CALL_SECONDS))

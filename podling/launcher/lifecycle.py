@@ -314,9 +314,21 @@ def _wait_for_running(directory: Path, options: Options, tell: Tell) -> Cluster:
         raise LauncherError(
             f"the cluster is up with {cluster.node_count} nodes: run `podling down` before changing --nodes"
         )
+    _power_on_nodes(cluster)
     _wait_ready(cluster, tell, None)
     _remember(directory)
     return cluster
+
+
+def _power_on_nodes(cluster: Cluster) -> None:
+    """Start nodes that were killed: a cluster that is up has all of its nodes. A supervisor still starting has none."""
+    import grpc
+
+    from podling.launcher import control
+
+    with contextlib.suppress(grpc.RpcError):
+        for node in cluster.nodes:
+            control.start_node(cluster, node.name)
 
 
 @contextlib.contextmanager
