@@ -3,29 +3,63 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.kube import Api, Space
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Up for the whole session; at its end nothing may have died unasked, and nothing may be left."""
     cluster = Cluster(Path(tmp_path_factory.mktemp("cluster")))
     cluster.up("--nodes", "3", "--node-memory", "1Gi")
-    yield cluster
-    cluster.down()
+    try:
+        yield cluster
+        status = cluster.podling("status").stdout
+        complaints = cluster.complaints()
+    finally:
+        cluster.down()
     assert cluster.leaks() == []
+    assert [line for line in status.splitlines()[1:] if not line.endswith(" 0")] == [], "restarted unasked"
+    assert complaints == []
 
 
 @pytest.fixture
-def namespace(cluster: Cluster) -> Iterator[str]:
-    """A namespace that is deleted, with all in it, after the test."""
-    name = f"test-{next(_numbers)}"
-    cluster.kubectl("create", "namespace", name)
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+def make_space(cluster: Cluster) -> Iterator[Callable[[], Space]]:
+    """Makes namespaces that are deleted, with all in them, after the test."""
+    made: list[Space] = []
+
+    def make() -> Space:
+        space = Space(cluster, f"test-{next(_numbers)}")
+        space.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space.name}})
+        made.append(space)
+        space.wait("there", "serviceaccounts", "default", bool)
+        return space
+
+    yield make
+    for space in made:
+        if space.find("namespaces", space.name):
+            space.delete("namespaces", space.name)
+
+
+@pytest.fixture
+def space(make_space: Callable[[], Space]) -> Space:
+    """A namespace of the test's own."""
+    return make_space()
+
+
+@pytest.fixture
+def namespace(space: Space) -> str:
+    """The name of a namespace of the test's own."""
+    return space.name
+
+
+@pytest.fixture(scope="session")
+def admin(cluster: Cluster) -> Api:
+    return Api(cluster)

@@ -65,6 +65,13 @@ class Cluster:
         self.id = cluster_id(directory)
         self.env = {"KUBECONFIG": str(directory / "kubeconfig"), "PODLING_DIR": str(directory)}
 
+    @property
+    def server(self) -> str:
+        """The API server's HTTPS address."""
+        kubeconfig = json.loads((self.directory / "kubeconfig").read_text())
+        server: str = kubeconfig["clusters"][0]["cluster"]["server"]
+        return server
+
     def up(self, *flags: str) -> None:
         result = run(str(PODLING), "up", "--dir", str(self.directory), *flags, timeout=180, check=False)
         if result.returncode:
@@ -101,6 +108,15 @@ class Cluster:
         for path in sorted((self.directory / "log").glob("*.log")):
             parts.append(f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
         return "\n".join(parts)
+
+    def complaints(self) -> list[str]:
+        """Lines of the processes' logs that tell of a defect: a traceback, an unhandled error."""
+        marks = ("Traceback", "never awaited", "never retrieved", "level=error", "level=critical")
+        found = []
+        for path in sorted((self.directory / "log").glob("*.log")):
+            lines = path.read_text(errors="replace").splitlines()
+            found += [f"{path.name}: {line[:300]}" for line in lines if any(mark in line for mark in marks)]
+        return found
 
     def leaks(self) -> list[str]:
         """What of the cluster is still on the machine: must be nothing after `down`."""

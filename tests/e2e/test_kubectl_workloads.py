@@ -1,0 +1,151 @@
+"""kubectl makes, exposes, scales, rolls out and undoes Deployments, as its users do all day."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.cluster import eventually
+from tests.support.kube import Space
+from tests.support.manifests import WEB, container, deployment, pod
+
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+
+
+def _web(space: Space, replicas: int = 2) -> None:
+    space.create(deployment("web", container(WEB), replicas=replicas))
+    space.wait_deployment("web")
+
+
+def test_create_deployment_expose_and_scale(space: Space) -> None:
+    command = ("--image=busybox", "--replicas=2", "--port=8080", "--", "sh", "-c", WEB)
+    assert space.kubectl("create", "deployment", "web", *command) == "deployment.apps/web created\n"
+    assert 'deployment "web" successfully rolled out\n' in space.kubectl("rollout", "status", "deployment/web")
+    assert space.kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080") == "service/web exposed\n"
+    space.wait_endpoints("web", 2)
+    address = space.get("services", "web")["spec"]["clusterIP"]
+    name = space.list("pods", "app=web")[0]["metadata"]["name"]
+    assert space.exec(name, f"wget -q -O - http://{address}").startswith("web-")
+
+    assert space.kubectl("scale", "deployment/web", "--replicas=4") == "deployment.apps/web scaled\n"
+    assert "successfully rolled out" in space.kubectl("rollout", "status", "deployment/web")
+    space.wait_endpoints("web", 4)
+    space.kubectl("scale", "deployment", "web", "--current-replicas=4", "--replicas=1")
+    space.wait_deployment("web")
+    space.wait_endpoints("web", 1)
+    failure = space.kubectl_fails("scale", "deployment", "web", "--current-replicas=7", "--replicas=9")
+    assert failure == "error: Expected replicas to be 7, was 1\n"
+
+
+def test_set_image_history_and_undo(space: Space) -> None:
+    _web(space)
+    annotate = ("annotate", "deployment/web", "--overwrite")
+    space.kubectl(*annotate, "kubernetes.io/change-cause=first")
+    assert (
+        space.kubectl("set", "image", "deployment/web", "main=busybox:latest") == "deployment.apps/web image updated\n"
+    )
+    space.kubectl("rollout", "status", "deployment/web")
+    space.kubectl(*annotate, "kubernetes.io/change-cause=second")
+    space.wait(
+        "annotated", "deployments", "web", lambda d: d["status"]["observedGeneration"] == d["metadata"]["generation"]
+    )
+    eventually("both causes", lambda: "second" in space.kubectl("rollout", "history", "deployment/web"), seconds=10)
+    history = space.kubectl("rollout", "history", "deployment/web")
+    assert re.findall(r"^(\d+) +(\w+)$", history, re.MULTILINE) == [("1", "first"), ("2", "second")]
+    assert "Image:\tbusybox:latest\n" in space.kubectl("rollout", "history", "deployment/web", "--revision=2")
+
+    assert space.kubectl("rollout", "undo", "deployment/web") == "deployment.apps/web rolled back\n"
+    space.kubectl("rollout", "status", "deployment/web")
+    tree = space.wait_deployment("web")
+    assert tree["spec"]["template"]["spec"]["containers"][0]["image"] == "busybox"
+    assert tree["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
+    history = space.kubectl("rollout", "history", "deployment/web")
+    assert re.findall(r"^(\d+) +(\w+)$", history, re.MULTILINE) == [("2", "second"), ("3", "first")]
+
+    space.kubectl("rollout", "undo", "deployment/web", "--to-revision=2")
+    tree = space.wait_deployment("web")
+    assert tree["spec"]["template"]["spec"]["containers"][0]["image"] == "busybox:latest"
+    assert len(space.list("replicasets", "app=web")) == 2
+    failure = space.kubectl_fails("rollout", "undo", "deployment/web", "--to-revision=99")
+    assert failure == "error: unable to find specified revision 99 in history\n"
+
+
+def test_restart_pause_and_resume(space: Space) -> None:
+    _web(space, replicas=1)
+    before = space.list("pods", "app=web")[0]["metadata"]["uid"]
+    assert space.kubectl("rollout", "restart", "deployment/web") == "deployment.apps/web restarted\n"
+    space.kubectl("rollout", "status", "deployment/web")
+    space.wait_deployment("web")
+    template = space.get("deployments", "web")["spec"]["template"]
+    assert RESTARTED in template["metadata"]["annotations"]
+    eventually("the old pod gone", lambda: before not in [p["metadata"]["uid"] for p in space.list("pods", "app=web")])
+
+    assert space.kubectl("rollout", "pause", "deployment/web") == "deployment.apps/web paused\n"
+    space.kubectl("set", "env", "deployment/web", "COLOUR=green")
+    tree = space.wait(
+        "observed", "deployments", "web", lambda d: d["status"]["observedGeneration"] == d["metadata"]["generation"]
+    )
+    assert tree["status"].get("updatedReplicas", 0) == 0
+    assert {c["type"]: c["reason"] for c in tree["status"]["conditions"]}["Progressing"] == "DeploymentPaused"
+    assert space.kubectl("rollout", "resume", "deployment/web") == "deployment.apps/web resumed\n"
+    space.wait_deployment("web")
+    name = space.list("pods", "app=web")[0]["metadata"]["name"]
+    assert space.exec(name, "echo $COLOUR") == "green\n"
+
+
+def test_rollout_status_tells_how_far_it_is(space: Space) -> None:
+    script = f"sleep 0.5; touch /tmp/ready; {WEB}"
+    probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}
+    space.create(deployment("web", container(script, readinessProbe=probe), replicas=2))
+    told = space.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    assert "Waiting for deployment" in told
+    assert "of 2 updated replicas are available...\n" in told
+    assert told.endswith('deployment "web" successfully rolled out\n')
+
+
+def test_a_rollout_that_cannot_progress_says_so(space: Space) -> None:
+    space.create(deployment("web", container(image="no-such-image"), spec={"progressDeadlineSeconds": 1}))
+    failure = space.kubectl_fails("rollout", "status", "deployment/web", "--timeout=30s")
+    assert failure == 'error: deployment "web" exceeded its progress deadline\n'
+    first = space.list("pods", "app=web")[0]
+    waiting = first["status"]["containerStatuses"][0]["state"]["waiting"]["reason"]
+    assert waiting in ("ErrImagePull", "ImagePullBackOff")
+
+
+def test_run_and_its_exit_code(space: Space) -> None:
+    assert space.kubectl("run", "one", "--image=busybox", "--", "sleep", "60") == "pod/one created\n"
+    assert space.get("pods", "one")["metadata"]["labels"] == {"run": "one"}
+    # A pod that has a moment to live is attached to; its output and exit code come through.
+    attached = ("--image=busybox", "--restart=Never", "-i", "--rm", "--quiet", "--command", "--")
+    done = space.run("run", "two", *attached, "sh", "-c", "read line; echo got $line; exit 3", stdin="word\n")
+    assert (done.returncode, done.stdout) == (3, "got word\n"), done
+    space.gone("pods", "two")
+
+
+def test_wait_for_conditions_deletion_and_fields(space: Space) -> None:
+    space.create(deployment("web", container(WEB), replicas=1))
+    done = space.kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=30s")
+    assert done == "deployment.apps/web condition met\n"
+    space.kubectl("wait", "--for=jsonpath={.status.readyReplicas}=1", "deployment/web", "--timeout=30s")
+    name = space.list("pods", "app=web")[0]["metadata"]["name"]
+    assert space.kubectl("wait", "--for=condition=Ready", "pod", "-l", "app=web") == f"pod/{name} condition met\n"
+    failure = space.kubectl_fails("wait", "--for=condition=Ready=False", f"pod/{name}", "--timeout=500ms")
+    assert failure == f"error: timed out waiting for the condition on pods/{name}\n"
+    # As process 1 `sleep` ignores SIGTERM: the pod takes its whole grace, and kubectl sees it go.
+    space.create(pod("slow", terminationGracePeriodSeconds=1))
+    space.wait_running("slow")
+    space.kubectl("delete", "pod", "slow", "--wait=false")
+    assert space.kubectl("wait", "--for=delete", "pod/slow", "--timeout=30s") == "pod/slow condition met\n"
+
+
+def test_the_example_answers_from_every_replica(space: Space) -> None:
+    space.kubectl("apply", "-f", "deploy/examples/web.yaml")
+    space.kubectl("rollout", "status", "deployment/web", "deployment/caller", "--timeout=60s")
+    caller = space.list("pods", "app=caller")[0]["metadata"]["name"]
+
+    def answering() -> set[str]:
+        return set(re.findall(r"^hello from (web-\S+)$", space.log(caller), re.MULTILINE))
+
+    names = {pod["metadata"]["name"] for pod in space.list("pods", "app=web")}
+    assert len(names) == 3
+    eventually("answers from every replica", lambda: answering() == names, state=lambda: space.log(caller))
+    assert len({pod["spec"]["nodeName"] for pod in space.list("pods", "app=web")}) == 3
