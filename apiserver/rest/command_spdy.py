@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from apiserver.rest import remote_command
-from apiserver.rest.spdy_session import Session, Stream, Transport
+from apiserver.rest.byte_transports import UpgradedConnection
+from apiserver.rest.spdy_session import Session, Stream
 from cluster.pb import streams_pb2 as pb
 
 PROTOCOLS: Final = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
@@ -20,18 +21,23 @@ _STREAM_TYPE: Final = "streamtype"
 
 
 class SpdyCarrier:
-    """One client's SPDY connection; `protocol` is what was agreed on."""
+    """One client's SPDY connection, returned to aiohttp at the end; `protocol` is what was agreed on."""
 
-    def __init__(self, transport: Transport, protocol: str, start: pb.StreamStart) -> None:
-        self._session = Session(transport, self._opened)
+    def __init__(self, connection: UpgradedConnection, protocol: str, start: pb.StreamStart) -> None:
+        self.connection = connection
+        self._session = Session(connection, self._opened)
         self._outcome_is_status = protocol == PROTOCOLS[0]
         self._wanted = _stream_types(start, protocol)
         self._streams: dict[str, Stream] = {}
         self._complete = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
-        """Wait for the client to open its streams. Raises TimeoutError, ConnectionError, `spdy.ProtocolError`."""
+    async def open(self) -> SpdyCarrier:
+        """Upgrade and wait for the client to open its streams.
+
+        Raises TimeoutError, ConnectionError, `spdy.ProtocolError`.
+        """
+        self.connection.open()
         self._running = asyncio.create_task(self._session.run())
         complete = asyncio.create_task(self._complete.wait())
         try:
@@ -42,6 +48,7 @@ class SpdyCarrier:
         if not self._complete.is_set():
             self._running.result()
             raise ConnectionResetError("the client left before it opened its streams")
+        return self
 
     async def close(self) -> None:
         """Stop reading from the client."""

@@ -29,28 +29,30 @@ _STATUS_OUTCOME: Final = ("v4.", "v5.")
 
 
 class WebSocketCarrier:
-    """One client's socket. `accept` first."""
+    """One client's socket; `socket` is what to return to aiohttp at the end."""
 
-    def __init__(self, start: pb.StreamStart) -> None:
+    def __init__(self, request: web.BaseRequest, start: pb.StreamStart) -> None:
+        self._request = request
         self._start = start
-        self._socket = websockets.accept((*BINARY, *BASE64))
+        self.socket = websockets.accept((*BINARY, *BASE64))
         self._gone = asyncio.Event()
         self._encoded = False
         self._outcome_is_status = False
 
-    async def accept(self, request: web.BaseRequest) -> web.WebSocketResponse:
-        await self._socket.prepare(request)
-        protocol = self._socket.ws_protocol or ""
+    async def accept(self) -> WebSocketCarrier:
+        """Upgrade the connection."""
+        await self.socket.prepare(self._request)
+        protocol = self.socket.ws_protocol or ""
         self._encoded = protocol in BASE64
         self._outcome_is_status = protocol.startswith(_STATUS_OUTCOME)
         # Upstream tells so that the connection stands: an empty message on the lowest channel it writes to.
         channel = STDOUT if self._start.stdout else STDERR if self._start.stderr else OUTCOME
         await self._send(channel, b"")
-        return self._socket
+        return self
 
     async def inputs(self) -> AsyncIterator[pb.StreamInput]:
         while True:
-            data = websockets.channel_message(await self._socket.receive(), self._encoded)
+            data = websockets.channel_message(await self.socket.receive(), self._encoded)
             if data is None:
                 self._gone.set()
                 return
@@ -72,10 +74,10 @@ class WebSocketCarrier:
             await self._send(OUTCOME, remote_command.status_json(status))
         elif text := remote_command.status_text(status):
             await self._send(OUTCOME, text)
-        await self._socket.close()
+        await self.socket.close()
 
     async def _send(self, channel: int, data: bytes) -> None:
-        await websockets.send_channel(self._socket, channel, data, self._encoded)
+        await websockets.send_channel(self.socket, channel, data, self._encoded)
 
 
 def _input(data: bytes) -> pb.StreamInput | None:

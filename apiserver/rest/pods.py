@@ -38,9 +38,9 @@ class PodEndpoints:
         if subresource == "log":
             return await pod_logs.serve(self._streams, call)
         info = call.info
-        await self._streams.check(call.user, info.verb, subresource, info.namespace, info.name)
         try:
             if subresource == "portforward":
+                await self._streams.check(call.user, info.verb, subresource, info.namespace, info.name)
                 return await self._port_forward(call)
             return await self._command(call)
         except ProtocolError as error:
@@ -50,24 +50,20 @@ class PodEndpoints:
     async def _command(self, call: Call) -> web.StreamResponse:
         start = remote_command.stream_start(call)
         if websockets.requested(call.request):
-            carrier = command_websocket.WebSocketCarrier(start)
-            socket = await carrier.accept(call.request)
-            await remote_command.run(self._streams, call, start, carrier)
-            return socket
+            carrier = command_websocket.WebSocketCarrier(call.request, start)
+            await remote_command.run(self._streams, call, start, carrier.accept)
+            return carrier.socket
         protocol = _agreed(call, command_spdy.PROTOCOLS, command_spdy.PROTOCOLS[-1])
         if not protocol:
             return _no_protocol(call, command_spdy.PROTOCOLS)
-        connection = UpgradedConnection(call.request, protocol)
-        connection.open()
-        over_spdy = command_spdy.SpdyCarrier(connection, protocol, start)
+        over_spdy = command_spdy.SpdyCarrier(UpgradedConnection(call.request, protocol), protocol, start)
         try:
-            await over_spdy.open()
-            await remote_command.run(self._streams, call, start, over_spdy)
+            await remote_command.run(self._streams, call, start, over_spdy.open)
         except TimeoutError:
             log.warning("client opened too few streams", pod=start.pod, namespace=start.namespace)
         finally:
             await over_spdy.close()
-        return connection
+        return over_spdy.connection
 
     async def _port_forward(self, call: Call) -> web.StreamResponse:
         request = call.request

@@ -7,7 +7,7 @@ a Status whose cause `ExitCode` holds a non-zero exit code).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, Final, Protocol, cast
 
@@ -67,36 +67,94 @@ def stream_start(call: Call) -> pb.StreamStart:
     return start
 
 
-async def run(streams: PodStreams, call: Call, start: pb.StreamStart, carrier: Carrier) -> None:
-    """Carry bytes until the command has ended or the client is gone."""
-    working = asyncio.ensure_future(_work(streams, call, start, carrier))
+async def run(
+    streams: PodStreams, call: Call, start: pb.StreamStart, upgrade: Callable[[], Awaitable[Carrier]]
+) -> None:
+    """Carry bytes until the command has ended or the client is gone.
+
+    `upgrade` is called once the kubelet has been called, so that what is refused before that is refused over plain
+    HTTP. Raises `StatusError` until then.
+    """
+    conversation = _Conversation(streams, call, start)
+    async with aclosing(conversation.outputs) as outputs:
+        first = await conversation.begin()
+        try:
+            carrier = await upgrade()
+            conversation.attach(carrier)
+            await _while_connected(_carry(first, outputs, carrier), carrier)
+        finally:
+            first.cancel()
+            await asyncio.wait({first})
+
+
+async def _while_connected(work: Coroutine[Any, Any, None], carrier: Carrier) -> None:
+    """Do `work` until it is done or the client has left."""
+    working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(carrier.gone())
     try:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (working, gone):
-            task.cancel()
+        working.cancel()
+        gone.cancel()
         await asyncio.wait({working, gone})
     if not working.cancelled():
         working.result()
 
 
-async def _work(streams: PodStreams, call: Call, start: pb.StreamStart, carrier: Carrier) -> None:
-    opened = streams.exec if call.info.subresource == "exec" else streams.attach
+class _Conversation:
+    """The kubelet's side, begun before there is a carrier."""
+
+    def __init__(self, streams: PodStreams, call: Call, start: pb.StreamStart) -> None:
+        opened = streams.exec if call.info.subresource == "exec" else streams.attach
+        messages = opened(call.user, start, self._inputs(), call.info.verb)
+        self.outputs = cast(AsyncGenerator[pb.StreamOutput, None], messages)
+        self._asked_for_input = asyncio.Event()
+        self._carrier: asyncio.Future[Carrier] = asyncio.get_running_loop().create_future()
+
+    async def begin(self) -> asyncio.Future[pb.StreamOutput | None]:
+        """Call the kubelet; the first output to come. Raises `StatusError` when it is refused before that."""
+        first = asyncio.ensure_future(anext(self.outputs, None))
+        asked = asyncio.ensure_future(self._asked_for_input.wait())
+        try:
+            await asyncio.wait({first, asked}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            first.cancel()
+            await asyncio.wait({first})
+            raise
+        finally:
+            asked.cancel()
+        if first.done() and (error := first.exception()) is not None:
+            raise error
+        return first
+
+    def attach(self, carrier: Carrier) -> None:
+        self._carrier.set_result(carrier)
+
+    async def _inputs(self) -> AsyncIterator[pb.StreamInput]:
+        # The call is under way when its input is asked for.
+        self._asked_for_input.set()
+        carrier = await self._carrier
+        async for message in carrier.inputs():
+            yield message
+
+
+async def _carry(
+    first: asyncio.Future[pb.StreamOutput | None], outputs: AsyncIterator[pb.StreamOutput], carrier: Carrier
+) -> None:
     status: Mapping[str, Any] = SUCCESS
     try:
-        messages = opened(call.user, start, carrier.inputs(), call.info.verb)
-        async with aclosing(cast(AsyncGenerator[pb.StreamOutput, None], messages)) as outputs:
-            async for message in outputs:
-                if message.HasField("exit"):
-                    status = exit_status(message.exit)
-                else:
-                    await carrier.output(stdout=message.stdout, stderr=message.stderr)
+        message = await first
+        while message is not None:
+            if message.HasField("exit"):
+                status = exit_status(message.exit)
+            else:
+                await carrier.output(stdout=message.stdout, stderr=message.stderr)
+            message = await anext(outputs, None)
         await carrier.finish(status)
     except errors.StatusError as error:
         await carrier.finish(error.to_status())
     except ConnectionError:
-        log.debug("client left a running stream", pod=start.pod, namespace=start.namespace)
+        log.debug("client left a running stream")
 
 
 def exit_status(exit: pb.ExitStatus) -> dict[str, Any]:

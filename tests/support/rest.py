@@ -207,6 +207,10 @@ class ScriptedStreams:
         self, user: User, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput], verb: str = "create"
     ) -> AsyncIterator[pb.StreamOutput]:
         self.starts.append(start)
+        if start.pod == "absent":
+            raise errors.NotFound("pods", start.pod)
+        if start.container == "absent":
+            raise errors.BadRequest(f"container {start.container} is not valid for pod {start.pod}")
         try:
             yield pb.StreamOutput(stdout=b"hello\n")
             if start.stderr:

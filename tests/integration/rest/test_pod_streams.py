@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from api import errors
-from apiserver.rest import spdy
+from apiserver.rest import command_spdy, spdy
 from cluster.pb import streams_pb2 as pb
 from tests.integration.rest.conftest import Door
 from tests.support.spdy import SpdyClient
@@ -138,15 +138,26 @@ async def test_a_client_that_leaves_ends_the_exec(door: Door) -> None:
     ("url", "code", "message"),
     [
         (f"{POD}/exec?stdout=true", 400, "you must specify at least 1 command for the container"),
+        (f"{EXEC}&container=absent", 400, "Upgrade request required"),
         (f"{POD}/exec?command=ls", 400, "you must specify at least 1 of stdin, stdout, stderr"),
         (EXEC, 400, "Upgrade request required"),
-        (EXEC.replace("/p/", "/absent/"), 404, 'pods "absent" not found'),
+        (f"{POD}/portforward".replace("/p/", "/absent/"), 404, 'pods "absent" not found'),
         (f"{POD}/portforward", 400, "Upgrade request required"),
     ],
 )
 async def test_refusals_come_before_the_upgrade(door: Door, url: str, code: int, message: str) -> None:
     async with door.admin.get(url) as answer:
         assert (answer.status, (await answer.json())["message"]) == (code, message)
+
+
+@pytest.mark.parametrize("pod", ["p", "absent"])
+async def test_a_refusal_by_the_registry_comes_before_the_upgrade(door: Door, client: SpdyClient, pod: str) -> None:
+    url = f"{EXEC}&container=absent".replace("/p/", f"/{pod}/")
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await door.admin.ws_connect(url, protocols=("v5.channel.k8s.io",))
+    assert caught.value.status == (404 if pod == "absent" else 400)
+    with pytest.raises(ConnectionRefusedError, match=str(caught.value.status)):
+        await client.upgrade("POST", url, "v4.channel.k8s.io")
 
 
 @pytest.fixture
@@ -164,6 +175,16 @@ async def test_exec_over_spdy(door: Door, client: SpdyClient) -> None:
     assert json.loads(await client.read_all(streams["error"])) == {"metadata": {}, "status": "Success"}
     assert await client.read_all(streams["stdout"]) == b"hello\nABC"
     assert await client.read_all(streams["stderr"]) == b"oops\n"
+
+
+async def test_a_client_that_opens_too_few_streams(
+    door: Door, client: SpdyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_spdy, "STREAMS_SECONDS", 0.2)
+    await client.upgrade("POST", EXEC, "v4.channel.k8s.io")
+    await client.open({"streamtype": "error"})
+    await client.until_closed()
+    await asyncio.wait_for(door.streams.left.wait(), 5)
 
 
 async def test_no_common_spdy_protocol(door: Door, client: SpdyClient) -> None:
