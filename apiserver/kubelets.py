@@ -6,9 +6,10 @@ authorization and the choice of node: `apiserver.pod_streams` does those.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
@@ -30,35 +31,38 @@ class Kubelets:
         self._identity = identity
         self._channels: dict[str, tuple[str, grpc.aio.Channel]] = {}
 
-    async def logs(self, node_name: str, request: pb.LogsRequest) -> AsyncIterator[bytes]:
+    async def logs(self, node_name: str, request: pb.LogsRequest) -> AsyncGenerator[bytes, None]:
         stub = await self._stub(node_name)
-        try:
-            async for chunk in stub.Logs(request):
+        async with aclosing(_converse(stub.Logs(request), node_name)) as chunks:
+            async for chunk in chunks:
                 yield chunk.data
-        except grpc.aio.AioRpcError as error:
-            raise grpc_errors.from_rpc_error(error, _callee(node_name)) from error
 
     async def exec(
         self, node_name: str, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
-    ) -> AsyncIterator[pb.StreamOutput]:
+    ) -> AsyncGenerator[pb.StreamOutput, None]:
         stub = await self._stub(node_name)
-        async for output in _converse(stub.Exec(_led_by(pb.StreamInput(start=start), inputs)), node_name):
-            yield output
+        call = stub.Exec(_led_by(pb.StreamInput(start=start), inputs))
+        async with aclosing(_converse(call, node_name)) as outputs:
+            async for output in outputs:
+                yield output
 
     async def attach(
         self, node_name: str, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
-    ) -> AsyncIterator[pb.StreamOutput]:
+    ) -> AsyncGenerator[pb.StreamOutput, None]:
         stub = await self._stub(node_name)
-        async for output in _converse(stub.Attach(_led_by(pb.StreamInput(start=start), inputs)), node_name):
-            yield output
+        call = stub.Attach(_led_by(pb.StreamInput(start=start), inputs))
+        async with aclosing(_converse(call, node_name)) as outputs:
+            async for output in outputs:
+                yield output
 
     async def port_forward(
         self, node_name: str, start: pb.PortForwardStart, inputs: AsyncIterator[pb.PortForwardMessage]
-    ) -> AsyncIterator[pb.PortForwardMessage]:
+    ) -> AsyncGenerator[pb.PortForwardMessage, None]:
         stub = await self._stub(node_name)
         call = stub.PortForward(_led_by(pb.PortForwardMessage(start=start), inputs))
-        async for message in _converse(call, node_name):
-            yield message
+        async with aclosing(_converse(call, node_name)) as messages:
+            async for message in messages:
+                yield message
 
     async def close(self) -> None:
         """Close every channel; calls in progress end."""
@@ -100,9 +104,12 @@ async def _led_by(first: Message, rest: AsyncIterator[Message]) -> AsyncIterator
         yield message
 
 
-async def _converse(call: AsyncIterable[Message], node_name: str) -> AsyncIterator[Message]:
+async def _converse(call: Any, node_name: str) -> AsyncGenerator[Any, None]:
+    """The call's answers. However the caller leaves, the kubelet is told that nobody listens any more."""
     try:
         async for message in call:
             yield message
     except grpc.aio.AioRpcError as error:
         raise grpc_errors.from_rpc_error(error, _callee(node_name)) from error
+    finally:
+        call.cancel()

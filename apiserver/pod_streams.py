@@ -6,7 +6,8 @@ upstream's pod registry (LogLocation, ExecLocation). Neighbour below: `apiserver
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from api import errors
 from api.types import Pod
@@ -29,7 +30,7 @@ class PodStreams:
         self._pods = pods
         self._kubelets = kubelets
 
-    async def logs(self, user: User, request: pb.LogsRequest) -> AsyncIterator[bytes]:
+    async def logs(self, user: User, request: pb.LogsRequest) -> AsyncGenerator[bytes, None]:
         """The log of one container, in pieces as the kubelet sends them; nothing for a pod without a node."""
         pod = await self._pod(user, "get", "log", request.namespace, request.pod)
         container = _container(pod, request.container)
@@ -38,26 +39,31 @@ class PodStreams:
         forwarded = pb.LogsRequest()
         forwarded.CopyFrom(request)
         forwarded.container = container
-        async for chunk in self._kubelets.logs(pod.spec.node_name, forwarded):
-            yield chunk
+        async with aclosing(self._kubelets.logs(pod.spec.node_name, forwarded)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def exec(
         self, user: User, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput], verb: str = "create"
-    ) -> AsyncIterator[pb.StreamOutput]:
+    ) -> AsyncGenerator[pb.StreamOutput, None]:
         """Run `start.command`; `inputs` are the messages after `start`. The last output is `exit`."""
         pod = await self._running(user, verb, "exec", start)
         if not start.command:
             raise errors.BadRequest("you must specify at least 1 command for the container")
-        async for output in self._kubelets.exec(pod.spec.node_name, _filled(pod, start), inputs):
-            yield output
+        node_name, filled = pod.spec.node_name, _filled(pod, start)
+        async with aclosing(self._kubelets.exec(node_name, filled, inputs)) as outputs:
+            async for output in outputs:
+                yield output
 
     async def attach(
         self, user: User, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput], verb: str = "create"
-    ) -> AsyncIterator[pb.StreamOutput]:
+    ) -> AsyncGenerator[pb.StreamOutput, None]:
         """Join the container's own process."""
         pod = await self._running(user, verb, "attach", start)
-        async for output in self._kubelets.attach(pod.spec.node_name, _filled(pod, start), inputs):
-            yield output
+        node_name, filled = pod.spec.node_name, _filled(pod, start)
+        async with aclosing(self._kubelets.attach(node_name, filled, inputs)) as outputs:
+            async for output in outputs:
+                yield output
 
     async def port_forward(
         self,
@@ -65,12 +71,13 @@ class PodStreams:
         start: pb.PortForwardStart,
         inputs: AsyncIterator[pb.PortForwardMessage],
         verb: str = "create",
-    ) -> AsyncIterator[pb.PortForwardMessage]:
+    ) -> AsyncGenerator[pb.PortForwardMessage, None]:
         """One connection to a port inside the pod; `inputs` are the messages after `start`."""
         pod = await self._pod(user, verb, "portforward", start.namespace, start.pod)
         _require_node(pod)
-        async for message in self._kubelets.port_forward(pod.spec.node_name, start, inputs):
-            yield message
+        async with aclosing(self._kubelets.port_forward(pod.spec.node_name, start, inputs)) as messages:
+            async for message in messages:
+                yield message
 
     async def check(self, user: User, verb: str, subresource: str, namespace: str, name: str) -> Pod:
         """Authorize and return the pod, for a door that must refuse before it upgrades a connection."""

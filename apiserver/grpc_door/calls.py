@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
@@ -29,7 +30,7 @@ _seconds = Histogram(
 )
 
 Unary = Callable[[Any, grpc.aio.ServicerContext], Awaitable[Any]]
-Streaming = Callable[[Any, grpc.aio.ServicerContext], AsyncIterator[Any]]
+Streaming = Callable[[Any, grpc.aio.ServicerContext], AsyncGenerator[Any, None]]
 
 log = get_logger()
 
@@ -60,10 +61,12 @@ def streaming(service: str, method: str, serve: Streaming) -> Streaming:
     count = _Outcomes(service, method)
 
     @functools.wraps(serve)
-    async def call(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+    async def call(request: Any, context: grpc.aio.ServicerContext) -> AsyncGenerator[Any, None]:
         try:
-            async for answer in serve(request, context):
-                yield answer
+            # However the client leaves, what serves it is told at once.
+            async with aclosing(serve(request, context)) as answers:
+                async for answer in answers:
+                    yield answer
         except asyncio.CancelledError:
             count("Canceled")
             raise

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
@@ -66,7 +67,7 @@ class ObjectsService:
         )
         return messages.to_object(stored)
 
-    async def list(self, request: pb.ListRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+    async def list(self, request: pb.ListRequest, context: grpc.aio.ServicerContext) -> AsyncGenerator[bytes, None]:
         target = request.target
         page = await self._handler.list(
             self._callers.user_of(context),
@@ -77,7 +78,7 @@ class ObjectsService:
         for batch in messages.list_batches(page):
             yield batch
 
-    async def watch(self, request: pb.WatchRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+    async def watch(self, request: pb.WatchRequest, context: grpc.aio.ServicerContext) -> AsyncGenerator[bytes, None]:
         target = request.target
         opened = self._handler.watch(
             self._callers.user_of(context),
@@ -120,7 +121,7 @@ class ObjectsService:
 
     async def write(
         self, batches: AsyncIterator[pb.WriteBatch], context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[pb.WriteResultBatch]:
+    ) -> AsyncGenerator[pb.WriteResultBatch, None]:
         user = self._callers.user_of(context)
 
         async def carry_out(write: pb.Write) -> pb.WriteResult:
@@ -132,8 +133,9 @@ class ObjectsService:
                 log.exception("write failed unexpectedly", user=user.name)
                 return refusal(write, errors.InternalError("the server failed unexpectedly; its log says why"))
 
-        async for results in WriteExecutor(carry_out).run(batches, self._draining):
-            yield results
+        async with aclosing(WriteExecutor(carry_out).run(batches, self._draining)) as answers:
+            async for results in answers:
+                yield results
 
     async def _carry_out(self, user: User, write: pb.Write) -> pb.Object:
         operation = write.WhichOneof("operation")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
@@ -36,33 +37,39 @@ class PodStreamsService:
         }
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def logs(self, request: pb.LogsRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[pb.LogChunk]:
-        async for data in self._streams.logs(self._callers.user_of(context), request):
-            yield pb.LogChunk(data=data)
+    async def logs(
+        self, request: pb.LogsRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncGenerator[pb.LogChunk, None]:
+        async with aclosing(self._streams.logs(self._callers.user_of(context), request)) as chunks:
+            async for data in chunks:
+                yield pb.LogChunk(data=data)
 
     async def exec(
         self, inputs: AsyncIterator[pb.StreamInput], context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[pb.StreamOutput]:
+    ) -> AsyncGenerator[pb.StreamOutput, None]:
         user = self._callers.user_of(context)
         start = await _start(inputs)
-        async for output in self._streams.exec(user, start, inputs):
-            yield output
+        async with aclosing(self._streams.exec(user, start, inputs)) as outputs:
+            async for output in outputs:
+                yield output
 
     async def attach(
         self, inputs: AsyncIterator[pb.StreamInput], context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[pb.StreamOutput]:
+    ) -> AsyncGenerator[pb.StreamOutput, None]:
         user = self._callers.user_of(context)
         start = await _start(inputs)
-        async for output in self._streams.attach(user, start, inputs):
-            yield output
+        async with aclosing(self._streams.attach(user, start, inputs)) as outputs:
+            async for output in outputs:
+                yield output
 
     async def port_forward(
         self, inputs: AsyncIterator[pb.PortForwardMessage], context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[pb.PortForwardMessage]:
+    ) -> AsyncGenerator[pb.PortForwardMessage, None]:
         user = self._callers.user_of(context)
         start = await _start(inputs)
-        async for message in self._streams.port_forward(user, start, inputs):
-            yield message
+        async with aclosing(self._streams.port_forward(user, start, inputs)) as answers:
+            async for message in answers:
+                yield message
 
 
 async def _start(inputs: AsyncIterator[Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import orjson
@@ -30,7 +30,7 @@ class WriteExecutor:
 
     async def run(
         self, batches: AsyncIterator[pb.WriteBatch], draining: asyncio.Event
-    ) -> AsyncIterator[pb.WriteResultBatch]:
+    ) -> AsyncGenerator[pb.WriteResultBatch, None]:
         """Results until the input has ended, or the server drains, and everything begun is answered."""
         reader = asyncio.create_task(self._read(batches), name="write-stream-reader")
         drain = asyncio.create_task(self._drain(draining, reader), name="write-stream-drain")
