@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,6 +49,23 @@ class Node:
     def open(self) -> Runtime:
         assert self.runtime is not None
         return self.runtime
+
+    @contextlib.asynccontextmanager
+    async def using(self, config: OciConfig | None = None) -> AsyncIterator[Runtime]:
+        """Another runtime in place of the open one, by default on the same folders; its sandboxes are removed after."""
+        first = self.runtime
+        async with open_runtime(config or self.config) as runtime:
+            self.runtime = runtime
+            try:
+                yield runtime
+            finally:
+                self.runtime = first
+                for sandbox in await runtime.list_sandboxes():
+                    await runtime.remove_sandbox(sandbox.id)
+
+    def elsewhere(self, **changes: object) -> OciConfig:
+        """A config with other folders."""
+        return replace(self.config, run_dir=self.logs / "run", data_dir=self.logs / "data", **changes)
 
     async def sandbox(self, name: str = "pod", **fields: object) -> SandboxStatus:
         """Run a sandbox in a pod cgroup of its own."""

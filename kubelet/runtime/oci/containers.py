@@ -135,13 +135,8 @@ class Containers:
         """Prepare a container in a sandbox. `environment.cgroup` is the pod's; the container gets one below it."""
         container_id = secrets.token_hex(32)
         cgroup = f"{environment.cgroup.rstrip('/')}/{container_id}"
-        environment = _with_cgroup(environment, cgroup)
         try:
-            with self._store.held(spec.image) as image:
-                own = self._files.directory(container_id)
-                rootfs = self.bundle(container_id) / "rootfs"
-                await mount_rootfs(rootfs, own, image.layers)
-            self._write_bundle(container_id, spec, image, rootfs, environment)
+            image = await asyncio.to_thread(self._prepare, container_id, spec, _with_cgroup(environment, cgroup))
             record = ContainerRecord(
                 status=ContainerStatus(
                     id=container_id,
@@ -222,14 +217,17 @@ class Containers:
             for table in (self._records, self._ended, self._starting):
                 table.pop(container_id, None)
 
-    def _write_bundle(
-        self, container_id: str, spec: ContainerSpec, image: Image, rootfs: Path, environment: Environment
-    ) -> None:
+    def _prepare(self, container_id: str, spec: ContainerSpec, environment: Environment) -> Image:
+        """Mount the root file system and write what runc is told."""
+        rootfs = self.bundle(container_id) / "rootfs"
+        with self._store.held(spec.image) as image:
+            mount_rootfs(rootfs, self._files.directory(container_id), image.layers)
         who = identity(rootfs, image.config.user, spec.security)
         config = build_config(spec, image.config, who, rootfs, environment)
         (self.bundle(container_id) / "config.json").write_bytes(msgspec.json.encode(config))
         if spec.log_path:
             Path(spec.log_path).parent.mkdir(parents=True, exist_ok=True)
+        return image
 
     def _add(self, record: ContainerRecord) -> None:
         self._records[record.id] = record

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import syscalls
-from .threads import in_own_thread
+from .threads import run_alone
 
 _MAX_OPTIONS = 4095
 
 
-async def mount_rootfs(target: Path, own: Path, layers: Sequence[Path]) -> None:
+def mount_rootfs(target: Path, own: Path, layers: Sequence[Path]) -> None:
     """Mount the layers (lowest first) with `own`'s folders for what is written. Raises OSError."""
     if not layers:
         raise OSError("the image has no layers")
@@ -38,7 +38,7 @@ async def mount_rootfs(target: Path, own: Path, layers: Sequence[Path]) -> None:
         relative = [os.path.relpath(layer, common) for layer in layers]
         syscalls.mount("overlay", target, "overlay", 0, _options(relative, upper, work))
 
-    await in_own_thread(mount)
+    run_alone(mount)
 
 
 def unmount_rootfs(target: Path) -> None:

@@ -15,6 +15,23 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
+def run_alone(work: Callable[[], None]) -> None:
+    """Run `work` in a new thread and wait for it; raises what it raises. For callers in threads of a pool."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="own-namespaces", daemon=True)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+
+
 async def in_own_thread(work: Callable[[], Result]) -> Result:
     """Run `work` in a new thread and return what it returns or raise what it raises.
 

@@ -30,10 +30,11 @@ class Identity:
 def identity(rootfs: Path, image_user: str, security: SecurityContext) -> Identity:
     """The identity for a container. Raises InvalidConfig for a name that is not known."""
     user, _, group = image_user.partition(":")
+    user = user or "0"
     if security.uid is not None:
         user, group = str(security.uid), ""
     entries = list(_entries(rootfs, "etc/passwd", 4))
-    found = _find(entries, user or "0")
+    found = _find(entries, user)
     if found is None and not user.isdecimal():
         raise InvalidConfig(f"unable to find user {user}: no matching entries in passwd file")
     uid = int(found[2]) if found else int(user)

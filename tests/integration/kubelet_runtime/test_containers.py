@@ -5,11 +5,13 @@ import os
 import re
 import signal
 import stat
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from images.store import Store
 from kubelet.runtime.base import (
     ContainerState,
     ImageNotPresent,
@@ -23,6 +25,7 @@ from kubelet.runtime.base import (
     StartFailure,
 )
 from kubelet.runtime.oci.runtime import open_runtime
+from tests.support.images import Member, docker_archive, tar
 from tests.support.runtime import Node, eventually
 
 
@@ -325,3 +328,21 @@ async def _logged(node: Node, sandbox: object, line: str) -> bool:
         return line in node.log(sandbox)  # type: ignore[arg-type]
     except FileNotFoundError:
         return False
+
+
+async def test_an_image_of_very_many_layers(node: Node, tmp_path: Path) -> None:
+    """More layers than one page of mount options can name by full path."""
+    shell = tar(*layer_of(node, "bin/busybox"), Member("bin/sh", "busybox", tarfile.SYMTYPE))
+    layers = [shell, *(tar(Member(f"l{number}", f"{number}\n".encode())) for number in range(120))]
+    (tmp_path / "many.tar").write_bytes(docker_archive(layers, ["many"]))
+    store = Store(tmp_path / ("store" + "x" * 60))
+    store.load(tmp_path / "many.tar")
+    async with node.using(node.elsewhere(image_store=store.root, pod_cidr="10.78.0.0/24")):
+        sandbox = await node.sandbox("many")
+        status = await node.finished(sandbox, "read a < /l0; read b < /l119; exit $((a + b))", image="many")
+        assert status.exit_code == 119
+
+
+def layer_of(node: Node, path: str) -> list[Member]:
+    busybox = Store(node.config.image_store).resolve("busybox").layers[0] / path
+    return [Member(path, busybox.read_bytes(), mode=0o755)]

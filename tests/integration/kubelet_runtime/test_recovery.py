@@ -1,7 +1,6 @@
 """What a new kubelet process finds of the last one's, and that a kill at any moment leaves nothing behind."""
 
 import asyncio
-import contextlib
 import json
 import os
 import random
@@ -13,24 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from kubelet.runtime.base import ContainerState, Runtime, SandboxState
+from kubelet.runtime.base import ContainerState, SandboxState
 from kubelet.runtime.oci import syscalls
 from kubelet.runtime.oci.runtime import open_runtime
 from tests.support.runtime import Node, eventually
 
 REPOSITORY = Path(__file__).parents[3]
-
-
-@contextlib.asynccontextmanager
-async def restarted(node: Node) -> AsyncIterator[Runtime]:
-    """Another runtime on the same folders; the node's own is back afterwards."""
-    first = node.runtime
-    async with open_runtime(node.config) as runtime:
-        node.runtime = runtime
-        yield runtime
-        for sandbox in await runtime.list_sandboxes():
-            await runtime.remove_sandbox(sandbox.id)
-    node.runtime = first
 
 
 @pytest.fixture
@@ -45,7 +32,7 @@ async def test_running_containers_are_found_again_and_go_on(closed: Node) -> Non
     async with open_runtime(closed.config) as closed.runtime:
         sandbox = await closed.sandbox(share_process_namespace=True)
         container = await closed.run(sandbox, "trap 'exit 8' TERM; while :; do sleep 0.02; done")
-    async with restarted(closed) as runtime:
+    async with closed.using() as runtime:
         assert await runtime.list_sandboxes() == [sandbox]
         assert await runtime.list_containers() == [container]
         assert (await runtime.exec_sync(container.id, ["echo", "hi"], 20)).stdout == b"hi\n"
@@ -67,7 +54,7 @@ async def test_ends_that_nobody_saw_are_found(closed: Node) -> None:
         return (closed.config.data_dir / "containers" / container.id / container.id).exists()
 
     await eventually(exit_told, "conmon writes the exit code")
-    async with restarted(closed) as runtime:
+    async with closed.using() as runtime:
         status = await closed.ended(container.id)
         assert (status.exit_code, status.reason) == (6, "Error")
         assert (await runtime.sandbox_status(sandbox.id)).state is SandboxState.READY
@@ -77,7 +64,7 @@ async def test_created_containers_can_still_be_started(closed: Node) -> None:
     async with open_runtime(closed.config) as closed.runtime:
         sandbox = await closed.sandbox()
         created = await closed.open.create_container(closed.spec(sandbox, "exit 2"))
-    async with restarted(closed) as runtime:
+    async with closed.using() as runtime:
         assert [each.state for each in await runtime.list_containers()] == [ContainerState.CREATED]
         await runtime.start_container(created.id)
         assert (await closed.ended(created.id)).exit_code == 2
@@ -100,7 +87,7 @@ async def test_after_a_reboot_sandboxes_are_not_ready_and_containers_ended(close
     for mount in [*run.glob("sandboxes/*/*"), *run.glob("containers/*/rootfs")]:
         syscalls.unmount(mount)
     shutil.rmtree(run)
-    async with restarted(closed) as runtime:
+    async with closed.using() as runtime:
         assert [(each.state, each.ip) for each in await runtime.list_sandboxes()] == [(SandboxState.NOT_READY, "")]
         status = await runtime.container_status(container.id)
         assert (status.state, status.exit_code, status.reason) == (ContainerState.EXITED, 255, "Unknown")
@@ -116,7 +103,7 @@ async def test_a_damaged_record_costs_its_container_only(closed: Node) -> None:
         one = await closed.finished(sandbox, "exit 1")
         two = await closed.finished(sandbox, "exit 2")
     (closed.config.data_dir / "containers" / one.id / "record.json").write_text("{")
-    async with restarted(closed) as runtime:
+    async with closed.using() as runtime:
         assert [each.id for each in await runtime.list_containers()] == [two.id]
 
 
@@ -146,7 +133,7 @@ async def test_a_kill_at_any_moment(closed: Node, round_number: int) -> None:
     await asyncio.sleep(delay)
     victim.kill()
     await victim.wait()
-    async with restarted(closed) as runtime:
+    async with closed.using() as runtime:
         for status in await runtime.list_containers():
             assert status.state is not ContainerState.EXITED or status.reason in ("StartError", "Error")
         ready = [each for each in await runtime.list_sandboxes() if each.state is SandboxState.READY]

@@ -42,6 +42,7 @@ def test_unknown_names_are_refused(rootfs: Path) -> None:
 
 def test_an_image_without_files_has_numbers_only(tmp_path: Path) -> None:
     assert identity(tmp_path, "5:6", SecurityContext()) == Identity(5, 6)
+    assert identity(tmp_path, "", SecurityContext()) == Identity(0, 0)
 
 
 def test_links_in_the_image_do_not_lead_to_the_hosts_users(tmp_path: Path) -> None:
