@@ -73,8 +73,9 @@ class ObjectCache:
                 watched.task.cancel()
 
     async def close(self) -> None:
-        """End all watches."""
-        tasks = [watched.task for watched in self._watched.values() if watched.task is not None]
+        """End all watches and reads."""
+        watches = (watched.task for watched in self._watched.values())
+        tasks = [*(task for task in watches if task is not None), *self._reads.values()]
         self._watched.clear()
         for task in tasks:
             task.cancel()

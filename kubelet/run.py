@@ -44,6 +44,8 @@ from kubelet.server.serve import NodeServer
 from kubelet.volumes.pod_volumes import VolumeServices
 from kubelet.volumes.tokens import Tokens
 
+PRIVATE = 0o700
+
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -130,9 +132,11 @@ def _make_places(paths: Paths) -> None:
     """Make the folders; volumes that must not reach a disk get a tmpfs unless they are on one."""
     for directory in (paths.pods, paths.logs, paths.memory):
         directory.mkdir(parents=True, exist_ok=True)
-    paths.memory.chmod(0o711)
     if not kernel_mounts.is_tmpfs(paths.memory):
-        kernel_mounts.mount_tmpfs(paths.memory, size_bytes=None, mode=0o711)
+        kernel_mounts.mount_tmpfs(paths.memory, size_bytes=None, mode=PRIVATE)
+    # Containers see their files through mounts of their own; nobody else of this machine has business here.
+    for directory in (paths.pods, paths.memory):
+        directory.chmod(PRIVATE)
 
 
 async def _open_cluster(daemon: Daemon, config: Config) -> Cluster:

@@ -163,6 +163,8 @@ class PodWorker:
             view = self._view()
             decision = decide(self._machine.state, view)
             moved = self._machine.move(decision.state)
+            if moved:
+                log.info("pod " + decision.state.value, pod=pod_text(self.record.pod))
             if decision.stop is not None:
                 self.record.end(decision.stop)
                 self._prober.stop_judging()

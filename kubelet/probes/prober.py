@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from api.types import Container, Probe
+from cluster.logs import get_logger
 from kubelet.metrics import probes as metrics
 from kubelet.pods.actions import StopCause
 from kubelet.probes.checks import Target, check
@@ -19,6 +20,8 @@ from kubelet.probes.tracker import Answer, Kind, Outcome, Tracker, period_second
 from kubelet.runtime.base import Runtime
 
 MAX_EVENT_TEXT = 1024
+
+log = get_logger()
 
 # (container, event type, reason, message)
 Announce = Callable[[Container, str, str, str], None]
@@ -114,11 +117,19 @@ class PodProber:
         await asyncio.sleep(probed.started_at + probe.initial_delay_seconds - time.time())
         while True:
             began = time.monotonic()
-            outcome = await check(self._runtime, probe, target)
+            outcome = await self._ask(probe, target)
             self._tell(kind, probed.container, outcome)
             if tracker.observe(outcome.answer) and self._settle(kind, probed, target, healthy=tracker.healthy):
                 return
             await asyncio.sleep(began + period_seconds(probe) - time.monotonic())
+
+    async def _ask(self, probe: Probe, target: Target) -> Outcome:
+        try:
+            return await check(self._runtime, probe, target)
+        except Exception as error:
+            # A defect of ours must neither end the probing nor count against the container.
+            log.exception("a probe crashed", container=target.container.name)
+            return Outcome(Answer.ERROR, f"the kubelet could not ask: {error!r}")
 
     def _settle(self, kind: Kind, probed: Probed, target: Target, *, healthy: bool) -> bool:
         """Take over a settled result; whether the probe has nothing more to say."""

@@ -209,9 +209,11 @@ class PodVolumes:
             try:
                 await self._fill(volume)
                 self._schedule_token(name)
-            except (VolumeFailure, StatusError, OSError) as error:
+            except Exception as error:
                 pod = f"{self._pod.metadata.namespace}/{self._pod.metadata.name}"
-                log.warning("could not refresh a volume", pod=pod, volume=name, reason=str(error))
+                expected = isinstance(error, (VolumeFailure, StatusError, OSError))
+                tell = log.warning if expected else log.exception
+                tell("could not refresh a volume", pod=pod, volume=name, reason=str(error))
                 self._stale.add(name)
                 await asyncio.sleep(REFRESH_RETRY_SECONDS)
 
