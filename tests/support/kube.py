@@ -182,8 +182,9 @@ class Space:
         seen = [""]
 
         def probe() -> str:
-            seen[0] = self.log(pod, query)
-            return seen[0] if text in seen[0] else ""
+            answer = self.api.request("GET", f"{self.path('pods', pod)}/log{query}")
+            seen[0] = answer.body.decode(errors="replace")
+            return seen[0] if answer.code == 200 and text in seen[0] else ""
 
         return eventually(f"{text!r} in {pod}'s log", probe, seconds=seconds, state=lambda: seen[0])
 

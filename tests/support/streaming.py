@@ -18,7 +18,10 @@ class Streaming:
         self.process = process
         self.lines: list[str] = []
         self._coming: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._errors: list[str] = []
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._read_errors)]
+        for reader in self._readers:
+            reader.start()
 
     def until(self, text: str, *, seconds: float = 30) -> str:
         """The first line from here on with `text` in it."""
@@ -42,14 +45,21 @@ class Streaming:
         return code
 
     def errors(self) -> str:
-        assert self.process.stderr is not None
-        return self.process.stderr.read() if self.process.poll() is not None else ""
+        """What it wrote to stderr so far; everything once it has ended."""
+        if self.process.poll() is not None:
+            self._readers[1].join(5)
+        return "".join(self._errors)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._coming.put(line.rstrip("\n"))
         self._coming.put(None)
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._errors.append(line)
 
 
 @contextmanager
@@ -63,7 +73,10 @@ def streaming(*command: str, env: Mapping[str, str]) -> Iterator[Streaming]:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        talk = Streaming(process)
         try:
-            yield Streaming(process)
+            yield talk
         finally:
             process.terminate()
+            process.wait(10)
+            talk.errors()
