@@ -5,18 +5,14 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-# structlog loads rich, 4 MB that are of use only in a terminal, when it finds it.
-sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
-
-from kubeproxy import config, process  # noqa: E402
-from kubeproxy.kernel import KernelError  # noqa: E402
+from cluster.daemon import main as run_daemon
+from kubeproxy import config, process
+from kubeproxy.kernel import KernelError
 
 
 def main() -> NoReturn:
     if "--cleanup" in sys.argv:
         _clean_up()
-    from cluster.daemon import main as run_daemon
-
     run_daemon("kubeproxy", config.from_args(config.build_parser().parse_args()), process.run)
 
 

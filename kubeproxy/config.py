@@ -39,19 +39,31 @@ class ProxyConfig:
 
 
 def cidr(text: str) -> str:
-    """An IPv4 network; host bits are cleared. Raises ValueError."""
-    return str(ipaddress.IPv4Network(text, strict=False))
+    """An IPv4 network; host bits are cleared. Raises ArgumentTypeError."""
+    try:
+        return str(ipaddress.IPv4Network(text, strict=False))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 network like 10.0.0.0/16") from None
 
 
 def address(text: str) -> str:
-    """An IPv4 address. Raises ValueError."""
-    return str(ipaddress.IPv4Address(text))
+    """An IPv4 address. Raises ArgumentTypeError."""
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 address") from None
 
 
 def server_address(text: str) -> tuple[str, int]:
-    """`IP` or `IP:PORT`, the port being 53 when left out. Raises ValueError."""
-    host, port = daemon.parse_address(text if ":" in text else f"{text}:{DNS_PORT}")
-    return address(host), port
+    """`IP` or `IP:PORT`, the port being 53 when left out. Raises ArgumentTypeError."""
+    host, colon, port = text.partition(":")
+    try:
+        number = int(port) if colon else DNS_PORT
+        if not 0 < number < 65536:
+            raise ValueError(port)
+        return str(ipaddress.IPv4Address(host)), number
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not IP or IP:PORT") from None
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -79,10 +79,11 @@ class Resolver:
             self._encode(question, answer, (*aliases, *records), limit)
             for records in _rotations(answer.records, MAX_ROTATIONS if over_udp else 1)
         ]
+        turns = cycle([message[2:] for message in messages])
         if over_udp and question.plain:
             # An alias's answer depends on two services.
-            self._remember(None if aliases else self._zone.owner(question.name), data[2:], messages)
-        return messages[0]
+            self._remember(None if aliases else self._zone.owner(question.name), data[2:], turns)
+        return data[:2] + next(turns)
 
     def _follow(self, question: Question) -> tuple[Answer, tuple[Record, ...]]:
         """The answer at the end of the aliases, and the aliases; as far as the zone reaches."""
@@ -109,11 +110,11 @@ class Resolver:
             authority=None if answer.records else soa,
         )
 
-    def _remember(self, owner: ServiceKey | None, query: bytes, messages: list[bytes]) -> None:
+    def _remember(self, owner: ServiceKey | None, query: bytes, answers: cycle[bytes]) -> None:
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
             self._cached_for.clear()
-        self._cache[query] = cycle([message[2:] for message in messages])
+        self._cache[query] = answers
         self._cached_for.setdefault(owner, []).append(query)
 
 

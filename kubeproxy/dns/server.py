@@ -9,7 +9,6 @@ from dnslib import RCODE, DNSHeader, DNSQuestion, DNSRecord
 from dnslib.dns import DNSError
 from prometheus_client import Counter
 
-from cluster.logs import get_logger
 from kubeproxy.dns.messages import encode, failure
 from kubeproxy.dns.resolver import TCP_BYTES, Elsewhere, Resolver
 from kubeproxy.dns.upstream import Upstream
@@ -18,8 +17,6 @@ MAX_FORWARDED = 500
 MAX_CONNECTIONS = 200
 IDLE_SECONDS = 10.0
 RECEIVE_BUFFER_BYTES = 1 << 20
-
-log = get_logger()
 
 queries_total = Counter("kubeproxy_dns_queries_total", "DNS queries received", ["transport"])
 forwarded_total = Counter("kubeproxy_dns_forwarded_total", "DNS queries that were passed on, by outcome", ["outcome"])
