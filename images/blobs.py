@@ -1,6 +1,7 @@
 """Content-addressed files: `blobs/sha256/HEX`, as in an OCI image layout.
 
 A blob appears whole or not at all: it is written beside and renamed. Its name is its digest, checked on the way in.
+Whoever gives a name to what they hold sees to it that they are on disk by then.
 """
 
 from __future__ import annotations
@@ -102,8 +103,6 @@ class Blobs:
                 yield writer
                 if expected and writer.digest != expected:
                     raise CorruptImage(f"{what} should have digest {expected} but has {writer.digest}")
-                stream.flush()
-                os.fdatasync(descriptor)
             temporary.rename(self.path(writer.digest))
         finally:
             temporary.unlink(missing_ok=True)

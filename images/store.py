@@ -21,7 +21,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from . import oci
+from . import filesystem, oci
 from .archive import ArchivedImage, ArchivedLayer, ArchiveFiles, machine_architecture, open_archive, read_images
 from .blobs import Blobs
 from .compression import MALFORMED, open_decompressed
@@ -235,7 +235,8 @@ class Store:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(msgspec.json.encode(oci.Index(list(manifests))))
             stream.flush()
-            os.fsync(descriptor)
+            # Blobs and layers as well: a name must not outlive a power cut that its image does not.
+            filesystem.sync(descriptor)
         Path(name).rename(self._index_file)
         self._collect_garbage(manifests)
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from .compression import MALFORMED
 from .errors import CorruptImage
-from .inroot import open_in_root
+from .filesystem import open_in_root
 
 _BUFFER = 1 << 20
 _WHITEOUT = ".wh."

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from images.inroot import open_in_root
+from images.filesystem import open_in_root
 
 from ..base import InvalidConfig, SecurityContext
 

@@ -1,7 +1,4 @@
-"""Opening paths inside a root file system as its own processes would, without ever leaving it.
-
-Absolute symbolic links and `..` are resolved against the given root by the kernel (openat2(2), Linux 5.6).
-"""
+"""File system calls that Python lacks, raising OSError as the `os` module's do."""
 
 from __future__ import annotations
 
@@ -22,7 +19,10 @@ class _OpenHow(ctypes.Structure):
 
 
 def open_in_root(root: int, path: str, flags: int) -> int:
-    """Open an existing path below the folder open as `root`; the new descriptor. Raises OSError."""
+    """Open an existing path as a process whose root is the folder open as `root` would; the new descriptor.
+
+    Absolute links and `..` are resolved inside that root by the kernel (openat2(2), Linux 5.6).
+    """
     how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
     encoded = os.fsencode(path) or b"."
     for _ in range(_ATTEMPTS):
@@ -34,3 +34,10 @@ def open_in_root(root: int, path: str, flags: int) -> int:
         if code != errno.EAGAIN:
             raise OSError(code, os.strerror(code), path)
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
+
+
+def sync(descriptor: int) -> None:
+    """Have everything written to the file system of an open file reach the disk."""
+    if _libc.syncfs(descriptor) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
