@@ -141,6 +141,9 @@ class Handler:
     ) -> Registry:
         _check_segment("Name", name)
         _check_segment("Namespace", namespace)
+        if namespace and not resource.namespaced:
+            # Rights in a namespace must say nothing about objects that are in none.
+            raise errors.generic(404)
         # A Namespace object is inside itself for authorization (upstream RequestInfo).
         scope = name if resource.plural == "namespaces" and not resource.group else namespace
         attributes = Attributes(user, verb, resource.group, resource.version, resource.plural, subresource, scope, name)
