@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+import msgspec
+
 from api import codec
 from api.types import DeleteOptions
 from apiserver.auth.user import User
@@ -113,8 +115,7 @@ class Watch(Protocol):
     def __aiter__(self) -> AsyncIterator[Batch]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(msgspec.Struct, frozen=True, gc=False):
     """What is asked of the authorizer. Hashable. `path` is set for non-resource requests only (`resource` then "")."""
 
     user: User
@@ -128,8 +129,7 @@ class Attributes:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """`reason` explains a refusal (or, in reviews, a permission)."""
 
     allowed: bool

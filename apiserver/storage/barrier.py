@@ -15,16 +15,17 @@ class Barrier:
 
     def __init__(self, ask: Callable[[], Awaitable[int]]) -> None:
         self._ask = ask
-        self._next: asyncio.Future[int] | None = None
+        self._waiting: list[asyncio.Future[int]] = []
         self._runner: asyncio.Task[None] | None = None
 
-    async def revision(self) -> int:
+    def revision(self) -> asyncio.Future[int]:
         """A revision that is not older than anything acknowledged before this call."""
-        if self._next is None:
-            self._next = asyncio.get_running_loop().create_future()
-            if self._runner is None:
-                self._runner = asyncio.create_task(self._run(), name="read-barrier")
-        return await asyncio.shield(self._next)
+        # One future each: a reader that leaves must not take the others with it.
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run(), name="read-barrier")
+        return answer
 
     async def close(self) -> None:
         runner = self._runner
@@ -34,19 +35,24 @@ class Barrier:
 
     async def _run(self) -> None:
         try:
-            while self._next is not None:
-                answer, self._next = self._next, None
-                await self._settle(answer)
+            while self._waiting:
+                answers, self._waiting = self._waiting, []
+                await self._settle(answers)
         finally:
             self._runner = None
 
-    async def _settle(self, answer: asyncio.Future[int]) -> None:
+    async def _settle(self, answers: list[asyncio.Future[int]]) -> None:
         try:
-            answer.set_result(await self._ask())
+            revision = await self._ask()
         except asyncio.CancelledError:
-            answer.cancel()
+            for answer in answers:
+                answer.cancel()
             raise
         except Exception as error:
-            answer.set_exception(error)
-            # Every reader may have gone away by now: an unread exception is no news.
-            answer.exception()
+            for answer in answers:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        for answer in answers:
+            if not answer.done():
+                answer.set_result(revision)

@@ -99,7 +99,10 @@ class Feed:
 
         Raises TimeoutError when they do not get there in time, `EtcdError` when etcd cannot be asked.
         """
-        revision = await self._current_revision()
+        try:
+            revision = await self._barrier.revision()
+        except Uncertain:
+            revision = await self._revision_in_the_end()
         if self._progress.revision >= revision:
             return
         self._waiting_reads += 1
@@ -122,16 +125,16 @@ class Feed:
             await asyncio.wait([self._nudging])
         await self._barrier.close()
 
-    async def _current_revision(self) -> int:
+    async def _revision_in_the_end(self) -> int:
+        """A read may be asked again: etcd is restarting, or another member takes over."""
         deadline = asyncio.get_running_loop().time() + CONSISTENT_SECONDS
         while True:
+            await asyncio.sleep(NUDGE_SECONDS)
             try:
                 return await self._barrier.revision()
             except Uncertain:
-                # A read may be asked again: etcd is restarting, or another member takes over.
                 if asyncio.get_running_loop().time() > deadline:
                     raise
-                await asyncio.sleep(NUDGE_SECONDS)
 
     def _apply(self, events: Iterable[Any]) -> None:
         now = asyncio.get_running_loop().time()

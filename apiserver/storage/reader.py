@@ -47,7 +47,7 @@ class Reader:
 
     async def get(self, namespace: str, name: str, resource_version: str = "") -> Stored:
         """Raises `NotFound`, `Timeout`, `BadRequest`."""
-        await self.fresh(list_rules.parse_resource_version(resource_version))
+        await self.fresh(list_rules.parse_resource_version(resource_version) if resource_version else None)
         found = self.cache.get(namespace, name)
         if found is None:
             raise errors.NotFound(self.cache.resource.group_resource, name)

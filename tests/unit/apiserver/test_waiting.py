@@ -68,7 +68,7 @@ class Store:
 async def test_one_question_answers_all_who_wait_together() -> None:
     store = Store()
     barrier = Barrier(store.ask)
-    readers = [asyncio.create_task(barrier.revision()) for _ in range(50)]
+    readers = [barrier.revision() for _ in range(50)]
     await settle()
     store.gate.set()
     assert await asyncio.gather(*readers) == [1] * 50
@@ -79,11 +79,11 @@ async def test_a_question_under_way_is_not_joined() -> None:
     """It may have been answered from before the newcomer's own write."""
     store = Store()
     barrier = Barrier(store.ask)
-    first = asyncio.create_task(barrier.revision())
+    first = barrier.revision()
     await settle()
     store.revision = 2  # a write is acknowledged
-    second = asyncio.create_task(barrier.revision())
-    third = asyncio.create_task(barrier.revision())
+    second = barrier.revision()
+    third = barrier.revision()
     await settle()
     store.gate.set()
     assert await first == 1
@@ -94,7 +94,7 @@ async def test_a_question_under_way_is_not_joined() -> None:
 async def test_a_cancelled_reader_does_not_disturb_the_others() -> None:
     store = Store()
     barrier = Barrier(store.ask)
-    leaving, staying = (asyncio.create_task(barrier.revision()) for _ in range(2))
+    leaving, staying = barrier.revision(), barrier.revision()
     await settle()
     leaving.cancel()
     store.gate.set()
