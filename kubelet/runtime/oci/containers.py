@@ -42,7 +42,7 @@ from .bundle import Environment, build_config
 from .conmon import Conmon, Monitored
 from .ending import Ending, ending
 from .exits import ExitWatch
-from .records import ContainerRecord, RecordFiles, SandboxRecord
+from .records import ContainerRecord, RecordFiles, SandboxRecord, make_private
 from .rootfs import mount_rootfs, remove_written, unmount_rootfs
 from .users import identity
 
@@ -116,7 +116,7 @@ class Containers:
         for record in records:
             self._add(record)
         known = set(self._records)
-        self._run_directory.mkdir(parents=True, exist_ok=True)
+        make_private(self._run_directory)
         leftovers = {each.name for each in self._run_directory.iterdir()} - known
         for identifier in {*broken, *leftovers}:
             await asyncio.to_thread(self._discard_files, identifier)

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..base import InvalidConfig, SandboxSpec
 from . import syscalls
 from .network import PodNetwork
-from .records import SandboxRecord
+from .records import SandboxRecord, make_private
 
 _FLAGS = {"net": syscalls.CLONE_NEWNET, "uts": syscalls.CLONE_NEWUTS, "ipc": syscalls.CLONE_NEWIPC}
 _SHM_OPTIONS = "mode=1777,size=65536k"
@@ -30,7 +30,7 @@ class Isolation:
 
     def existing(self) -> set[str]:
         """The ids of sandboxes of which anything stands."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        make_private(self._directory)
         return {each.name for each in self._directory.iterdir()}
 
     def path(self, sandbox_id: str, name: str) -> Path:

@@ -47,6 +47,12 @@ class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True):
         return self.status.id
 
 
+def make_private(directory: Path) -> None:
+    """Make a folder that is root's alone: below it are environments with secrets, and files that set user ids."""
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)
+
+
 class _Identified(Protocol):
     @property
     def id(self) -> str: ...
@@ -77,7 +83,7 @@ class RecordFiles(Generic[Record]):
     def load(self) -> tuple[list[Record], list[str]]:
         """All records, and the ids of folders without a readable one: what a crash left half made."""
         records, broken = [], []
-        self._directory.mkdir(parents=True, exist_ok=True)
+        make_private(self._directory)
         for directory in sorted(self._directory.iterdir()):
             try:
                 records.append(self._decoder.decode((directory / "record.json").read_bytes()))

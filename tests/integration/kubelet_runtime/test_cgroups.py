@@ -1,6 +1,6 @@
 """Cgroups of this machine's own kind."""
 
-import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,7 +12,29 @@ from kubelet.runtime.base import Resources
 from kubelet.runtime.cgroups import CgroupFailure, Cgroups
 from tests.support.runtime import eventually
 
-EAT = "x = bytearray(int(__import__('sys').argv[1])); print('full', flush=True); __import__('time').sleep(1000)"
+EAT = """
+import sys, time
+sys.stdin.readline()
+eaten = bytearray(int(sys.argv[1]))
+print("full", flush=True)
+time.sleep(1000)
+"""
+
+
+@contextlib.contextmanager
+def eater(cgroups: Cgroups, cgroup: str, size: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that takes so much memory once it is in the cgroup; killed afterwards if need be."""
+    command = [sys.executable, "-c", EAT, str(size)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            cgroups.add(cgroup, process.pid)
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -31,10 +53,7 @@ async def test_limit_use_kill_remove(cgroup: str) -> None:
     cgroups.create(pod)
     cgroups.create(pod)
     cgroups.limit(pod, Resources(cpu_shares=512, cpu_quota=50_000, memory_limit_bytes=128 << 20, pids_limit=20))
-    with subprocess.Popen([sys.executable, "-c", EAT, str(32 << 20)], stdout=subprocess.PIPE) as process:
-        cgroups.add(pod, process.pid)
-        assert process.stdout is not None
-        await asyncio.to_thread(process.stdout.readline)
+    with eater(cgroups, pod, 32 << 20) as process:
         usage = cgroups.usage(cgroup)
         assert usage is not None and usage.pids == 1 and usage.cpu_nanoseconds > 0
         assert 32 << 20 < usage.working_set_bytes <= usage.memory_bytes < 128 << 20
@@ -50,22 +69,19 @@ async def test_limit_use_kill_remove(cgroup: str) -> None:
     assert cgroups.usage(pod) is None
 
 
-async def test_out_of_memory_is_counted(cgroup: str) -> None:
+def test_out_of_memory_is_counted(cgroup: str) -> None:
     cgroups = Cgroups.detect()
     cgroups.create(cgroup)
     cgroups.limit(cgroup, Resources(memory_limit_bytes=16 << 20))
-    program = "import sys; sys.stdin.readline(); x = bytearray(64 << 20)"
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as process:
-        cgroups.add(cgroup, process.pid)
-        process.communicate(b"\n")
-    assert process.returncode == -9
+    with eater(cgroups, cgroup, 64 << 20) as process:
+        assert process.wait() == -9
     assert cgroups.oom_kills(cgroup) == 1
 
 
 def test_what_the_kernel_refuses_is_said(cgroup: str) -> None:
     cgroups = Cgroups.detect()
     cgroups.create(cgroup)
-    with pytest.raises(CgroupFailure, match="cannot write .* to .*: "):
+    with pytest.raises(CgroupFailure, match=r"cannot write .* to .*: "):
         cgroups.limit(cgroup, Resources(cpu_quota=1))
     with pytest.raises(CgroupFailure):
         cgroups.add(cgroup, 2**22 + 1)

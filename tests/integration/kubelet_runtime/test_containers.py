@@ -317,6 +317,15 @@ async def test_the_root_folder_looks_as_the_image_has_it(node: Node) -> None:
     assert stat.S_IMODE(mode) == 0o755
 
 
+async def test_other_users_of_the_machine_see_nothing_of_it(node: Node) -> None:
+    sandbox = await node.sandbox()
+    await node.finished(sandbox, "id -u", security=SecurityContext(uid=1234))
+    assert node.log(sandbox) == ["1234"]
+    folders = [node.config.run_dir, node.config.data_dir]
+    modes = [stat.S_IMODE((folder / name).stat().st_mode) for folder in folders for name in ("containers", "sandboxes")]
+    assert modes == [0o700] * 4
+
+
 async def test_a_machine_without_runc_says_so(node: Node) -> None:
     with pytest.raises(RuntimeFailure, match="no-runc is not installed: apt-get install runc"):
         async with open_runtime(replace(node.config, runc="no-runc")):
