@@ -15,19 +15,17 @@ from typing import Any
 
 import pytest
 
-from api import codec
-from api.types import EndpointSlice, Node, Service
 from tests.support.fake_apiserver import FakeApiServer
 from tests.support.netns import Namespace, ip, join
 
-NODE_NAME = "node-1"
+NODE_NAME = "here"  # as in tests.support.services
 NODE_IP = "192.168.77.1"
 OUTSIDE_IP = "192.168.77.2"
 POD_CIDR = "10.244.1.0/24"
 CLIENT_IP = "10.244.1.2"
 ENDPOINT_IPS = ("10.244.1.11", "10.244.1.12", "10.244.1.13")
 PORT = 8080
-SERVICE_IP = "10.96.0.50"
+SERVICE_IP = "10.96.0.50"  # as in tests.support.services
 DNS_IP = "10.96.0.10"
 
 
@@ -158,35 +156,3 @@ async def eventually(
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{state()}"
         await asyncio.sleep(0.02)
     return value
-
-
-def service(name: str = "web", *, ports: list[dict[str, Any]] | None = None, **spec: Any) -> Service:
-    tree = {"clusterIP": SERVICE_IP, "ports": ports or [{"port": 80}], **spec}
-    return codec.from_tree(Service, {"metadata": {"name": name, "namespace": "default"}, "spec": tree})
-
-
-def endpoint_slice(
-    *addresses: str, service: str = "web", ports: list[dict[str, Any]] | None = None, **conditions: bool
-) -> EndpointSlice:
-    tree = {
-        "metadata": {
-            "name": f"{service}-1",
-            "namespace": "default",
-            "labels": {"kubernetes.io/service-name": service},
-        },
-        "addressType": "IPv4",
-        "ports": ports or [{"port": PORT, "protocol": "TCP"}],
-        "endpoints": [
-            {"addresses": [address], "nodeName": NODE_NAME, "conditions": conditions} for address in addresses
-        ],
-    }
-    return codec.from_tree(EndpointSlice, tree)
-
-
-def node(**labels: str) -> Node:
-    tree = {
-        "metadata": {"name": NODE_NAME, "labels": labels},
-        "spec": {"podCIDR": POD_CIDR},
-        "status": {"addresses": [{"type": "InternalIP", "address": NODE_IP}]},
-    }
-    return codec.from_tree(Node, tree)

@@ -9,11 +9,10 @@ from tests.integration.kubeproxy.conftest import (
     SERVICE_IP,
     KubeProxy,
     Network,
-    endpoint_slice,
     eventually,
-    service,
 )
 from tests.support.fake_apiserver import FakeApiServer
+from tests.support.services import endpoint_slice, service
 
 STICKY = {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 300}}}
 

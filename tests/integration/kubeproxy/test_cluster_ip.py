@@ -6,8 +6,6 @@ import asyncio
 import time
 from collections import Counter
 
-import msgspec
-
 from tests.integration.kubeproxy.conftest import (
     CLIENT_IP,
     ENDPOINT_IPS,
@@ -17,12 +15,11 @@ from tests.integration.kubeproxy.conftest import (
     SERVICE_IP,
     KubeProxy,
     Network,
-    endpoint_slice,
     eventually,
-    service,
 )
 from tests.support.fake_apiserver import FakeApiServer
 from tests.support.netns import Namespace
+from tests.support.services import endpoint, endpoint_slice, service
 
 NAMED_PORTS = [{"name": "http", "port": 80, "targetPort": "web"}, {"name": "dns", "port": 53, "protocol": "UDP"}]
 NAMED_TARGETS = [{"name": "http", "port": PORT, "protocol": "TCP"}, {"name": "dns", "port": PORT, "protocol": "UDP"}]
@@ -94,8 +91,10 @@ async def test_the_node_and_the_outside_reach_cluster_ips(
 async def test_terminating_endpoints_serve_while_there_is_no_other(
     network: Network, api: FakeApiServer, proxy: KubeProxy
 ) -> None:
-    leaving = endpoint_slice(ENDPOINT_IPS[0], ready=False, serving=True, terminating=True)
-    gone = endpoint_slice(ENDPOINT_IPS[0], ready=False, serving=False, terminating=True)
+    leaving, gone = (
+        endpoint_slice(endpoint(ENDPOINT_IPS[0], conditions={"ready": False, "serving": serving, "terminating": True}))
+        for serving in (True, False)
+    )
     await api.put(service(), leaving)
     await served(network, proxy, "ep0")
     await api.put(gone)
@@ -107,10 +106,7 @@ async def test_internal_traffic_policy_local_drops_what_has_no_endpoint_here(
 ) -> None:
     await api.put(service(internalTrafficPolicy="Local"), endpoint_slice(ENDPOINT_IPS[0]))
     await served(network, proxy)
-    elsewhere = endpoint_slice("10.244.2.9")
-    [endpoint] = elsewhere.endpoints
-    moved = msgspec.structs.replace(endpoint, node_name="another")
-    await api.put(msgspec.structs.replace(elsewhere, endpoints=[moved]))
+    await api.put(endpoint_slice(endpoint("10.244.2.9", "elsewhere")))
     await eventually(
         "connections time out", lambda: ask(network.client, seconds=0.3) == ["TimeoutError"], state=proxy.rules
     )

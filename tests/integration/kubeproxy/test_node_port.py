@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from api.types import Service
 from tests.integration.kubeproxy.conftest import (
     CLIENT_IP,
@@ -15,12 +13,11 @@ from tests.integration.kubeproxy.conftest import (
     OUTSIDE_IP,
     KubeProxy,
     Network,
-    endpoint_slice,
     eventually,
-    service,
 )
 from tests.support.fake_apiserver import FakeApiServer
 from tests.support.netns import Namespace
+from tests.support.services import endpoint, endpoint_slice, service
 
 NODE_PORT = 30_080
 EXTERNAL_IP = "10.200.0.1"
@@ -55,10 +52,8 @@ async def test_policy_local_keeps_the_client_address(network: Network, api: Fake
 async def test_policy_local_without_local_endpoints_serves_only_the_nodes_own(
     network: Network, api: FakeApiServer, proxy: KubeProxy
 ) -> None:
-    there = endpoint_slice(ENDPOINT_IPS[0])
-    [endpoint] = there.endpoints
-    elsewhere = msgspec.structs.replace(there, endpoints=[msgspec.structs.replace(endpoint, node_name="another")])
-    await api.put(node_port(externalTrafficPolicy="Local"), elsewhere)
+    elsewhere = endpoint(ENDPOINT_IPS[0], "elsewhere")
+    await api.put(node_port(externalTrafficPolicy="Local"), endpoint_slice(elsewhere))
     await eventually("the client is answered", lambda: ask(network.client) == f"ep0 {CLIENT_IP}", state=proxy.rules)
     assert ask(network.node).startswith("ep0 ")
     assert ask(network.outside, seconds=0.3) == "TimeoutError"

@@ -15,11 +15,10 @@ from tests.integration.kubeproxy.conftest import (
     SERVICE_IP,
     KubeProxy,
     Network,
-    endpoint_slice,
     eventually,
-    service,
 )
 from tests.support.fake_apiserver import FakeApiServer
+from tests.support.services import endpoint_slice, service
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])

@@ -8,11 +8,10 @@ from tests.integration.kubeproxy.conftest import (
     SERVICE_IP,
     KubeProxy,
     Network,
-    endpoint_slice,
     eventually,
-    service,
 )
 from tests.support.fake_apiserver import FakeApiServer
+from tests.support.services import endpoint_slice, service
 
 UDP_PORTS = [{"port": 53, "protocol": "UDP", "nodePort": 30_053}]
 UDP_TARGETS = [{"port": PORT, "protocol": "UDP"}]
