@@ -8,10 +8,11 @@ addresses are left alone.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 from collections.abc import Iterable
 
-from ..base import PortMapping, RuntimeFailure
+from ..base import InvalidConfig, PortMapping, RuntimeFailure, SandboxSpec
 from .descriptors import Descriptor
 from .processes import spawn
 from .records import SandboxRecord
@@ -56,10 +57,23 @@ class HostPorts:
             raise RuntimeFailure(f"nft refused the host ports: {said.decode(errors='replace').strip()}")
 
 
+def check_host_ips(spec: SandboxSpec) -> None:
+    """Raise InvalidConfig for a host IP that is no address: the API lets any text through (as upstream's does)."""
+    for mapping in spec.port_mappings:
+        try:
+            ipaddress.ip_address(mapping.host_ip or "0.0.0.0")
+        except ValueError:
+            raise InvalidConfig(f"hostIP {mapping.host_ip!r} of host port {mapping.host_port} is no address") from None
+
+
 def ruleset(sandboxes: Iterable[SandboxRecord]) -> str:
     """The table for these sandboxes, in nft's language; empty when none has a host port."""
     rules = sorted(
-        _rule(mapping, record.ip) for record in sandboxes if record.ip for mapping in record.spec.port_mappings
+        _rule(mapping, record.ip)
+        for record in sandboxes
+        if record.ip
+        for mapping in record.spec.port_mappings
+        if _is_ipv4(mapping.host_ip)
     )
     if not rules:
         return ""
@@ -82,6 +96,15 @@ def ruleset(sandboxes: Iterable[SandboxRecord]) -> str:
   }}
 }}
 """
+
+
+def _is_ipv4(host_ip: str) -> bool:
+    """Whether a rule for this address can be written: the table is of IPv4, and must hold addresses only."""
+    try:
+        ipaddress.IPv4Address(host_ip or "0.0.0.0")
+    except ValueError:
+        return False
+    return True
 
 
 def _rule(mapping: PortMapping, address: str) -> str:

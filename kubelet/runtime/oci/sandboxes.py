@@ -16,7 +16,7 @@ import msgspec
 
 from ..base import NotFound, RuntimeFailure, SandboxSpec, SandboxState, SandboxStatus
 from .addresses import next_address
-from .hostports import HostPorts
+from .hostports import HostPorts, check_host_ips
 from .isolation import Isolation
 from .records import RecordFiles, SandboxRecord
 from .threads import in_own_thread
@@ -50,6 +50,7 @@ class Sandboxes:
 
     async def run(self, spec: SandboxSpec) -> SandboxStatus:
         """Make a sandbox. Raises RuntimeFailure; nothing of it is left then."""
+        check_host_ips(spec)
         record = SandboxRecord(id=secrets.token_hex(32), spec=spec, created_at=time.time_ns(), ip=self._allocate(spec))
         self._save(record)
         try:
