@@ -21,6 +21,7 @@ from kubelet.containers.images import Announcement, Images
 from kubelet.containers.mounts import MountProblem, Places, container_mounts
 from kubelet.containers.problem import Problem
 from kubelet.containers.resources import container_resources
+from kubelet.metrics import pods as metrics
 from kubelet.objects import ObjectCache
 from kubelet.paths import Paths
 from kubelet.runtime.base import (
@@ -127,7 +128,8 @@ class Starter:
     async def _create(self, job: StartJob, spec: ContainerSpec) -> ContainerStatus:
         Path(spec.log_path).parent.mkdir(parents=True, exist_ok=True)
         try:
-            created = await self._services.runtime.create_container(spec)
+            with metrics.operation("create_container"):
+                created = await self._services.runtime.create_container(spec)
         except InvalidConfig as error:
             raise self._refuse(job, CONFIG_ERROR, str(error)) from error
         except ImageNotPresent as error:
@@ -142,17 +144,22 @@ class Starter:
         """Start it; False when it ended in the attempt and its restart policy has the word."""
         runtime = self._services.runtime
         try:
-            job.observe(await runtime.start_container(created.id))
+            with metrics.operation("start_container"):
+                started = await runtime.start_container(created.id)
+            job.observe(started)
         except StartFailure as error:
+            metrics.started_containers_errors.labels(_kind(job), "RunContainerError").inc()
             job.announce(Announcement("Warning", "Failed", f"Error: {error}"))
             job.observe(await runtime.container_status(created.id))
             return False
         except RuntimeFailure as error:
             raise self._refuse(job, "RunContainerError", str(error)) from error
+        metrics.started_containers.labels(_kind(job)).inc()
         job.announce(Announcement("Normal", "Started", f"Started container {job.container.name}"))
         return True
 
     def _refuse(self, job: StartJob, reason: str, message: str) -> Problem:
+        metrics.started_containers_errors.labels(_kind(job), reason).inc()
         job.announce(Announcement("Warning", "Failed", f"Error: {message}"))
         return Problem(reason, message, RETRY_SECONDS)
 
@@ -180,6 +187,13 @@ class Starter:
             hook.cancel()
             abort.cancel()
             await asyncio.wait([hook, abort])
+
+
+def _kind(job: StartJob) -> str:
+    """The metrics' `container_type`."""
+    if isinstance(job.container, EphemeralContainer):
+        return "ephemeral_container"
+    return "init_container" if job.container in job.pod.spec.init_containers else "container"
 
 
 def _labels(pod: Pod, container: AnyContainer) -> dict[str, str]:

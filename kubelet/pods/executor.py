@@ -125,11 +125,14 @@ class Executor:
         began = time.monotonic()
         try:
             parent = services.cgroups.create(record.pod)
-            sandbox = await services.runtime.run_sandbox(self._sandbox_spec(attempt, parent))
+            with metrics.operation("run_podsandbox"):
+                sandbox = await services.runtime.run_sandbox(self._sandbox_spec(attempt, parent))
         except Exception as error:
+            metrics.started_pods_errors.inc()
             self.announce("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
             raise
-        metrics.sandbox_seconds.observe(time.monotonic() - began)
+        metrics.started_pods.inc()
+        metrics.sandbox_seconds.labels("").observe(time.monotonic() - began)
         self._write_hosts(sandbox.ip)
         record.observe_sandbox(sandbox)
 
@@ -202,7 +205,8 @@ class Executor:
         if first and container is not None:
             self.announce("Normal", "Killing", _killing_text(action), container)
             await self._pre_stop(action, container)
-        await runtime.stop_container(action.id, max(action.deadline - time.time(), MIN_GRACE_SECONDS))
+        with metrics.operation("stop_container"):
+            await runtime.stop_container(action.id, max(action.deadline - time.time(), MIN_GRACE_SECONDS))
         try:
             self.observe(await runtime.container_status(action.id))
         except NotFound:
@@ -226,7 +230,8 @@ class Executor:
     async def _remove_container(self, id: str) -> None:
         record, paths = self._record, self._services.paths
         run = record.find_run(id)
-        await self._services.runtime.remove_container(id)
+        with metrics.operation("remove_container"):
+            await self._services.runtime.remove_container(id)
         record.forget_run(id)
         if run is not None:
             files.remove(paths.log_file(record.pod, run.spec.name, run.spec.attempt))
@@ -235,7 +240,8 @@ class Executor:
     async def _release(self) -> None:
         record, services = self._record, self._services
         for sandbox in record.sandboxes:
-            await services.runtime.stop_sandbox(sandbox.id)
+            with metrics.operation("stop_podsandbox"):
+                await services.runtime.stop_sandbox(sandbox.id)
         await self.volumes.unmount()
         await services.cgroups.remove(record.uid)
         record.released = True
@@ -243,7 +249,8 @@ class Executor:
     async def _remove(self) -> None:
         record, services = self._record, self._services
         for sandbox in record.sandboxes:
-            await services.runtime.remove_sandbox(sandbox.id)
+            with metrics.operation("remove_podsandbox"):
+                await services.runtime.remove_sandbox(sandbox.id)
         record.sandboxes.clear()
         await asyncio.to_thread(_remove_folders, services.paths, record.pod)
         services.images.forget_pod(record.uid)

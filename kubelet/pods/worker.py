@@ -65,6 +65,7 @@ class PodWorker:
         self._changed: list[asyncio.Event] = []
         self._announced: dict[str, str] = {}
         self._status = record.pod.status
+        self._seen_at = time.time()
         if record.start_time is None:
             record.start_time = timestamps.parse_or(record.pod.status.start_time, time.time())
         if record.deleted:
@@ -277,7 +278,9 @@ class PodWorker:
     def _note_start(self, status: PodStatus) -> None:
         created = self.record.pod.metadata.creation_timestamp
         if status.phase == phase.Running and self._status.phase in ("", phase.Pending) and created:
-            metrics.start_seconds.observe(max(time.time() - timestamps.parse(created), 0.0))
+            now = time.time()
+            metrics.start_seconds.observe(now - self._seen_at)
+            metrics.start_sli_seconds.observe(max(now - timestamps.parse(created), 0.0))
 
     def _announce_probe(self, container: Container, type: str, reason: str, message: str) -> None:
         self._executor.announce(type, reason, message, container)

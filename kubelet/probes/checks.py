@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from api.types import Container, EphemeralContainer, GRPCAction, HTTPGetAction, Probe, TCPSocketAction
 from kubelet.containers.expansion import expand
+from kubelet.metrics import pods as metrics
 from kubelet.probes import http
 from kubelet.probes.tracker import Answer, Outcome, timeout_seconds
 from kubelet.runtime.base import NotRunning, Runtime, RuntimeFailure
@@ -61,7 +62,8 @@ async def _exec(runtime: Runtime, command: list[str], target: Target, timeout: f
     known = {variable.name: variable.value for variable in target.container.env if variable.value_from is None}
     argv = [expand(word, known) for word in command]
     try:
-        result = await runtime.exec_sync(target.id, argv, timeout)
+        with metrics.operation("exec_sync"):
+            result = await runtime.exec_sync(target.id, argv, timeout)
     except TimeoutError:
         return Outcome(Answer.FAILURE, f'command timed out: "{shlex.join(argv)}" timed out after {timeout:g}s')
     except NotRunning:
