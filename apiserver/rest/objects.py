@@ -94,7 +94,7 @@ class ObjectEndpoints:
         form = call.form()
         options = query.list_options(call.query)
         page = await self._handler.list(call.user, resource, call.info.namespace, options)
-        return Reply(*views.list_view(resource, page, form, call.query))
+        return Reply(*await views.list_view(resource, page, form, call.query))
 
     async def _watch(self, call: Call, resource: Resource) -> web.StreamResponse:
         return await watches.watch(self._handler, call, resource)
@@ -140,7 +140,7 @@ class ObjectEndpoints:
             call.user, resource, call.info.namespace, query.list_options(call.query), body, options
         )
         revision = max((stored.revision for stored in deleted), default=0)
-        return Reply(*views.list_view(resource, Page(deleted, revision), form, call.query))
+        return Reply(*await views.list_view(resource, Page(deleted, revision), form, call.query))
 
 
 async def _delete_body(call: Call) -> bytes:

@@ -13,6 +13,7 @@ import pytest
 
 from api import codec, scheme
 from apiserver.requests import DeleteOptions, ListOptions
+from apiserver.rest import views
 from tests.integration.rest.conftest import Door
 from tests.support.rest import stored
 
@@ -129,6 +130,16 @@ async def test_tables_and_metadata(door: Door) -> None:
         "apiVersion": "meta.k8s.io/v1",
         "metadata": {"resourceVersion": "7", "name": "a", "namespace": "default", "uid": "uid-a"},
     }
+
+
+async def test_long_tables_have_every_row_once(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "ROWS_AT_A_TIME", 2)
+    for name in "abcde":
+        door.handler.put(stored(CONFIG_MAPS, name))
+    async with door.admin.get(COLLECTION, headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}) as answer:
+        document = await answer.json()
+    assert [row["cells"][0] for row in document["rows"]] == list("abcde")
+    assert document["columnDefinitions"]
 
 
 async def test_yaml_and_indented_json(door: Door) -> None:
