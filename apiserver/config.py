@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from apiserver.etcd.config import EtcdConfig, parse_endpoint
 from apiserver.registry.allocation import Ranges
@@ -17,6 +17,8 @@ from cluster.connection import add_identity_flags
 from cluster.daemon import DaemonConfig, parse_address
 
 DEFAULT_ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
+DEFAULT_SERVICE_CIDR: Final = "10.96.0.0/16"
+DEFAULT_NODE_PORTS: Final = "30000-32767"
 
 Address = tuple[str, int]
 
@@ -83,72 +85,54 @@ def parse(arguments: Sequence[str] | None = None) -> ApiserverConfig:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m apiserver", description="Podling's API server.")
-    serving = parser.add_argument_group("serving")
-    serving.add_argument(
-        "--rest-address", required=True, type=_addresses, metavar="HOST:PORT[,...]", help="where HTTPS/JSON is served"
-    )
-    serving.add_argument(
-        "--grpc-address", required=True, type=_addresses, metavar="HOST:PORT[,...]", help="where gRPC is served"
-    )
-    serving.add_argument(
-        "--advertise-address",
-        default=None,
-        type=_ip,
-        metavar="IP",
-        help="the IP others reach this server at (default: the first --rest-address)",
-    )
-    add_identity_flags(serving)
-    etcd = parser.add_argument_group("etcd")
-    etcd.add_argument(
-        "--etcd-endpoints",
-        required=True,
-        type=_endpoints,
-        metavar="URL[,...]",
-        help="http(s)://HOST:PORT of etcd's members",
-    )
-    etcd.add_argument("--etcd-ca-file", type=Path, metavar="PEM", help="the authority of etcd's certificates")
-    etcd.add_argument("--etcd-cert-file", type=Path, metavar="PEM", help="the certificate to show to etcd")
-    etcd.add_argument("--etcd-key-file", type=Path, metavar="PEM", help="its private key")
-    etcd.add_argument("--etcd-prefix", default=DEFAULT_PREFIX, metavar="KEY", help="where objects stand in etcd")
-    services = parser.add_argument_group("services")
-    services.add_argument(
-        "--service-cidr",
-        default=_cidr("10.96.0.0/16"),
-        type=_cidr,
-        metavar="CIDR",
-        help="where cluster IPs come from (default: 10.96.0.0/16)",
-    )
-    services.add_argument(
-        "--service-node-port-range",
-        default=(30000, 32767),
-        type=_port_range,
-        metavar="FIRST-LAST",
-        help="where node ports come from (default: 30000-32767)",
-    )
-    identities = parser.add_argument_group("identities")
-    identities.add_argument(
-        "--kubelet-client-cert-file",
-        required=True,
-        type=Path,
-        metavar="PEM",
-        help="the certificate to show to kubelets",
-    )
-    identities.add_argument(
-        "--kubelet-client-key-file", required=True, type=Path, metavar="PEM", help="its private key"
-    )
-    identities.add_argument(
-        "--service-account-key-file",
-        required=True,
-        action="append",
-        type=Path,
-        metavar="PEM",
-        help="key of service-account tokens; the first signs, further ones only verify",
-    )
-    identities.add_argument(
-        "--service-account-issuer", default=DEFAULT_ISSUER, metavar="URL", help="who tokens say they are from"
-    )
+    _add_serving(parser.add_argument_group("serving"))
+    _add_etcd(parser.add_argument_group("etcd"))
+    _add_services(parser.add_argument_group("services"))
+    _add_identities(parser.add_argument_group("identities"))
     daemon.add_flags(parser)
     return parser
+
+
+def _add_serving(group: argparse._ArgumentGroup) -> None:
+    addresses: dict[str, Any] = {"required": True, "type": _addresses, "metavar": "HOST:PORT[,...]"}
+    group.add_argument("--rest-address", help="where HTTPS/JSON is served", **addresses)
+    group.add_argument("--grpc-address", help="where gRPC is served", **addresses)
+    advertise = "the IP others reach this server at (default: the first --rest-address)"
+    group.add_argument("--advertise-address", type=_ip, metavar="IP", help=advertise)
+    add_identity_flags(group)
+
+
+def _add_etcd(group: argparse._ArgumentGroup) -> None:
+    members = "http(s)://HOST:PORT of etcd's members"
+    group.add_argument("--etcd-endpoints", required=True, type=_endpoints, metavar="URL[,...]", help=members)
+    _add_file(group, "--etcd-ca-file", "the authority of etcd's certificates", required=False)
+    _add_file(group, "--etcd-cert-file", "the certificate to show to etcd", required=False)
+    _add_file(group, "--etcd-key-file", "its private key", required=False)
+    group.add_argument("--etcd-prefix", default=DEFAULT_PREFIX, metavar="KEY", help="where objects stand in etcd")
+
+
+def _add_services(group: argparse._ArgumentGroup) -> None:
+    cidr = f"where cluster IPs come from (default: {DEFAULT_SERVICE_CIDR})"
+    group.add_argument("--service-cidr", default=DEFAULT_SERVICE_CIDR, type=_cidr, metavar="CIDR", help=cidr)
+    ports = f"where node ports come from (default: {DEFAULT_NODE_PORTS})"
+    group.add_argument(
+        "--service-node-port-range", default=DEFAULT_NODE_PORTS, type=_port_range, metavar="FIRST-LAST", help=ports
+    )
+
+
+def _add_identities(group: argparse._ArgumentGroup) -> None:
+    _add_file(group, "--kubelet-client-cert-file", "the certificate to show to kubelets")
+    _add_file(group, "--kubelet-client-key-file", "its private key")
+    keys = "key of service-account tokens; the first signs, further ones only verify"
+    group.add_argument(
+        "--service-account-key-file", required=True, action="append", type=Path, metavar="PEM", help=keys
+    )
+    issuer = "who tokens say they are from"
+    group.add_argument("--service-account-issuer", default=DEFAULT_ISSUER, metavar="URL", help=issuer)
+
+
+def _add_file(group: argparse._ArgumentGroup, flag: str, what: str, *, required: bool = True) -> None:
+    group.add_argument(flag, required=required, type=Path, metavar="PEM", help=what)
 
 
 def _addresses(text: str) -> tuple[Address, ...]:
