@@ -37,7 +37,7 @@ def wanted_ports(call: Call) -> list[int]:
 
 
 async def serve(streams: PodStreams, call: Call) -> web.StreamResponse:
-    """Forward until the client is gone. Raises `BadRequest` before the upgrade."""
+    """Forward until the client is gone or every connection has ended. Raises `BadRequest` before the upgrade."""
     ports = wanted_ports(call)
     socket = websockets.accept((*BINARY, *BASE64))
     await socket.prepare(call.request)
@@ -45,6 +45,7 @@ async def serve(streams: PodStreams, call: Call) -> web.StreamResponse:
     for port, end in zip(ports, ends, strict=True):
         await end.announce(port)
     tasks = [asyncio.create_task(_forward(streams, call, port, end)) for port, end in zip(ports, ends, strict=True)]
+    tasks.append(asyncio.create_task(_close_after(socket, tuple(tasks))))
     try:
         await _receive(socket, ends)
     finally:
@@ -96,6 +97,12 @@ async def _forward(streams: PodStreams, call: Call, port: int, ends: ChannelEnds
         await port_forward.forward(streams, call, port, ends)
     except ConnectionError:
         log.debug("client left a forwarded connection", pod=call.info.name, port=port)
+
+
+async def _close_after(socket: web.WebSocketResponse, connections: Sequence[asyncio.Task[None]]) -> None:
+    """A channel has no end of its own: that there is nothing more to come is told by closing the socket."""
+    await asyncio.wait(connections)
+    await socket.close()
 
 
 async def _receive(socket: web.WebSocketResponse, ends: Sequence[ChannelEnds]) -> None:
