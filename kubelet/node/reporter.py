@@ -150,6 +150,8 @@ class NodeReporter:
         else:
             self._took(fresh, created, now)
             log.info("registered the node", node=fresh.metadata.name)
+        if self.node is not None:
+            self._recorder.record(self.node, "Normal", "Starting", "Starting kubelet.")
 
     async def _adopt(self, found: Node) -> Node:
         """Bring labels and pod CIDR of an earlier registration up to date."""

@@ -167,6 +167,8 @@ class PodWorker:
             if moved:
                 log.info("pod " + decision.state.value, pod=pod_text(self.record.pod))
             if decision.stop is not None:
+                if self.record.stop is None and decision.stop.reason:
+                    self._executor.announce("Normal", decision.stop.reason, decision.stop.message)
                 self.record.end(decision.stop)
                 self._prober.stop_judging()
             for action in decision.actions:

@@ -274,6 +274,7 @@ async def test_the_active_deadline_ends_a_pod(pods: Pods) -> None:
         "DeadlineExceeded",
         "Pod was active on the node longer than the specified deadline",
     )
+    await pods.events("slow", "DeadlineExceeded")
 
 
 async def test_a_post_start_hook_holds_the_container_back_and_its_failure_restarts_it(pods: Pods) -> None:
