@@ -127,7 +127,8 @@ class Conmon:
                 arguments.append("--leave-stdin-open")
         pipes = {"_OCI_SYNCPIPE": str(sync), "_OCI_STARTPIPE": str(gate)}
         try:
-            return spawn(arguments, inherit=(sync, gate), environment=pipes)
+            # It leaves a file `oom` where it stands.
+            return spawn(arguments, inherit=(sync, gate), environment=pipes, directory=container.exit_directory)
         except OSError as error:
             raise RuntimeFailure(f"cannot run {self._conmon}: {error.strerror}") from error
 

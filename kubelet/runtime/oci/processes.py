@@ -10,6 +10,10 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from . import syscalls
+from .threads import run_alone
 
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _RESET = [signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXFSZ]
@@ -57,11 +61,13 @@ def spawn(
     inherit: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
     terminal: str = "",
+    directory: Path | None = None,
 ) -> Process:
     """Start a program, given by its absolute path. Raises OSError when it cannot be executed.
 
     Standard streams not given are /dev/null. `inherit` names further descriptors the child keeps, under the same
-    numbers. With `terminal`, the child leads a session whose controlling terminal that path becomes, on 0, 1 and 2.
+    numbers. With `terminal`, the child leads a session whose controlling terminal that path becomes, on 0, 1 and 2. It
+    starts in `directory`, or in this process's.
     """
     actions: list[tuple[object, ...]] = []
     for number, source in enumerate((stdin, stdout, stderr)):
@@ -73,13 +79,20 @@ def spawn(
             actions.append((os.POSIX_SPAWN_OPEN, number, terminal or os.devnull, os.O_RDWR, 0))
     # Duplicating a descriptor onto itself takes its close-on-exec mark away.
     actions += [(os.POSIX_SPAWN_DUP2, number, number) for number in inherit]
-    pid = os.posix_spawn(
-        argv[0],
-        list(argv),
-        {**_ENVIRONMENT, **(environment or {})},
-        file_actions=actions,
-        setsid=bool(terminal),
-        setsigmask=[],
-        setsigdef=_RESET,
-    )
-    return Process(pid)
+
+    def start() -> int:
+        if directory is not None:
+            syscalls.unshare(syscalls.CLONE_FS)
+            os.chdir(directory)
+        return os.posix_spawn(
+            argv[0],
+            list(argv),
+            {**_ENVIRONMENT, **(environment or {})},
+            file_actions=actions,
+            setsid=bool(terminal),
+            setsigmask=[],
+            setsigdef=_RESET,
+        )
+
+    # The working folder is the thread's once it has its own, and the child is born into its thread's.
+    return Process(start() if directory is None else run_alone(start))

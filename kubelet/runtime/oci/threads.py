@@ -8,6 +8,7 @@ per thread; Python, gRPC and the event loop in the other threads do not notice.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,21 +16,18 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def run_alone(work: Callable[[], None]) -> None:
-    """Run `work` in a new thread and wait for it; raises what it raises. For callers in threads of a pool."""
-    raised: list[BaseException] = []
+def run_alone(work: Callable[[], Result]) -> Result:
+    """Run `work` in a new thread, wait for it, and return what it returns or raise what it raises."""
+    future: concurrent.futures.Future[Result] = concurrent.futures.Future()
 
     def run() -> None:
         try:
-            work()
+            future.set_result(work())
         except BaseException as error:
-            raised.append(error)
+            future.set_exception(error)
 
-    thread = threading.Thread(target=run, name="own-namespaces", daemon=True)
-    thread.start()
-    thread.join()
-    if raised:
-        raise raised[0]
+    threading.Thread(target=run, name="own-namespaces", daemon=True).start()
+    return future.result()
 
 
 async def in_own_thread(work: Callable[[], Result]) -> Result:

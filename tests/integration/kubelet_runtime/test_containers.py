@@ -105,6 +105,7 @@ async def test_out_of_memory(node: Node) -> None:
     limit = Resources(memory_limit_bytes=32 << 20)
     status = await node.finished(sandbox, greedy, image="python", resources=limit)
     assert (status.exit_code, status.reason, status.oom_killed) == (137, "OOMKilled", True)
+    assert not os.path.lexists("oom"), "conmon's mark is left where the kubelet stands"
     survived = greedy.removeprefix("exec ") + "; exit 9"
     status = await node.finished(sandbox, survived, image="python", resources=limit)
     if node.cgroups.unified:
