@@ -18,7 +18,6 @@ from apiserver.requests import Attributes, Page, Result, Stored
 from apiserver.rest import bodies, custom_resources, query, replies, views, watches
 from apiserver.rest.call import Call
 from apiserver.rest.negotiation import PLAIN, Form
-from apiserver.rest.query import Query
 from apiserver.rest.replies import Reply
 from apiserver.rest.request_info import RequestInfo
 
@@ -88,7 +87,7 @@ class ObjectEndpoints:
             info.subresource,
             resource_version=query.first(parameters, "resourceVersion") if parameters else "",
         )
-        return _object_reply(stored, form, parameters)
+        return _object_reply(call, resource, stored, form)
 
     async def _list(self, call: Call, resource: Resource) -> Reply:
         form = call.form()
@@ -106,7 +105,7 @@ class ObjectEndpoints:
         result = await self._handler.create(
             call.user, resource, info.namespace, info.name, info.subresource, body, options
         )
-        return _result_reply(result, form, call.query)
+        return _result_reply(call, resource, result, form)
 
     async def _update(self, call: Call, resource: Resource) -> Reply:
         info = call.info
@@ -115,7 +114,7 @@ class ObjectEndpoints:
         result = await self._handler.update(
             call.user, resource, info.namespace, info.name, info.subresource, body, options
         )
-        return _result_reply(result, form, call.query)
+        return _result_reply(call, resource, result, form)
 
     async def _patch(self, call: Call, resource: Resource) -> Reply:
         info = call.info
@@ -124,14 +123,14 @@ class ObjectEndpoints:
         result = await self._handler.patch(
             call.user, resource, info.namespace, info.name, info.subresource, body, patch_type, options
         )
-        return _result_reply(result, form, call.query)
+        return _result_reply(call, resource, result, form)
 
     async def _delete(self, call: Call, resource: Resource) -> Reply:
         info = call.info
         form, options = call.form(), query.write_options(call.query)
         body = await _delete_body(call)
         result = await self._handler.delete(call.user, resource, info.namespace, info.name, body, options)
-        return _result_reply(result, form, call.query)
+        return _result_reply(call, resource, result, form)
 
     async def _delete_collection(self, call: Call, resource: Resource) -> Reply:
         form, options = call.form(), query.write_options(call.query)
@@ -152,18 +151,20 @@ async def _delete_body(call: Call) -> bytes:
     return b"" if options is None else codec.encode(options)
 
 
-def _object_reply(stored: Stored, form: Form, parameters: Query, status: int = 200) -> Reply:
+def _object_reply(call: Call, resource: Resource, stored: Stored, form: Form, status: int = 200) -> Reply:
     if form is PLAIN:
         return Reply(stored.data, b"\n", status=status)
-    return Reply(views.object_view(stored, form, parameters), b"\n", status=status)
+    name = call.info.subresource
+    record = (resource.subresource(name).record if name else None) or resource.record
+    return Reply(views.object_view(stored, record, form, call.query), b"\n", status=status)
 
 
-def _result_reply(result: Result, form: Form, parameters: Query) -> Reply:
+def _result_reply(call: Call, resource: Resource, result: Result, form: Form) -> Reply:
     status = 201 if result.created else 200
     if result.status is not None:
         reply = Reply(result.status, b"\n", status=status)
     else:
-        reply = _object_reply(result.stored, form, parameters, status)
+        reply = _object_reply(call, resource, result.stored, form, status)
     for warning in result.warnings:
         reply.add_header("Warning", f'299 - "{_quoted(warning)}"')
     return reply

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Final, cast
+from typing import Final
 
 from aiohttp import web
 
@@ -24,7 +24,7 @@ FIRST_CHUNK_SECONDS: Final = 0.2
 async def serve(streams: PodStreams, call: Call) -> web.StreamResponse:
     """Raises `StatusError` before the first byte; a failure after that breaks the connection off."""
     request = log_request(call)
-    async with aclosing(cast(AsyncGenerator[bytes, None], streams.logs(call.user, request))) as chunks:
+    async with aclosing(streams.logs(call.user, request)) as chunks:
         first = asyncio.ensure_future(anext(chunks, b""))
         try:
             await asyncio.wait({first}, timeout=FIRST_CHUNK_SECONDS if request.follow else None)

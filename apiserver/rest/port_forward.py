@@ -5,9 +5,9 @@ How the pair travels is `port_forward_spdy`'s (kubectl) or `port_forward_websock
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Protocol, cast
+from typing import Protocol
 
 from api import errors
 from apiserver.pod_streams import PodStreams
@@ -35,8 +35,7 @@ async def forward(streams: PodStreams, call: Call, port: int, ends: Ends) -> Non
     """Carry bytes until either side is done; failures reach the client on its error stream."""
     start = pb.PortForwardStart(namespace=call.info.namespace, pod=call.info.name, port=port)
     try:
-        messages = streams.port_forward(call.user, start, _messages(ends), call.info.verb)
-        async with aclosing(cast(AsyncGenerator[pb.PortForwardMessage, None], messages)) as outputs:
+        async with aclosing(streams.port_forward(call.user, start, _messages(ends), call.info.verb)) as outputs:
             async for message in outputs:
                 if message.error:
                     await ends.send_error(message.error)

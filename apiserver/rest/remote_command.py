@@ -7,9 +7,9 @@ a Status whose cause `ExitCode` holds a non-zero exit code).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -106,8 +106,7 @@ class _Conversation:
 
     def __init__(self, streams: PodStreams, call: Call, start: pb.StreamStart) -> None:
         opened = streams.exec if call.info.subresource == "exec" else streams.attach
-        messages = opened(call.user, start, self._inputs(), call.info.verb)
-        self.outputs = cast(AsyncGenerator[pb.StreamOutput, None], messages)
+        self.outputs = opened(call.user, start, self._inputs(), call.info.verb)
         self._asked_for_input = asyncio.Event()
         self._carrier: asyncio.Future[Carrier] = asyncio.get_running_loop().create_future()
 

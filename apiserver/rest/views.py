@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from api import errors, tables, yaml
+from api import codec, errors, tables, yaml
 from api.scheme import Resource
+from api.types.record import Record
 from apiserver.rest.negotiation import YAML, Form
 from apiserver.rest.query import Query, first
 from apiserver.stored import Page, Stored
@@ -45,11 +46,14 @@ def table(
     included: str,
     *,
     with_columns: bool = True,
+    record: type[Record] | None = None,
 ) -> dict[str, Any]:
-    """A meta.k8s.io/v1 Table of the items."""
+    """A meta.k8s.io/v1 Table of the items, which are of type `record` or else the resource's own."""
+    record = record or resource.record
     return tables.render(
         resource,
-        [stored.record for stored in items],
+        # Not `Stored.record`, which would stay in memory with the object.
+        [codec.decode(record, stored.data) for stored in items],
         time.time(),
         list_meta=list_meta,
         include_object=included,
@@ -57,13 +61,14 @@ def table(
     )
 
 
-def object_view(stored: Stored, form: Form, query: Query) -> bytes:
-    """One object in the wanted view, as JSON. Raises `NotAcceptable` for views of lists."""
+def object_view(stored: Stored, record: type[Record], form: Form, query: Query) -> bytes:
+    """One object, of type `record`, in the wanted view, as JSON. Raises `NotAcceptable` for views of lists."""
     if not form.view:
         return stored.data
     if form.view == "Table":
         list_meta = {"resourceVersion": str(stored.revision)}
-        return dumps(_versioned(table(stored.resource, [stored], list_meta, include_object(query)), form))
+        document = table(stored.resource, [stored], list_meta, include_object(query), record=record)
+        return dumps(_versioned(document, form))
     if form.view == "PartialObjectMetadata":
         return partial(stored, form)
     raise errors.NotAcceptable(["application/json", "application/yaml"])
