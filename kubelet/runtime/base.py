@@ -37,10 +37,7 @@ class InvalidConfig(RuntimeFailure):
 
 
 class StartFailure(RuntimeFailure):
-    """The container's process could not be started.
-
-    Its status then says EXITED, 128, `StartError` (containerd).
-    """
+    """The container's process could not be started. Its status then says EXITED, 128, `StartError` (containerd)."""
 
 
 class NotRunning(RuntimeFailure):
@@ -357,10 +354,7 @@ class Runtime(Protocol):
         """Start a created container. Raises StartFailure; the container is EXITED then."""
 
     async def stop_container(self, container_id: str, grace_seconds: float, signal: str = "") -> None:
-        """Send its stop signal (or `signal`), wait up to grace_seconds, kill all of it.
-
-        Returns once it has ended.
-        """
+        """Send its stop signal (or `signal`), wait up to grace_seconds, kill all of it. Returns once it has ended."""
 
     async def remove_container(self, container_id: str) -> None:
         """Kill it if need be and remove everything of it but its log."""
@@ -402,7 +396,4 @@ class Runtime(Protocol):
         """Every image of the store."""
 
     def events(self) -> AsyncIterator[ContainerEvent]:
-        """The ends of containers, as they happen; one reader.
-
-        Ends from before the kubelet started are in the list.
-        """
+        """The ends of containers, as they happen; one reader. Ends from before the kubelet started are in the list."""
