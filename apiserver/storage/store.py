@@ -8,8 +8,9 @@ cannot apply twice, and what it then finds tells whether the first one counted. 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from api import codec, errors
 from api.scheme import Resource
@@ -24,9 +25,11 @@ from cluster.pb import etcd_pb2 as pb
 
 # How long the outcome of a write is pursued after etcd stopped answering.
 OUTCOME_SECONDS = 15.0
-RETRY_SECONDS = 0.1
+RETRY_SECONDS: Final = 0.1
 # How many later versions of an object are looked through for a write of ours.
-HISTORY_STEPS = 16
+HISTORY_STEPS: Final = 16
+
+T = TypeVar("T")
 
 
 class SideConflict(Exception):
@@ -180,10 +183,7 @@ class Store:
         if not ttl_seconds:
             return await self._commit(transactions.put(key, expected, data, 0, sides))
         while True:
-            try:
-                lease = await self._leases.take(ttl_seconds)
-            except EtcdError as error:
-                raise status_of(error) from error
+            lease = await self._repeatable(lambda: self._leases.take(ttl_seconds))
             try:
                 return await self._commit(transactions.put(key, expected, data, lease, sides))
             except LeaseNotFound:
@@ -226,10 +226,14 @@ class Store:
         raise status_of(Uncertain("the outcome of the write could not be determined"))
 
     async def _read(self, key: bytes, revision: int = 0) -> pb.RangeResponse:
+        return await self._repeatable(lambda: self._client.range(key, revision=revision))
+
+    async def _repeatable(self, call: Callable[[], Awaitable[T]]) -> T:
+        """A call that does no harm when carried out twice, repeated while etcd does not answer."""
         deadline = asyncio.get_running_loop().time() + OUTCOME_SECONDS
         while True:
             try:
-                return await self._client.range(key, revision=revision)
+                return await call()
             except Uncertain as error:
                 if asyncio.get_running_loop().time() > deadline:
                     raise status_of(error) from error

@@ -23,10 +23,14 @@ def free_port() -> int:
 
 
 class Etcd:
-    """One member; `kill` and `start` again keep its ports and data."""
+    """One member; `kill` and `start` again keep its ports and data.
 
-    def __init__(self, directory: Path) -> None:
+    With `tls`, a directory that holds ca.crt and the pair etcd.crt, etcd.key, it insists on client certificates.
+    """
+
+    def __init__(self, directory: Path, tls: Path | None = None) -> None:
         self.directory = directory
+        self._tls = tls
         self.port = free_port()
         self.peer_port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,7 +40,8 @@ class Etcd:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        client, peer = f"http://{self.endpoint}", f"http://127.0.0.1:{self.peer_port}"
+        scheme = "https" if self._tls else "http"
+        client, peer = f"{scheme}://{self.endpoint}", f"http://127.0.0.1:{self.peer_port}"
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -51,6 +56,8 @@ class Etcd:
                     "--election-timeout=250",
                     "--unsafe-no-fsync",
                     "--log-level=error",
+                    *self._tls_flags("--trusted-ca-file", "--cert-file", "--key-file"),
+                    *(["--client-cert-auth"] if self._tls else []),
                 ],
                 stdout=log,
                 stderr=log,
@@ -64,6 +71,12 @@ class Etcd:
             self._process.wait()
             self._process = None
 
+    def _tls_flags(self, authority: str, certificate: str, key: str) -> list[str]:
+        if self._tls is None:
+            return []
+        names = {authority: "ca.crt", certificate: "etcd.crt", key: "etcd.key"}
+        return [f"{flag}={self._tls / name}" for flag, name in names.items()]
+
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -71,7 +84,13 @@ class Etcd:
             if self._process.poll() is not None:
                 break
             probe = subprocess.run(
-                ["etcdctl", f"--endpoints={self.endpoint}", "endpoint", "health"],
+                [
+                    "etcdctl",
+                    f"--endpoints={self.endpoint}",
+                    *self._tls_flags("--cacert", "--cert", "--key"),
+                    "endpoint",
+                    "health",
+                ],
                 env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin:/usr/local/bin"},
                 capture_output=True,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from apiserver.etcd.config import EtcdConfig
 from apiserver.etcd.errors import Compacted, FutureRevision, RequestTooLarge, Uncertain
 from apiserver.etcd.watch import EtcdWatch
 from apiserver.storage import transactions
+from tests.support.apiserver import Authority
 from tests.support.etcd import Etcd, free_port
 from tests.support.polling import eventually
 
@@ -126,3 +128,21 @@ async def test_a_dead_endpoint_is_passed_over(etcd: Etcd) -> None:
         assert await client.revision() >= 1
     finally:
         await client.close()
+
+
+async def test_mutual_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "pki")
+    authority.issue("etcd", "etcd", sans=("127.0.0.1",))
+    ca_file, cert_file, key_file = (tmp_path / "pki" / name for name in ("ca.crt", "admin.crt", "admin.key"))
+    etcd = Etcd(tmp_path, tmp_path / "pki")
+    etcd.start()
+    trusted = EtcdClient(EtcdConfig((etcd.endpoint,), ca_file, cert_file, key_file))
+    stranger = EtcdClient(EtcdConfig((etcd.endpoint,), ca_file))
+    try:
+        assert await trusted.put(b"/t/a", b"1") > 1
+        with pytest.raises(Uncertain):
+            await stranger.revision()
+    finally:
+        await trusted.close()
+        await stranger.close()
+        etcd.kill()
