@@ -19,7 +19,12 @@ Fields = Annotated[str, Parameter(name="--field-selector", help="Field selector:
 Output = Annotated[str, Parameter(name=("--output", "-o"), help="yaml, json, name, wide or jsonpath=TEMPLATE.")]
 Files = Annotated[
     list[str] | None,
-    Parameter(name=("--filename", "-f"), negative="", help="A file, a folder or - (standard input); may be repeated."),
+    Parameter(
+        name=("--filename", "-f"),
+        negative="",
+        allow_leading_hyphen=True,
+        help="A file, a folder or - (standard input); may be repeated.",
+    ),
 ]
 Container = Annotated[str, Parameter(name=("--container", "-c"), help="Container of the pod (default: the first).")]
 Timeout = Annotated[str, Parameter(name="--timeout", help="How long to wait: 30s, 5m; 0 waits for ever.")]

@@ -24,7 +24,10 @@ Holds = Callable[[Tree], bool]
 def wait(
     *what: str,
     for_: Annotated[str, Parameter(name="--for", help="delete, condition=NAME[=VALUE] or jsonpath=PATH[=VALUE].")],
-    timeout: Annotated[str, Parameter(help="How long for each: 30s, 5m; 0 looks once, -1s waits for a week.")] = "30s",
+    timeout: Annotated[
+        str,
+        Parameter(allow_leading_hyphen=True, help="How long for each: 30s, 5m; 0 looks once, -1s waits for a week."),
+    ] = "30s",
     selector: Labels = "",
     all: Annotated[bool, Parameter(negative="", help="All objects of the type in the namespace.")] = False,
     namespace: Namespace = DEFAULT_NAMESPACE,
@@ -57,7 +60,6 @@ def parse_condition(text: str) -> Holds:
 
 def _split_path(text: str) -> tuple[str, str | None]:
     """`{PATH}=VALUE`; without a value any will do."""
-    text = text.strip("'")
     end = text.rfind("}")
     if not text.startswith("{") or end < 0:
         raise CommandError(f'"{text}" is no path: write jsonpath={{.status.phase}}=Running')
@@ -66,7 +68,7 @@ def _split_path(text: str) -> tuple[str, str | None]:
         jsonpath.find(path, {})
     except jsonpath.JsonPathError as error:
         raise CommandError(f"{path}: {error}") from None
-    return path, rest.removeprefix("=").strip("'\"") if rest else None
+    return path, rest.removeprefix("=") if rest else None
 
 
 def _has_condition(object: Tree, name: str, value: str) -> bool:
