@@ -7,10 +7,12 @@ to take away and leaves everyone else's alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from api.types import Node
@@ -21,6 +23,8 @@ from kubelet.runtime.oci.processes import spawn
 # A protocol number nobody else uses (see /etc/iproute2/rt_protos).
 PROTOCOL = "151"
 RETRY_SECONDS = 2.0
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 log = get_logger()
 
@@ -33,16 +37,54 @@ class Plan:
     delete: Iterable[str] = ()
 
 
-def wanted_routes(nodes: Iterable[Node], own_name: str) -> dict[str, str]:
-    """Pod CIDR → address of its node, for all other nodes. Pure."""
+def wanted_routes(nodes: Iterable[Node], own_name: str, connected: Iterable[Network] = ()) -> dict[str, str]:
+    """Pod CIDR → address of its node, for all other nodes. Pure.
+
+    A node speaks for its own pods only: a CIDR that overlaps this node's, an older node's or one of the `connected`
+    networks, or that holds a node's address, is left out, as is whatever is no CIDR or address at all.
+    """
+    everyone = sorted(nodes, key=lambda node: (node.metadata.creation_timestamp or "", node.metadata.name))
+    taken = [_span(network) for network in connected]
+    taken += [_span(ipaddress.ip_network(address)) for node in everyone if (address := _address(node))]
+    taken += [_span(cidr) for node in everyone if node.metadata.name == own_name for cidr in _cidrs(node)]
     routes: dict[str, str] = {}
-    for node in nodes:
+    for node in everyone:
         if node.metadata.name == own_name or node.metadata.deletion_timestamp is not None:
             continue
-        address = next((entry.address for entry in node.status.addresses if entry.type == "InternalIP"), "")
-        cidrs = node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else [])
-        routes.update((cidr, address) for cidr in cidrs if address and (":" in cidr) == (":" in address))
+        for cidr, address in _claims(node):
+            version, first, last = span = _span(cidr)
+            if not any(v == version and first <= end and start <= last for v, start, end in taken):
+                taken.append(span)
+                routes[str(cidr)] = address
     return routes
+
+
+def _claims(node: Node) -> list[tuple[Network, str]]:
+    """Where a node says that its pods are."""
+    address = _address(node)
+    return [(cidr, address) for cidr in _cidrs(node) if address and (cidr.version == 6) == (":" in address)]
+
+
+def _address(node: Node) -> str:
+    """The node's InternalIP; "" when it gives none, or something else for one."""
+    given = next((entry.address for entry in node.status.addresses if entry.type == "InternalIP"), "")
+    try:
+        # A zone, which may be any text, is none of a node's address.
+        return "" if "%" in given else str(ipaddress.ip_address(given))
+    except ValueError:
+        return ""
+
+
+def _cidrs(node: Node) -> Iterator[Network]:
+    for text in node.spec.pod_cidrs or [node.spec.pod_cidr]:
+        with contextlib.suppress(ValueError):
+            if "%" not in text:
+                yield ipaddress.ip_network(text, strict=False)
+
+
+def _span(network: Network) -> tuple[int, int, int]:
+    """IP version, first and last address: cheap to compare."""
+    return network.version, int(network.network_address), int(network.broadcast_address)
 
 
 def plan(wanted: Mapping[str, str], present: Mapping[str, str]) -> Plan:
@@ -67,33 +109,35 @@ class Routes:
     async def run(self) -> None:
         """Follow the nodes until cancelled. The routes stay."""
         await self._nodes.synced.wait()
-        present = await _present()
+        present = await _routes(PROTOCOL)
         while True:
             self._stale.clear()
-            wanted = wanted_routes(self._nodes.items(), self._own_name)
             try:
+                connected = [ipaddress.ip_network(network) for network in await _routes("kernel")]
+                wanted = wanted_routes(self._nodes.items(), self._own_name, connected)
                 await _apply(plan(wanted, present))
                 present = wanted
             except RouteFailure as error:
                 log.warning("could not route to another node's pods", reason=str(error), retry_seconds=RETRY_SECONDS)
                 await asyncio.sleep(RETRY_SECONDS)
-                present = await _present()
+                present = await _routes(PROTOCOL)
                 continue
             await self._stale.wait()
 
     def _changed(self, old: Node | None, new: Node | None) -> None:
-        before = wanted_routes([old], self._own_name) if old is not None else {}
-        after = wanted_routes([new], self._own_name) if new is not None else {}
+        before, after = ((_claims(node), node.metadata.deletion_timestamp) if node else None for node in (old, new))
         if before != after:
             self._stale.set()
 
 
-async def _present() -> dict[str, str]:
-    """The routes of ours in the kernel."""
+async def _routes(protocol: str) -> dict[str, str]:
+    """The kernel's routes of one origin: destination → gateway, "" for what is connected."""
     found: dict[str, str] = {}
     for family in ("-4", "-6"):
-        output = await _ip(family, "-json", "route", "show", "proto", PROTOCOL)
-        found.update((route["dst"], route.get("gateway", "")) for route in json.loads(output or "[]"))
+        output = await _ip(family, "-json", "route", "show", "proto", protocol)
+        for route in json.loads(output or "[]"):
+            if route["dst"] != "default":
+                found[str(ipaddress.ip_network(route["dst"]))] = route.get("gateway", "")
     return found
 
 
