@@ -107,7 +107,8 @@ def ip_address(value: str, path: str) -> Errors:
 def cidr(value: str, path: str) -> Errors:
     try:
         ipaddress.ip_network(value, strict=False)
-        valid = "/" in value
+        # Python takes zones, which may hold any text; Go's parser does not.
+        valid = "/" in value and "%" not in value
     except ValueError:
         valid = False
     if not valid:
