@@ -6,6 +6,7 @@ authorization and the choice of node: `apiserver.pod_streams` does those.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -33,7 +34,7 @@ class Kubelets:
 
     async def logs(self, node_name: str, request: pb.LogsRequest) -> AsyncGenerator[bytes, None]:
         stub = await self._stub(node_name)
-        async with aclosing(_converse(stub.Logs(request), node_name)) as chunks:
+        async with aclosing(_answers(stub.Logs(request), node_name)) as chunks:
             async for chunk in chunks:
                 yield chunk.data
 
@@ -41,8 +42,8 @@ class Kubelets:
         self, node_name: str, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
     ) -> AsyncGenerator[pb.StreamOutput, None]:
         stub = await self._stub(node_name)
-        call = stub.Exec(_led_by(pb.StreamInput(start=start), inputs))
-        async with aclosing(_converse(call, node_name)) as outputs:
+        first = pb.StreamInput(start=start)
+        async with aclosing(_converse(stub.Exec(), first, inputs, node_name)) as outputs:
             async for output in outputs:
                 yield output
 
@@ -50,8 +51,8 @@ class Kubelets:
         self, node_name: str, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
     ) -> AsyncGenerator[pb.StreamOutput, None]:
         stub = await self._stub(node_name)
-        call = stub.Attach(_led_by(pb.StreamInput(start=start), inputs))
-        async with aclosing(_converse(call, node_name)) as outputs:
+        first = pb.StreamInput(start=start)
+        async with aclosing(_converse(stub.Attach(), first, inputs, node_name)) as outputs:
             async for output in outputs:
                 yield output
 
@@ -59,8 +60,8 @@ class Kubelets:
         self, node_name: str, start: pb.PortForwardStart, inputs: AsyncIterator[pb.PortForwardMessage]
     ) -> AsyncGenerator[pb.PortForwardMessage, None]:
         stub = await self._stub(node_name)
-        call = stub.PortForward(_led_by(pb.PortForwardMessage(start=start), inputs))
-        async with aclosing(_converse(call, node_name)) as messages:
+        first = pb.PortForwardMessage(start=start)
+        async with aclosing(_converse(stub.PortForward(), first, inputs, node_name)) as messages:
             async for message in messages:
                 yield message
 
@@ -98,13 +99,37 @@ def _callee(node_name: str) -> str:
     return f"the kubelet of node {node_name}"
 
 
-async def _led_by(first: Message, rest: AsyncIterator[Message]) -> AsyncIterator[Message]:
-    yield first
-    async for message in rest:
-        yield message
+async def _converse(
+    call: Any, first: Message, inputs: AsyncIterator[Message], node_name: str
+) -> AsyncGenerator[Any, None]:
+    """The call's answers while `first` and the inputs are sent; of inputs none are asked for after the answers' end."""
+    sending = asyncio.create_task(_send(call, first, inputs))
+    try:
+        async with aclosing(_answers(call, node_name)) as answers:
+            async for message in answers:
+                yield message
+    finally:
+        sending.cancel()
+        await asyncio.wait({sending})
+        if not sending.cancelled() and (failure := sending.exception()) is not None:
+            raise failure
 
 
-async def _converse(call: Any, node_name: str) -> AsyncGenerator[Any, None]:
+async def _send(call: Any, first: Message, inputs: AsyncIterator[Message]) -> None:
+    """Send everything, then tell that this was all. How the call itself fails is told by its answers."""
+    try:
+        await call.write(first)
+        async for message in inputs:
+            await call.write(message)
+        await call.done_writing()
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        pass
+    except Exception:
+        call.cancel()
+        raise
+
+
+async def _answers(call: Any, node_name: str) -> AsyncGenerator[Any, None]:
     """The call's answers. However the caller leaves, the kubelet is told that nobody listens any more."""
     try:
         async for message in call:

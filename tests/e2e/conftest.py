@@ -27,7 +27,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         cluster.down()
     assert cluster.leaks() == []
     assert [line for line in status.splitlines()[1:] if not line.endswith(" 0")] == [], "restarted unasked"
-    assert complaints == []
+    assert complaints == [], "\n".join(complaints)
 
 
 @pytest.fixture
