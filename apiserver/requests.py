@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 import msgspec
 
-from api import codec
+from api import codec, errors
 from api.types import DeleteOptions
 from apiserver.auth.user import User
 from apiserver.stored import Batch, Event, Page, Stored
@@ -67,7 +67,15 @@ def decode_delete_options(body: bytes) -> DeleteOptions:
 
     A door that got options as query parameters and no body passes them encoded as a body.
     """
-    return codec.decode(DeleteOptions, body) if body.strip() else _DEFAULT_DELETE
+    if not body.strip():
+        return _DEFAULT_DELETE
+    options = codec.decode(DeleteOptions, body)
+    if options.kind not in ("", "DeleteOptions"):
+        raise errors.BadRequest(
+            f'{options.kind} in version "{options.api_version or "v1"}" cannot be handled as a DeleteOptions: '
+            f"converting (v1.{options.kind}) to (v1.DeleteOptions): unknown conversion"
+        )
+    return options
 
 
 _DEFAULT_DELETE = DeleteOptions()

@@ -27,10 +27,28 @@ def parse(record_type: type[Record], body: bytes, patch_type: str) -> Applied:
         raise errors.UnsupportedMediaType(SUPPORTED)
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except RecursionError:
+        raise _too_deep() from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise errors.BadRequest(f"error decoding patch: {go_syntax.syntax_error(body)}") from None
     if patch_type == JSON_PATCH:
-        return lambda tree: patch.json_patch(tree, document)
+        return _bounded(lambda tree: patch.json_patch(tree, document))
     if patch_type == MERGE_PATCH:
-        return lambda tree: patch.merge_patch(tree, document)
-    return lambda tree: patch.strategic_merge(record_type, tree, document)
+        return _bounded(lambda tree: patch.merge_patch(tree, document))
+    return _bounded(lambda tree: patch.strategic_merge(record_type, tree, document))
+
+
+def _bounded(apply: Applied) -> Applied:
+    """`apply`, with a document nested too deeply refused."""
+
+    def bounded(tree: Any) -> Any:
+        try:
+            return apply(tree)
+        except RecursionError:
+            raise _too_deep() from None
+
+    return bounded
+
+
+def _too_deep() -> errors.BadRequest:
+    return errors.BadRequest("error decoding patch: exceeded max depth")
