@@ -55,7 +55,8 @@ def on_node(cluster: Cluster, node: Node) -> list[Process]:
 
 def _etcd(cluster: Cluster, binary: str) -> Process:
     client = f"https://127.0.0.1:{cluster.port(Port.ETCD_CLIENT)}"
-    peer = f"http://127.0.0.1:{cluster.port(Port.ETCD_PEER)}"
+    # Whoever reaches the peer port can propose writes: it needs a certificate as the clients' does.
+    peer = f"https://127.0.0.1:{cluster.port(Port.ETCD_PEER)}"
     pki = cluster.pki / "etcd"
     flags = {
         "name": "podling",
@@ -69,6 +70,10 @@ def _etcd(cluster: Cluster, binary: str) -> Process:
         "key-file": pki / "server.key",
         "trusted-ca-file": pki / "ca.crt",
         "client-cert-auth": "true",
+        "peer-cert-file": pki / "server.crt",
+        "peer-key-file": pki / "server.key",
+        "peer-trusted-ca-file": pki / "ca.crt",
+        "peer-client-cert-auth": "true",
         # One member elects itself: there is no network to be patient with.
         "heartbeat-interval": 50,
         "election-timeout": 250,
