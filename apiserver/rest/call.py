@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
-from aiohttp import web
-from multidict import istr
+from aiohttp import hdrs, web
 
 from apiserver.auth.authn import ANONYMOUS_USER
 from apiserver.rest import query
 from apiserver.rest.negotiation import Form, form
 from apiserver.rest.request_info import RequestInfo
-
-_ACCEPT: Final = istr("Accept")
 
 
 class Call:
@@ -44,7 +40,7 @@ class Call:
 
     @property
     def accept(self) -> str:
-        return self.request.headers.get(_ACCEPT, "")
+        return self.request.headers.get(hdrs.ACCEPT, "")
 
     def form(self) -> Form:
         """The form the client wants back. Raises `NotAcceptable`."""

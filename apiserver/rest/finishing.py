@@ -6,7 +6,7 @@ import asyncio
 import zlib
 from typing import Final
 
-from multidict import istr
+from aiohttp import hdrs
 
 from api import errors
 from apiserver.rest import views
@@ -18,8 +18,6 @@ from apiserver.rest.replies import Reply
 GZIP_BYTES: Final = 128 * 1024
 GZIP_LEVEL: Final = 1
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
-_USER_AGENT: Final = istr("User-Agent")
-_ACCEPT_ENCODING: Final = istr("Accept-Encoding")
 
 
 async def finish(call: Call, reply: Reply) -> None:
@@ -27,7 +25,7 @@ async def finish(call: Call, reply: Reply) -> None:
     reply.audit_id = call.audit_id
     if reply.media_type == JSON:
         _encode(call, reply)
-    if "gzip" in call.headers.get(_ACCEPT_ENCODING, "") and reply.size > GZIP_BYTES:
+    if "gzip" in call.headers.get(hdrs.ACCEPT_ENCODING, "") and reply.size > GZIP_BYTES:
         # Off the event loop: compressing megabytes takes tens of milliseconds.
         reply.parts = (await asyncio.to_thread(_compressed, reply.parts),)
         reply.add_header("Content-Encoding", "gzip")
@@ -36,7 +34,7 @@ async def finish(call: Call, reply: Reply) -> None:
 
 def _encode(call: Call, reply: Reply) -> None:
     form = _form(call, reply)
-    indented = views.wants_indented(call.query, call.headers.get(_USER_AGENT, ""))
+    indented = views.wants_indented(call.query, call.headers.get(hdrs.USER_AGENT, ""))
     if form is PLAIN and not indented:
         return
     encode = views.encoder(form, indented)

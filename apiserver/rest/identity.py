@@ -6,12 +6,12 @@ import base64
 import binascii
 from typing import Final
 
-from aiohttp import web
-from multidict import istr
+from aiohttp import hdrs, web
 
 from api import errors
 from apiserver.auth import authn, impersonation
 from apiserver.auth.authn import Authenticator
+from apiserver.auth.impersonation import GROUP_HEADER, UID_HEADER, USER_HEADER
 from apiserver.auth.user import User
 from apiserver.handler import Handler
 from apiserver.rest import websockets
@@ -20,10 +20,6 @@ from apiserver.rest.connections import Connections
 
 # How browsers, which cannot set headers on a WebSocket, send a token (upstream, websocket authenticator).
 _TOKEN_PROTOCOL: Final = "base64url.bearer.authorization.k8s.io."
-_AUTHORIZATION: Final = istr("Authorization")
-_USER: Final = istr(impersonation.USER_HEADER)
-_GROUP: Final = istr(impersonation.GROUP_HEADER)
-_UID: Final = istr(impersonation.UID_HEADER)
 
 
 class Identities:
@@ -39,15 +35,15 @@ class Identities:
         if user is None:
             user = self._from_headers(call)
         headers = request.headers
-        # Extra alone is refused further down; it comes with a user when it is meant seriously.
-        if _USER in headers or _GROUP in headers or _UID in headers:
+        # Extra without a user, which is an error upstream, is ignored: to find it every header would have to be read.
+        if USER_HEADER in headers or GROUP_HEADER in headers or UID_HEADER in headers:
             wanted = impersonation.wanted(list(headers.items()))
             user = impersonation.impersonate(user, wanted, self._handler.authorize)
         call.user = user
 
     def _from_headers(self, call: Call) -> User:
         request = call.request
-        authorization = request.headers.get(_AUTHORIZATION)
+        authorization = request.headers.get(hdrs.AUTHORIZATION)
         user = None
         if authorization:
             user = self._authenticator.from_header(authorization)
