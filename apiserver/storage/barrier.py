@@ -1,13 +1,16 @@
 """The linearizable barrier of consistent reads: one question to etcd answers all reads that wait together.
 
 A read may only use an answer asked for after it arrived: so a question already under way is not joined,
-the next one is.
+the next one is. While reads come side by side, questions keep a distance: one costs as much CPU as
+three reads, and etcd answers sooner than many readers gather. A lone reader never waits for that.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+
+DISTANCE_SECONDS = 0.001
 
 
 class Barrier:
@@ -34,10 +37,14 @@ class Barrier:
             await asyncio.wait([runner])
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 answers, self._waiting = self._waiting, []
+                next_at = loop.time() + DISTANCE_SECONDS
                 await self._settle(answers)
+                if len(answers) > 1:
+                    await asyncio.sleep(next_at - loop.time())
         finally:
             self._runner = None
 
