@@ -1,20 +1,42 @@
-"""The command line as a whole; each group of commands lives with what it is about."""
+"""The command line as a whole; each group of commands lives with what it is about.
+
+Commands are named here and imported when they are used: `podling get` should not pay for the launcher.
+"""
 
 from __future__ import annotations
 
-from cyclopts import App
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
 
 from podling.cli.app import mount
-from podling.image_commands import image_app
-from podling.launcher import commands
+from podling.errors import CommandError
+
+_COMMANDS = {
+    "up": ("podling.launcher.commands:up", "Start a cluster, or bring a stopped or crashed one back."),
+    "down": ("podling.launcher.commands:down", "Stop a cluster; its data stays."),
+    "status": ("podling.launcher.commands:status", "List each process: pid, node, address, health, memory."),
+    "restart": ("podling.launcher.commands:restart", "Restart one process."),
+    "node": ("podling.launcher.commands:node_app", "Switch emulated nodes off and on."),
+    "image": ("podling.image_commands:image_app", "The images pods can be run from."),
+}
 
 
 def build() -> App:
     """The `podling` App with every command."""
-    app = App(name="podling", help="A Kubernetes cluster in Python, on this machine.", version="0.1.0")
-    for command in (commands.up, commands.down, commands.status, commands.restart):
-        app.command(command)
-    app.command(commands.node_app)
-    app.command(image_app)
+    app = App(
+        name="podling",
+        help="A Kubernetes cluster in Python, on this machine.",
+        version="0.1.0",
+        error_formatter=_refuse,
+    )
+    for name, (path, purpose) in _COMMANDS.items():
+        app.command(path, name=name, help=purpose)
     mount(app)
     return app
+
+
+def _refuse(error: CycloptsError) -> NoReturn:
+    """A wrong command line is said like every other failure."""
+    words = " ".join(str(error).split()).rstrip(",. ")
+    raise CommandError(f"{words}; --help shows how it is used") from None
