@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from api.types import Pod
+from cluster.cgroups import CgroupFailure, Cgroups
 from kubelet.containers.resources import (
     MIN_SHARES,
     QosClass,
@@ -17,7 +18,6 @@ from kubelet.containers.resources import (
     shares,
 )
 from kubelet.runtime.base import Resources
-from kubelet.runtime.cgroups import CgroupFailure, Cgroups
 
 # Killed processes need a moment to leave their cgroup.
 REMOVE_TRIES = 20

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api.types import Node, Pod, Service
 from cluster import connection
+from cluster.cgroups import CgroupFailure, Cgroups
 from cluster.client import Client
 from cluster.daemon import Daemon, FatalError
 from cluster.events import EventRecorder
@@ -37,7 +38,6 @@ from kubelet.pods.executor import NodeServices
 from kubelet.pods.pods import Pods
 from kubelet.pods.status_writer import StatusWriter
 from kubelet.runtime.base import Runtime, RuntimeFailure, Version
-from kubelet.runtime.cgroups import CgroupFailure, Cgroups
 from kubelet.runtime.oci.runtime import OciConfig, open_runtime
 from kubelet.server.pod_streams import PodStreams
 from kubelet.server.serve import NodeServer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cluster.cgroups import Usage
 from kubelet.metrics.exposition import Page
 from kubelet.metrics.usage import ContainerUsage, NodeUsage, PodUsage
 from kubelet.pods.view import NANOSECONDS
 from kubelet.runtime.base import Resources
-from kubelet.runtime.cgroups import Usage
 
 _NETWORK = (
     ("receive_bytes", "Cumulative count of bytes received"),

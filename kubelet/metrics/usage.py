@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.types import Pod
+from cluster.cgroups import Cgroups, Usage
 from kubelet.node import machine
 from kubelet.pod_cgroups import PodCgroups
 from kubelet.pods.pods import Pods
 from kubelet.pods.record import PodRecord
 from kubelet.pods.view import Run
 from kubelet.runtime.base import ContainerState, ContainerStats, Runtime
-from kubelet.runtime.cgroups import Cgroups, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.types import NodeSystemInfo
+from cluster.cgroups import Cgroups
 from kubelet.runtime.base import Version
-from kubelet.runtime.cgroups import Cgroups
 from kubelet.version import KUBELET_VERSION
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from cluster.cgroups import CgroupFailure
 from cluster.logs import get_logger
 from kubelet.paths import Paths, uid_of_log_directory
 from kubelet.pod_cgroups import PodCgroups
-from kubelet.runtime.cgroups import CgroupFailure
 from kubelet.volumes.pod_volumes import remove_volumes
 
 log = get_logger()

@@ -7,6 +7,7 @@ import time
 
 from api import timestamps
 from api.types import Container, Pod, PodStatus
+from cluster.cgroups import CgroupFailure
 from cluster.logs import get_logger
 from kubelet.containers.problem import Problem
 from kubelet.containers.security import pod_text
@@ -24,7 +25,6 @@ from kubelet.pods.status_writer import StatusWriter
 from kubelet.pods.view import NANOSECONDS, Run, View, find_container, sidecars
 from kubelet.probes.prober import PodProber, Probed
 from kubelet.runtime.base import ContainerState, RuntimeFailure
-from kubelet.runtime.cgroups import CgroupFailure
 from kubelet.volumes.pod_volumes import MountFailure
 
 FIRST_RETRY_SECONDS = 0.25

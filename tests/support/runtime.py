@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 
+from cluster.cgroups import Cgroups
 from images.store import Store
 from kubelet.runtime.base import (
     ByteReader,
@@ -25,7 +26,6 @@ from kubelet.runtime.base import (
     SandboxStatus,
     SecurityContext,
 )
-from kubelet.runtime.cgroups import Cgroups
 from kubelet.runtime.oci import syscalls
 from kubelet.runtime.oci.runtime import OciConfig, open_runtime
 

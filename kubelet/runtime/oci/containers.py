@@ -23,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from cluster.cgroups import CgroupFailure, Cgroups
 from cluster.logs import get_logger
 from images.store import Image, Store
 
@@ -36,7 +37,6 @@ from ..base import (
     RuntimeFailure,
     StartFailure,
 )
-from ..cgroups import CgroupFailure, Cgroups
 from . import conmon
 from .bundle import Environment, build_config
 from .conmon import Conmon, Monitored

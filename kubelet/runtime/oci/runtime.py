@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cluster.cgroups import CgroupFailure, Cgroups
 from images.errors import ImageError, InvalidReference, NoSuchImage
 from images.store import Image, Store
 
@@ -35,7 +36,6 @@ from ..base import (
     Session,
     Version,
 )
-from ..cgroups import CgroupFailure, Cgroups
 from . import attachment, conmon, forwarding
 from .bundle import Environment, linux_resources
 from .capabilities import available

@@ -6,8 +6,9 @@ import os
 import time
 from pathlib import Path
 
+from cluster.cgroups import Cgroups
+
 from ..base import ContainerStats
-from ..cgroups import Cgroups
 
 
 def container_stats(container_id: str, cgroup: str, written: Path, cgroups: Cgroups) -> ContainerStats | None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from cluster.cgroups import CgroupFailure, Cgroups, Usage, weight_of_shares
 from kubelet.runtime.base import Resources
-from kubelet.runtime.cgroups import CgroupFailure, Cgroups, Usage, weight_of_shares
 
 POD = "/podling/n1/kubepods/pod1"
 LIMITS = Resources(cpu_shares=1024, cpu_quota=50_000, cpu_period=100_000, memory_limit_bytes=1 << 26, pids_limit=100)

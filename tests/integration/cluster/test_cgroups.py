@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from cluster.cgroups import CgroupFailure, Cgroups
 from kubelet.runtime.base import Resources
-from kubelet.runtime.cgroups import CgroupFailure, Cgroups
 from tests.support.runtime import eventually
 
 EAT = """
