@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.types import Container, EphemeralContainer, Pod, VolumeMount
+from api.types import Container, EphemeralContainer, Pod, Volume, VolumeMount
 from kubelet.containers import termination
 from kubelet.containers.expansion import expand
 from kubelet.paths import Paths
@@ -72,9 +72,15 @@ def _volume_mount(
         text = f'failed to prepare subPath for volumeMount "{mount.name}" of container "{container.name}": {error}'
         raise MountProblem(text) from error
     path = mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}"
+    volume = next((volume for volume in pod.spec.volumes if volume.name == mount.name), None)
     return Mount(
         host_path=str(source),
         container_path=path,
-        readonly=mount.read_only,
+        readonly=mount.read_only or not _is_writable(volume),
         propagation=MountPropagation(mount.mount_propagation or "None"),
     )
+
+
+def _is_writable(volume: Volume | None) -> bool:
+    """Whether containers may write: not where the kubelet itself puts ConfigMaps and the like (as upstream's)."""
+    return volume is not None and (volume.empty_dir is not None or volume.host_path is not None)

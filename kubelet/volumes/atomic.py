@@ -29,7 +29,7 @@ def write(directory: Path, payload: Payload, fs_group: int | None, now: float) -
         _check(path)
     directory.mkdir(parents=True, exist_ok=True)
     link = directory / DATA
-    current = directory / link.readlink() if link.is_symlink() else None
+    current = _current(directory, link)
     if current is not None and _holds(current, payload):
         _link_visible(directory, payload)
         return False
@@ -42,6 +42,16 @@ def write(directory: Path, payload: Payload, fs_group: int | None, now: float) -
     if current is not None and current != fresh:
         shutil.rmtree(current)
     return True
+
+
+def _current(directory: Path, link: Path) -> Path | None:
+    """The folder in force; None when there is none of ours: what somebody else's link shows is not to be touched."""
+    if not link.is_symlink():
+        return None
+    target = link.readlink()
+    folder = directory / target.name
+    ours = str(target) == target.name and target.name.startswith("..") and target.name != ".."
+    return folder if ours and folder.is_dir() and not folder.is_symlink() else None
 
 
 def _check(path: str) -> None:

@@ -40,7 +40,10 @@ def _open_inside(volume: Path, subpath: str) -> int:
     if subpath.startswith("/") or ".." in PurePosixPath(subpath).parts:
         raise SubpathFailure(f'subPath "{subpath}" must be relative and must not contain ".."')
     base = volume.resolve(strict=True)
-    real = (base / subpath).resolve()
+    try:
+        real = (base / subpath).resolve()
+    except RuntimeError:
+        raise SubpathFailure(f'subPath "{subpath}" leads through a loop of symbolic links') from None
     if real != base and base not in real.parents:
         raise SubpathFailure(f'subPath "{subpath}" leads out of the volume')
     parts = real.relative_to(base).parts
@@ -50,7 +53,7 @@ def _open_inside(volume: Path, subpath: str) -> int:
             below = _open_part(descriptor, part)
             os.close(descriptor)
             descriptor = below
-    except OSError:
+    except (OSError, SubpathFailure):
         os.close(descriptor)
         raise
     return descriptor
