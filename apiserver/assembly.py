@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ from apiserver.auth.authn import Authenticator
 from apiserver.auth.authorizer import ClusterAuthorizer
 from apiserver.auth.cached_objects import CachedObjects
 from apiserver.auth.service_accounts import TokenIssuer, TokenVerifier
+from apiserver.auth.user import User
 from apiserver.etcd.config import EtcdConfig
 from apiserver.handler import Handler
 from apiserver.kubelets import Kubelets
@@ -54,6 +56,7 @@ class AssemblyConfig:
     signing_key_file: Path
     verifying_key_files: tuple[Path, ...]
     kubelet_identity: Connection
+    static_tokens: Mapping[str, User]
     prefix: str = DEFAULT_PREFIX
 
 
@@ -66,7 +69,7 @@ class Assembly:
         self.objects = CachedObjects(self.storage.caches)
         self.authorizer = ClusterAuthorizer(self.objects, _node_rules())
         self.verifier = TokenVerifier(config.issuer, config.verifying_key_files, self.objects)
-        self.authenticator = Authenticator(self.verifier)
+        self.authenticator = Authenticator(self.verifier, config.static_tokens)
         self.allocations = Allocations(config.ranges, self.storage.keys)
         self.storage.caches["services"].on_change(self.allocations.listener)
         self.admission = Admission(self._plugins())

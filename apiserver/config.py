@@ -28,7 +28,7 @@ class ApiserverConfig:
     """Everything `apiserver.run` needs.
 
     rest_addresses, grpc_addresses: where to listen; advertise_address: the IP other hosts reach us at.
-    service_account_key_files: the first signs, all verify.
+    service_account_key_files: the first signs, all verify. token_auth_file: static tokens, if any.
     """
 
     daemon: DaemonConfig
@@ -42,6 +42,7 @@ class ApiserverConfig:
     kubelet_client_key_file: Path
     service_account_issuer: str
     service_account_key_files: tuple[Path, ...]
+    token_auth_file: Path | None
 
 
 def parse(arguments: Sequence[str] | None = None) -> ApiserverConfig:
@@ -80,6 +81,7 @@ def parse(arguments: Sequence[str] | None = None) -> ApiserverConfig:
         kubelet_client_key_file=args.kubelet_client_key_file,
         service_account_issuer=args.service_account_issuer,
         service_account_key_files=tuple(args.service_account_key_file),
+        token_auth_file=args.token_auth_file,
     )
 
 
@@ -127,6 +129,8 @@ def _add_identities(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--service-account-key-file", required=True, action="append", type=Path, metavar="PEM", help=keys
     )
+    tokens = 'static bearer tokens, one a line: TOKEN,USER,UID,"GROUP,..."'
+    group.add_argument("--token-auth-file", type=Path, metavar="CSV", help=tokens)
     issuer = "who tokens say they are from"
     group.add_argument("--service-account-issuer", default=DEFAULT_ISSUER, metavar="URL", help=issuer)
 

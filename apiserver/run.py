@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from apiserver import bootstrap
 from apiserver.assembly import Assembly, AssemblyConfig
+from apiserver.auth import static_tokens
+from apiserver.auth.user import User
 from apiserver.config import ApiserverConfig
 from apiserver.etcd.errors import EtcdError
 from apiserver.grpc_door.server import GrpcDoor
@@ -41,6 +45,7 @@ async def run(daemon: Daemon, config: ApiserverConfig) -> None:
             kubelet_identity=Connection(
                 "", config.daemon.ca_file, config.kubelet_client_cert_file, config.kubelet_client_key_file
             ),
+            static_tokens=_static_tokens(config.token_auth_file),
         )
     )
     storage = parts.storage
@@ -134,3 +139,10 @@ def _tls(config: ApiserverConfig) -> ssl.SSLContext:
     context.load_verify_locations(files.ca_file)
     context.verify_mode = ssl.CERT_OPTIONAL
     return context
+
+
+def _static_tokens(file: Path | None) -> Mapping[str, User]:
+    try:
+        return static_tokens.read(file) if file is not None else {}
+    except ValueError as error:
+        raise FatalError(str(error)) from error
