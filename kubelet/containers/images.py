@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from api.types import Container, EphemeralContainer, Pod
 from kubelet.containers.backoff import BackOff
 from kubelet.containers.problem import Problem
-from kubelet.runtime.base import ImageStatus, Runtime
+from kubelet.runtime.base import ImageStatus, InvalidConfig, Runtime
 
 # How soon the store is looked at again while a pull backs off: someone may load the image meanwhile.
 LOOK_AGAIN_SECONDS = 5.0
@@ -42,10 +42,16 @@ class Images:
         now: float,
         announce: Callable[[Announcement], None],
     ) -> ImageStatus:
-        """The image's status. Raises Problem when the store does not have it."""
+        """The image's status. Raises Problem when the store does not have it or the name is none."""
         image = container.image
         key = (pod.metadata.uid, image)
-        status = await self._runtime.image_status(image)
+        try:
+            status = await self._runtime.image_status(image)
+        except InvalidConfig as error:
+            message = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": {error}'
+            announce(Announcement("Warning", "InspectFailed", message))
+            announce(Announcement("Warning", "Failed", "Error: InvalidImageName"))
+            raise Problem("InvalidImageName", message, LOOK_AGAIN_SECONDS) from error
         if status is not None:
             self._forget(key)
             announce(Announcement("Normal", "Pulled", f'Container image "{image}" already present on machine'))

@@ -390,7 +390,7 @@ class Runtime(Protocol):
         """Connect to 127.0.0.1:port (or [::1]) inside the sandbox."""
 
     async def image_status(self, reference: str) -> ImageStatus | None:
-        """None when the store has no such image."""
+        """None when the store has no such image. Raises InvalidConfig for a name that cannot name an image."""
 
     async def list_images(self) -> list[ImageStatus]:
         """Every image of the store."""

@@ -8,7 +8,7 @@ import pytest
 
 from kubelet.containers.images import Announcement, Images
 from kubelet.containers.problem import Problem
-from kubelet.runtime.base import ImageStatus, Runtime
+from kubelet.runtime.base import ImageStatus, InvalidConfig, Runtime
 from tests.support.kubelet import NOW, container, pod
 
 BUSYBOX = ImageStatus(id="x", names=["busybox"], size_bytes=1)
@@ -21,6 +21,8 @@ class Store:
         self.names = set(names)
 
     async def image_status(self, reference: str) -> ImageStatus | None:
+        if reference == "Not/A:::Name":
+            raise InvalidConfig("invalid reference format")
         return BUSYBOX if reference in self.names else None
 
 
@@ -46,6 +48,11 @@ async def test_an_image_of_the_store_is_used(policy: str) -> None:
 async def test_never_does_not_pull() -> None:
     result = await ensure(made(Store()), NOW, imagePullPolicy="Never")
     assert result == ["ErrImageNeverPull", "Failed", "→ ErrImageNeverPull"]
+
+
+async def test_a_name_that_is_none_is_told() -> None:
+    result = await ensure(made(Store()), NOW, image="Not/A:::Name")
+    assert result == ["InspectFailed", "Failed", "→ InvalidImageName"]
 
 
 async def test_a_missing_image_fails_then_backs_off_then_fails_again() -> None:
