@@ -118,7 +118,7 @@ def _container(pod: Pod, wanted: str) -> str:
     if not wanted:
         wanted = pod.metadata.annotations.get("kubectl.kubernetes.io/default-container", "")
         if wanted not in regular:
-            if len(regular) == 1 and not spec.init_containers:
+            if len(regular) == 1:
                 return regular[0]
             wanted = ""
     if not wanted:
