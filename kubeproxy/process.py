@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
+from functools import partial
 
 from api.types import EndpointSlice, Node, Service
 from cluster.client import Client
@@ -40,12 +41,8 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
     slices = Informer(client, EndpointSlice, indexes={"service": _service_index})
     node = Informer(client, Node, field_selector=f"metadata.name={config.node.name}")
 
-    def service_of_key(key: ServiceKey) -> Service | None:
-        return services.get(*key)
-
-    def slices_of_key(key: ServiceKey) -> list[EndpointSlice]:
-        return slices.by_index("service", key)
-
+    service_of_key = partial(_service_of_key, services)
+    slices_of_key = partial(slices.by_index, "service")
     syncer = Syncer(kernel, config.network, config.node, service_of_key, slices_of_key, LoopClock())
     services.add_handler(syncer.service_changed)
     slices.add_handler(syncer.slice_changed)
@@ -115,6 +112,10 @@ def _ip(*arguments: str) -> str:
     if done.returncode != 0:
         raise OSError(done.returncode, (done.stderr.strip() or "ip failed").splitlines()[0])
     return done.stdout
+
+
+def _service_of_key(services: Informer[Service], key: ServiceKey) -> Service | None:
+    return services.get(*key)
 
 
 def _service_index(slice_: EndpointSlice) -> list[ServiceKey]:

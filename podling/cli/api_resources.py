@@ -25,7 +25,7 @@ def api_resources(
     del dir  # every cluster of this version has the same types
     found = [
         resource
-        for resource in scheme.RESOURCES
+        for resource in sorted(scheme.RESOURCES, key=lambda resource: (resource.group, resource.plural))
         if namespaced in (None, resource.namespaced) and api_group in (None, resource.group)
     ]
     if output == "name":

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from api.scheme import Resource
-from podling.cli import durations, manifests, targets
+from podling.cli import choice, durations, manifests, targets
 from podling.cli.each import each
 from podling.cli.options import DEFAULT_NAMESPACE, Dir, Files, Labels, Namespace, Timeout
 from podling.cli.output import note, say
 from podling.cli.progress import progress
-from podling.cli.rpc import Api, ServerError, Tree, api, tree
+from podling.cli.rpc import Api, ServerError, Tree, api
 from podling.cli.waiting import wait_gone
 from podling.errors import CommandError
 
@@ -90,18 +90,11 @@ def _options(grace_period: int, force: bool, cascade: str) -> Tree:
 
 
 def _named(server: Api, what: tuple[str, ...], selector: str, all: bool, namespace: str) -> list[Doomed]:
-    doomed: list[Doomed] = []
-    for target in targets.parse(what):
-        if target.names and (selector or all):
-            raise CommandError("name the objects, or select them with -l or --all, not both")
-        names = target.names
-        if not names:
-            if not (selector or all):
-                raise CommandError(f"say which {target.resource.plural}: name them, or use -l SELECTOR or --all")
-            page = server.list(target.resource, namespace, label_selector=selector)
-            names = tuple(tree(item)["metadata"]["name"] for item in page.items)
-        doomed.extend(Doomed(target.resource, namespace, name) for name in names)
-    return doomed
+    return [
+        Doomed(target.resource, namespace, name)
+        for target in targets.parse(what)
+        for name in choice.names(server, target, selector=selector, all=all, namespace=namespace)
+    ]
 
 
 def _begin(server: Api, one: Doomed, options: Tree, *, forced: bool) -> str:

@@ -10,11 +10,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from api.scheme import Resource
-from podling.cli import targets
+from podling.cli import choice, targets
 from podling.cli.each import each
 from podling.cli.options import DEFAULT_NAMESPACE, Dir, Labels, Namespace
 from podling.cli.output import say
-from podling.cli.rpc import Api, api, tree
+from podling.cli.rpc import Api, api
 from podling.errors import CommandError
 
 Overwrite = Annotated[bool, Parameter(negative="", help="Change values that are there already.")]
@@ -105,18 +105,9 @@ def _run(
         objects = [
             (target.resource, name)
             for target in targets.parse(changes.what)
-            for name in _names(server, target, all, selector, namespace)
+            for name in choice.names(server, target, selector=selector, all=all, namespace=namespace)
         ]
         each(objects, lambda one: _change(server, kind, *one, namespace, changes, overwrite))
-
-
-def _names(server: Api, target: targets.Target, all: bool, selector: str, namespace: str) -> tuple[str, ...]:
-    if target.names:
-        return target.names
-    if not (all or selector):
-        raise CommandError(f"say which {target.resource.plural}: name them, or use -l SELECTOR or --all")
-    page = server.list(target.resource, namespace, label_selector=selector)
-    return tuple(tree(item)["metadata"]["name"] for item in page.items)
 
 
 def _change(

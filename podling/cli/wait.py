@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from api.scheme import Resource
-from podling.cli import durations, jsonpath, targets
+from podling.cli import choice, durations, jsonpath, targets
 from podling.cli.each import each
 from podling.cli.options import DEFAULT_NAMESPACE, Dir, Labels, Namespace
 from podling.cli.output import say
@@ -40,8 +40,10 @@ def wait(
         objects = [
             (target.resource, name)
             for target in targets.parse(what)
-            for name in _names(server, target, selector, all, namespace, deleted=condition is None)
+            for name in choice.names(server, target, selector=selector, all=all, namespace=namespace)
         ]
+        if not objects and condition is not None:
+            raise CommandError(f"there are no such {what[0]} to wait for")
         deadline = time.monotonic() + limit
         each(objects, lambda one: _wait(server, *one, namespace, condition, for_, deadline))
 
@@ -80,19 +82,6 @@ def _has_value(found: list[object], value: str | None) -> bool:
     if value is None:
         return bool(found)
     return any((str(one).lower() if isinstance(one, bool) else str(one)) == value for one in found)
-
-
-def _names(
-    server: Api, target: targets.Target, selector: str, all: bool, namespace: str, *, deleted: bool
-) -> tuple[str, ...]:
-    if target.names:
-        return target.names
-    if not (selector or all):
-        raise CommandError(f"say which {target.resource.plural}: name them, or use -l SELECTOR or --all")
-    page = server.list(target.resource, namespace, label_selector=selector)
-    if not page.items and not deleted:
-        raise CommandError(f"there are no such {target.resource.plural}")
-    return tuple(tree(item)["metadata"]["name"] for item in page.items)
 
 
 def _wait(
