@@ -13,6 +13,8 @@ MNT_DETACH: Final = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _OCTAL = re.compile(r"\\([0-7]{3})")
+# How the kernel writes these in mountinfo.
+_WRITTEN = {ord(character): f"\\{ord(character):03o}" for character in " \t\n\\"}
 # statfs(2) magic number of tmpfs.
 _TMPFS_MAGIC: Final = 0x01021994
 
@@ -46,10 +48,11 @@ def unmount(target: Path) -> None:
 def mounts_under(directory: Path) -> list[Path]:
     """Mount points at or below a folder, the deepest first."""
     prefix = str(directory).rstrip("/")
+    written = prefix.translate(_WRITTEN)
     found = []
-    with Path("/proc/self/mountinfo").open() as table:
+    with Path("/proc/self/mountinfo").open(encoding="utf-8", errors="surrogateescape") as table:
         for line in table:
-            if prefix not in line:
+            if written not in line:
                 continue
             point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), line.split(" ", 5)[4])
             if point == prefix or point.startswith(prefix + "/"):

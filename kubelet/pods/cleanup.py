@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from cluster.cgroups import CgroupFailure
 from cluster.logs import get_logger
 from kubelet.paths import Paths, uid_of_log_directory
 from kubelet.pod_cgroups import PodCgroups
+from kubelet.removal import remove_tree
 from kubelet.volumes.pod_volumes import remove_volumes
 
 log = get_logger()
@@ -43,7 +43,6 @@ def _entries(directory: Path) -> Iterator[Path]:
 def _remove(directory: Path, paths: Paths, uid: str) -> None:
     try:
         remove_volumes(paths, uid)
-        if directory.exists():
-            shutil.rmtree(directory)
+        remove_tree(directory)
     except OSError as error:
         log.warning("could not remove what a pod left", folder=str(directory), reason=str(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from kubelet.pods.actions import (
 from kubelet.pods.record import PodRecord
 from kubelet.pods.start import backoff_key
 from kubelet.pods.view import AnyContainer, Run, find_container
+from kubelet.removal import remove_tree
 from kubelet.runtime.base import ContainerState, NotFound, PortMapping, Runtime, RuntimeFailure, SandboxSpec
 from kubelet.volumes.pod_volumes import MountFailure, PodVolumes, VolumeServices
 
@@ -308,5 +308,4 @@ def _read_hosts() -> str:
 
 def _remove_folders(paths: Paths, pod: Pod) -> None:
     for directory in (paths.pod(pod.metadata.uid), paths.pod_logs(pod)):
-        if directory.exists():
-            shutil.rmtree(directory)
+        remove_tree(directory)

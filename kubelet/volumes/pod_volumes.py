@@ -6,7 +6,6 @@ Whatever is filled from the API lives in memory (`Paths.memory`); emptyDirs live
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from kubelet import kernel_mounts
 from kubelet.containers.fields import PodFacts
 from kubelet.objects import Kind, ObjectCache
 from kubelet.paths import Paths
+from kubelet.removal import remove_tree
 from kubelet.volumes import atomic, empty_dir, host_path, payload
 from kubelet.volumes.failure import VolumeFailure
 from kubelet.volumes.payload import Payload
@@ -243,5 +243,4 @@ def remove_volumes(paths: Paths, uid: str) -> None:
     # Sub-path mounts may show anything, a hostPath too: nothing is deleted before they are gone.
     kernel_mounts.unmount_under(pod)
     for directory in (pod / "volumes", pod / "volume-subpaths", paths.memory / uid):
-        if directory.exists():
-            shutil.rmtree(directory)
+        remove_tree(directory)

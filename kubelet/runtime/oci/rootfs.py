@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...removal import remove_tree
 from . import syscalls
 from .threads import run_alone
 
@@ -49,7 +50,8 @@ def unmount_rootfs(target: Path) -> None:
 def remove_written(own: Path) -> None:
     """Delete what the container wrote."""
     for name in ("upper", "work"):
-        shutil.rmtree(own / name, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_tree(own / name)
 
 
 def _options(layers: Sequence[str], upper: Path, work: Path) -> str:

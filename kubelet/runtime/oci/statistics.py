@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -33,12 +34,14 @@ def container_stats(container_id: str, cgroup: str, written: Path, cgroups: Cgro
 def _disk_usage(directory: Path) -> tuple[int, int]:
     """Bytes on disk and number of files below a folder; what disappears meanwhile is passed over."""
     size = inodes = 0
-    for root, folders, files in os.walk(directory):
-        for name in (*folders, *files):
-            try:
-                status = os.lstat(os.path.join(root, name))  # noqa: PTH118
-            except FileNotFoundError:
-                continue
-            size += status.st_blocks * 512
-            inodes += 1
+    # A stack of our own: folders may be nested deeper than Python's. What is too deep for a path is not counted.
+    waiting = [str(directory)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+                    inodes += 1
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
     return size, inodes
