@@ -48,7 +48,10 @@ _SCALABLE: Final = ("deployments.apps", "replicasets.apps")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssemblyConfig:
-    """`issuer` is the URL in tokens; `kubelet_identity` the certificate shown to kubelets."""
+    """`issuer` is the URL in tokens; `kubelet_identity` the certificate shown to kubelets.
+
+    exclusive: nobody else writes to this etcd.
+    """
 
     etcd: EtcdConfig
     ranges: Ranges
@@ -58,6 +61,7 @@ class AssemblyConfig:
     kubelet_identity: Connection
     static_tokens: Mapping[str, User]
     prefix: str = DEFAULT_PREFIX
+    exclusive: bool = False
 
 
 class Assembly:
@@ -65,7 +69,7 @@ class Assembly:
 
     def __init__(self, config: AssemblyConfig) -> None:
         stored = [resource for resource in scheme.RESOURCES if resource.persistent and resource.stored_as is None]
-        self.storage = Storage(config.etcd, stored, config.prefix)
+        self.storage = Storage(config.etcd, stored, config.prefix, exclusive=config.exclusive)
         self.objects = CachedObjects(self.storage.caches)
         self.authorizer = ClusterAuthorizer(self.objects, _node_rules())
         self.verifier = TokenVerifier(config.issuer, config.verifying_key_files, self.objects)

@@ -27,6 +27,7 @@ Address = tuple[str, int]
 class ApiserverConfig:
     """Everything `apiserver.run` needs.
 
+    etcd_exclusive: nobody else writes to this etcd.
     rest_addresses, grpc_addresses: where to listen; advertise_address: the IP other hosts reach us at.
     service_account_key_files: the first signs, all verify. token_auth_file: static tokens, if any.
     """
@@ -34,6 +35,7 @@ class ApiserverConfig:
     daemon: DaemonConfig
     etcd: EtcdConfig
     etcd_prefix: str
+    etcd_exclusive: bool
     rest_addresses: tuple[Address, ...]
     grpc_addresses: tuple[Address, ...]
     advertise_address: str
@@ -73,6 +75,7 @@ def parse(arguments: Sequence[str] | None = None) -> ApiserverConfig:
         daemon=daemon.from_args(args),
         etcd=etcd,
         etcd_prefix=args.etcd_prefix,
+        etcd_exclusive=args.etcd_exclusive == "true",
         rest_addresses=args.rest_address,
         grpc_addresses=args.grpc_address,
         advertise_address=advertised,
@@ -110,6 +113,10 @@ def _add_etcd(group: argparse._ArgumentGroup) -> None:
     _add_file(group, "--etcd-ca-file", "the authority of etcd's certificates", required=False)
     _add_file(group, "--etcd-cert-file", "the certificate to show to etcd", required=False)
     _add_file(group, "--etcd-key-file", "its private key", required=False)
+    exclusive = (
+        "whether no other API server writes to this etcd, so that it need not be asked before every consistent read"
+    )
+    group.add_argument("--etcd-exclusive", choices=("true", "false"), default="false", help=exclusive)
     group.add_argument("--etcd-prefix", default=DEFAULT_PREFIX, metavar="KEY", help="where objects stand in etcd")
 
 

@@ -38,6 +38,7 @@ async def run(daemon: Daemon, config: ApiserverConfig) -> None:
         AssemblyConfig(
             etcd=config.etcd,
             prefix=config.etcd_prefix,
+            exclusive=config.etcd_exclusive,
             ranges=config.ranges,
             issuer=config.service_account_issuer,
             signing_key_file=config.service_account_key_files[0],

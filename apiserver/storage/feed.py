@@ -13,6 +13,7 @@ from api import codec
 from apiserver.etcd.client import EtcdClient
 from apiserver.etcd.errors import Compacted, EtcdError, Uncertain
 from apiserver.etcd.watch import EtcdWatch
+from apiserver.storage.authorship import Authorship
 from apiserver.storage.barrier import Barrier
 from apiserver.storage.cache import ResourceCache
 from apiserver.storage.keys import Keys, split_object_key
@@ -31,15 +32,28 @@ log = get_logger()
 
 
 class Feed:
-    """`caches` by storage (`keys.storage_of`)."""
+    """`caches` by storage (`keys.storage_of`).
 
-    def __init__(self, client: EtcdClient, keys: Keys, caches: Mapping[str, ResourceCache]) -> None:
+    `authorship` is given when this server has etcd to itself: consistent reads then wait for what it has
+    acknowledged, and etcd is asked only once somebody else turns out to write.
+    """
+
+    def __init__(
+        self,
+        client: EtcdClient,
+        keys: Keys,
+        caches: Mapping[str, ResourceCache],
+        authorship: Authorship | None = None,
+    ) -> None:
         self._client = client
         self._keys = keys
         self._caches = {storage.encode(): cache for storage, cache in caches.items()}
         self._barrier = Barrier(client.revision)
         self._progress = Progress()
+        self._authorship = authorship
         self._watch: EtcdWatch | None = None
+        # etcd itself deletes these when their lease ends.
+        self._expiring = keys.collection("events")
         # Reads that wait for a revision etcd has; while there are any, silence is suspicious.
         self._waiting_reads = 0
         self._nudge: asyncio.TimerHandle | None = None
@@ -82,6 +96,8 @@ class Feed:
                     self._apply(batch.events)
                     self._progress.advance(batch.revision)
             except Compacted:
+                if self._authorship is not None:
+                    self._authorship.start_over()
                 log.warning("past changes were compacted away, loading anew", revision=self.revision)
                 await self._reload()
 
@@ -99,10 +115,14 @@ class Feed:
 
         Raises TimeoutError when they do not get there in time, `EtcdError` when etcd cannot be asked.
         """
-        try:
-            revision = await self._barrier.revision()
-        except Uncertain:
-            revision = await self._revision_in_the_end()
+        authorship = self._authorship
+        if authorship is not None and authorship.alone(asyncio.get_running_loop().time()):
+            revision = authorship.latest
+        else:
+            try:
+                revision = await self._barrier.revision()
+            except Uncertain:
+                revision = await self._revision_in_the_end()
         if self._progress.revision >= revision:
             return
         self._waiting_reads += 1
@@ -144,10 +164,17 @@ class Feed:
             cache = self._caches.get(storage)
             if cache is None:
                 continue
+            if self._authorship is not None and not (event.type and kv.key.startswith(self._expiring)):
+                self._attribute(kv.mod_revision, now)
             if event.type:
                 cache.delete(*split_object_key(key), kv.mod_revision, now)
             elif (stored := self._stored(cache, key, kv)) is not None:
                 cache.put(stored, now)
+
+    def _attribute(self, revision: int, now: float) -> None:
+        """Keep account of whose change this is."""
+        if self._authorship is not None and not self._authorship.saw(revision, now):
+            log.warning("somebody else seems to write to etcd: consistent reads ask it for a while", revision=revision)
 
     def _stored(self, cache: ResourceCache, key: str, kv: Any) -> Stored | None:
         """The object of a key; None for what is no object: somebody else wrote it, and everything else must go on."""

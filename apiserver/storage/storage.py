@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from api.scheme import Resource
 from apiserver.etcd.client import EtcdClient
 from apiserver.etcd.config import EtcdConfig
+from apiserver.storage.authorship import Authorship
 from apiserver.storage.cache import ResourceCache
 from apiserver.storage.compaction import Compactor
 from apiserver.storage.feed import Feed
@@ -16,15 +17,26 @@ from apiserver.storage.store import Store
 
 
 class Storage:
-    """`resources` are those that are stored. Raises OSError when a PEM file cannot be read."""
+    """`resources` are those that are stored; `exclusive` says that nobody else writes to this etcd.
 
-    def __init__(self, config: EtcdConfig, resources: Iterable[Resource], prefix: str = DEFAULT_PREFIX) -> None:
+    Raises OSError when a PEM file cannot be read.
+    """
+
+    def __init__(
+        self,
+        config: EtcdConfig,
+        resources: Iterable[Resource],
+        prefix: str = DEFAULT_PREFIX,
+        *,
+        exclusive: bool = False,
+    ) -> None:
         self.client = EtcdClient(config)
         self.keys = Keys(prefix)
-        self.store = Store(self.client, self.keys)
+        authorship = Authorship() if exclusive else None
+        self.store = Store(self.client, self.keys, authorship)
         self._caches = {resource.group_resource: ResourceCache(resource) for resource in resources}
         by_storage = {storage_of(cache.resource): cache for cache in self._caches.values()}
-        self.feed = Feed(self.client, self.keys, by_storage)
+        self.feed = Feed(self.client, self.keys, by_storage, authorship)
         self.compactor = Compactor(self.client, self.keys)
 
     @property

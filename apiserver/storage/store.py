@@ -17,6 +17,7 @@ from api.scheme import Resource
 from apiserver.etcd.client import EtcdClient
 from apiserver.etcd.errors import EtcdError, LeaseNotFound, Uncertain
 from apiserver.storage import transactions
+from apiserver.storage.authorship import Authorship
 from apiserver.storage.keys import Keys, object_key
 from apiserver.storage.leases import Leases
 from apiserver.storage.transactions import Side
@@ -59,9 +60,12 @@ class Planned:
 
 
 class Store:
-    """`storage` arguments are places in etcd (`keys.storage_of`); `data` is canonical JSON without resourceVersion."""
+    """`authorship` is told of every revision callers learn of, if somebody needs to know.
 
-    def __init__(self, client: EtcdClient, keys: Keys) -> None:
+    `storage` arguments are places in etcd (`keys.storage_of`); `data` is canonical JSON without resourceVersion."""
+
+    def __init__(self, client: EtcdClient, keys: Keys, authorship: Authorship | None = None) -> None:
+        self._authorship = authorship
         self._client = client
         self._keys = keys
         self._leases = Leases(client)
@@ -191,6 +195,14 @@ class Store:
 
     async def _commit(self, request: pb.TxnRequest) -> tuple[pb.TxnResponse, bool]:
         """The outcome of a guarded transaction, and whether it had to be sent more than once."""
+        response, repeated = await self._send(request)
+        if self._authorship is not None:
+            self._authorship.learnt(response.header.revision)
+            if response.succeeded:
+                self._authorship.wrote(response.header.revision)
+        return response, repeated
+
+    async def _send(self, request: pb.TxnRequest) -> tuple[pb.TxnResponse, bool]:
         try:
             return await self._client.txn(request), False
         except Uncertain:
@@ -218,6 +230,8 @@ class Store:
         for _ in range(HISTORY_STEPS):
             if actual.value == data:
                 revision: int = actual.mod_revision
+                if self._authorship is not None:
+                    self._authorship.wrote(revision)
                 return revision
             earlier = await self._read(key, actual.mod_revision - 1)
             if not earlier.kvs or earlier.kvs[0].mod_revision <= expected:
@@ -226,7 +240,10 @@ class Store:
         raise status_of(Uncertain("the outcome of the write could not be determined"))
 
     async def _read(self, key: bytes, revision: int = 0) -> pb.RangeResponse:
-        return await self._repeatable(lambda: self._client.range(key, revision=revision))
+        response = await self._repeatable(lambda: self._client.range(key, revision=revision))
+        if self._authorship is not None:
+            self._authorship.learnt(response.header.revision)
+        return response
 
     async def _repeatable(self, call: Callable[[], Awaitable[T]]) -> T:
         """A call that does no harm when carried out twice, repeated while etcd does not answer."""

@@ -105,6 +105,7 @@ class Apiserver:
         pki_directory = self.authority.directory
         return [
             f"--etcd-endpoints=http://{self._etcd.endpoint}",
+            "--etcd-exclusive=true",
             f"--rest-address=127.0.0.1:{self.rest_port}",
             f"--grpc-address={self.grpc_address}",
             f"--status-address=127.0.0.1:{self.status_port}",

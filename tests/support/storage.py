@@ -23,8 +23,9 @@ DEADLINE = 20.0
 class Open:
     """A storage that follows etcd."""
 
-    def __init__(self, etcd: Etcd) -> None:
-        self.storage = Storage(EtcdConfig((etcd.endpoint,)), [CONFIG_MAPS, SERVICES, EVENTS])
+    def __init__(self, etcd: Etcd, *, exclusive: bool = False) -> None:
+        resources = [CONFIG_MAPS, SERVICES, EVENTS]
+        self.storage = Storage(EtcdConfig((etcd.endpoint,)), resources, exclusive=exclusive)
         self.reader = self.storage.reader(CONFIG_MAPS)
         self._following: asyncio.Task[None] | None = None
 

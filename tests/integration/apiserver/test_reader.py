@@ -191,3 +191,26 @@ async def test_one_of_several_servers_compacts(opened: Open) -> None:
         exact = ListOptions(resource_version=str(old.revision), resource_version_match="Exact")
         await opened.reader.list("default", exact)
     assert newer.revision
+
+
+async def test_a_server_alone_reads_its_writes_without_asking_etcd(etcd: Etcd) -> None:
+    async with Open(etcd, exclusive=True) as opened:
+        for number in range(50):
+            made = await opened.create(f"c{number}")
+            assert (await opened.reader.get("default", f"c{number}")).revision == made.revision
+        with pytest.raises(errors.AlreadyExists):
+            await opened.create("c0", value="other")
+        etcd.kill()
+        assert len((await opened.reader.list("default", ListOptions())).items) == 50
+
+
+async def test_a_server_that_is_not_alone_after_all_asks_etcd_again(
+    etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apiserver.storage.authorship.ANSWER_SECONDS", 0.0)
+    async with Open(etcd, exclusive=True) as opened, Open(etcd) as other:
+        await other.create("theirs")
+        await opened.reader.get("default", "theirs", str((await other.create("more")).revision))
+        for number in range(20):
+            await other.create(f"c{number}")
+            assert (await opened.reader.get("default", f"c{number}")).name == f"c{number}"
