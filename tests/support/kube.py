@@ -124,7 +124,7 @@ class Space:
             probe,
             seconds=seconds,
             interval=0.05,
-            state=lambda: f"{json.dumps(seen[0], indent=1)}\n{self.story()}",
+            state=lambda: f"{json.dumps((seen[0] or {}).get('status'))}\n{self.story()}",
         )
 
     def gone(self, word: str, name: str, *, seconds: float = 30) -> None:
