@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from api import quantity
 from api.errors import FieldError
 from api.types import Pod, PodStatus, ResourceRequirements
+from api.validation import pods
 from apiserver.registry.strategy import Strategy
 from apiserver.registry.views import View
 
@@ -66,15 +67,7 @@ class PodStrategy(Strategy):
             elif kept != container:
                 message = f'existing ephemeral containers "{container.name}" may not be changed\n'
                 problems.append(FieldError.forbidden(path, message))
-        regular = {container.name for container in (*new.spec.containers, *new.spec.init_containers)}
-        for position, added in enumerate(new.spec.ephemeral_containers):
-            if not added.name:
-                problems.append(FieldError.required(f"{path}[{position}].name", ""))
-            elif added.name in regular or present[added.name] is not added:
-                problems.append(FieldError.duplicate(f"{path}[{position}].name", added.name))
-            if not added.image:
-                problems.append(FieldError.required(f"{path}[{position}].image", ""))
-        return problems
+        return [*problems, *pods.check(new)]
 
 
 def qos_class(pod: Pod) -> str:

@@ -12,7 +12,7 @@ from kubelet import kernel_mounts
 from kubelet.removal import remove_tree
 from kubelet.runtime.oci import statistics
 
-DEPTH = 5_000
+DEPTH = 2_500
 
 
 def deep(directory: Path) -> None:
