@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 LEAF_LIFETIME = datetime.timedelta(days=365)
+# A leaf with less left than this is issued anew by the next `up`.
+RENEW_BEFORE = datetime.timedelta(days=30)
 # A clock a little behind ours must not refuse a certificate just made.
 BACKDATE = datetime.timedelta(minutes=5)
 
@@ -47,13 +50,38 @@ def create_authority(directory: Path, name: str, common_name: str, now: datetime
 
 
 def load(directory: Path, name: str) -> Pair:
-    """Read a pair made earlier. Raises FileNotFoundError."""
+    """Read a pair made earlier. Raises FileNotFoundError, and ValueError when a file is not what it should be."""
     cert_file, key_file = directory / f"{name}.crt", directory / f"{name}.key"
-    certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
-    key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{key_file} does not hold an elliptic-curve key")
+    try:
+        certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
+    except ValueError:
+        raise ValueError(f"{cert_file} holds no certificate") from None
+    key = load_key(key_file)
+    if certificate.public_key() != key.public_key():
+        raise ValueError(f"{key_file} is not the key of {cert_file}")
     return Pair(certificate, key, cert_file, key_file)
+
+
+def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Read a private key. Raises FileNotFoundError, and ValueError when there is none of ours in the file."""
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError(f"{path} holds no private key") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{path} does not hold an elliptic-curve key")
+    return key
+
+
+def is_usable(authority: Pair, directory: Path, name: str, now: datetime.datetime, sans: Iterable[str]) -> bool:
+    """Whether a pair need not be issued (again): whole, of this authority, with these names, not about to lapse."""
+    try:
+        pair = load(directory, name)
+        pair.certificate.verify_directly_issued_by(authority.certificate)
+    except (FileNotFoundError, ValueError, TypeError, InvalidSignature):
+        return False
+    wanted = {_general_name(san) for san in sans}
+    return wanted <= _names(pair.certificate) and pair.certificate.not_valid_after_utc - now > RENEW_BEFORE
 
 
 def issue(
@@ -92,9 +120,9 @@ def create_signing_key(directory: Path, name: str) -> Path:
     """Make the key that signs service-account tokens: `name`.key, and `name`.pub beside it."""
     key = ec.generate_private_key(ec.SECP256R1())
     key_file = directory / f"{name}.key"
-    _write_private(key_file, _private_pem(key))
+    _write_whole(key_file, _private_pem(key), 0o600)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    (directory / f"{name}.pub").write_bytes(public)
+    _write_whole(directory / f"{name}.pub", public, 0o644)
     return key_file
 
 
@@ -131,6 +159,13 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
     )
 
 
+def _names(certificate: x509.Certificate) -> set[x509.GeneralName]:
+    try:
+        return set(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return set()
+
+
 def _general_name(san: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(san))
@@ -147,13 +182,16 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _write(directory: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     cert_file, key_file = directory / f"{name}.crt", directory / f"{name}.key"
-    _write_private(key_file, _private_pem(key))
-    cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _write_whole(key_file, _private_pem(key), 0o600)
+    _write_whole(cert_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
     return Pair(certificate, key, cert_file, key_file)
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write_whole(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that is never seen half written, whenever we may be killed."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+    temporary.replace(path)

@@ -13,7 +13,7 @@ from images.errors import ImageError
 from images.store import Store
 from podling import directory
 from podling.errors import CommandError
-from podling.launcher import lifecycle
+from podling.launcher import stored_plan
 from podling.launcher.plan import DEFAULT_IMAGE_STORE
 from podling.tabular import columns
 
@@ -109,7 +109,7 @@ def _store(given: Path | None) -> Store:
     if given is None:
         return Store(DEFAULT_IMAGE_STORE)
     path = directory.resolve(given)
-    cluster = lifecycle.read_cluster(path)
+    cluster = stored_plan.read(path)
     if cluster is None:
         raise CommandError(f"{path} holds no cluster")
     return Store(cluster.image_store)

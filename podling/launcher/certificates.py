@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from cluster import pki
+from podling.launcher.errors import LauncherError
 from podling.launcher.plan import KUBERNETES_SERVICE_IP, Cluster, Node
 
 LOOPBACK = ("localhost", "127.0.0.1")
@@ -30,15 +31,17 @@ _CLIENTS = {
 
 
 def ensure(cluster: Cluster, now: datetime.datetime) -> None:
-    """Make what is missing; what is there is kept, so that running it again changes no identity."""
+    """Make what is missing, broken or about to lapse; the rest is kept, so that running it again changes no identity.
+
+    Raises LauncherError when what only its owner can put back is broken: an authority, or the token key.
+    """
     directory = cluster.pki
     authority = _authority(directory, "ca", "podling-ca", now)
     for name, (common_name, organizations) in _CLIENTS.items():
         _leaf(authority, directory, name, common_name, now, organizations, LOOPBACK)
     sans = (*LOOPBACK, cluster.host_ip, *KUBERNETES_NAMES)
     _leaf(authority, directory, "apiserver", "kube-apiserver", now, (), sans)
-    if not (directory / "sa.key").exists():
-        pki.create_signing_key(directory, "sa")
+    _token_key(directory)
     etcd = directory / "etcd"
     etcd_authority = _authority(etcd, "ca", "podling-etcd-ca", now)
     _leaf(etcd_authority, etcd, "server", "etcd", now, (), LOOPBACK)
@@ -56,9 +59,26 @@ def ensure_node(cluster: Cluster, authority: pki.Pair, node: Node, now: datetime
 
 
 def _authority(directory: Path, name: str, common_name: str, now: datetime.datetime) -> pki.Pair:
-    if (directory / f"{name}.crt").exists():
+    if not (directory / f"{name}.crt").exists():
+        return pki.create_authority(directory, name, common_name, now)
+    try:
         return pki.load(directory, name)
-    return pki.create_authority(directory, name, common_name, now)
+    except (FileNotFoundError, ValueError) as error:
+        raise _broken(error, f"remove {directory} to have every certificate made anew") from None
+
+
+def _token_key(directory: Path) -> None:
+    if not (directory / "sa.key").exists():
+        pki.create_signing_key(directory, "sa")
+    try:
+        pki.load_key(directory / "sa.key")
+    except ValueError as error:
+        raise _broken(error, "remove it to have one made anew: tokens signed so far then end") from None
+
+
+def _broken(error: Exception, else_do: str) -> LauncherError:
+    what = f"{error.filename} is not there" if isinstance(error, FileNotFoundError) else str(error)
+    return LauncherError(f"{what}: put it back from a copy, or {else_do}")
 
 
 def _leaf(
@@ -70,7 +90,7 @@ def _leaf(
     organizations: tuple[str, ...],
     sans: tuple[str, ...],
 ) -> None:
-    if not (directory / f"{name}.crt").exists():
+    if not pki.is_usable(authority, directory, name, now, sans):
         pki.issue(authority, directory, name, common_name, now, organizations=organizations, sans=sans)
 
 

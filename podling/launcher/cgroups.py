@@ -40,9 +40,34 @@ def empty(cgroups: Cgroups, path: str) -> None:
     """Kill everything in `path` and below and remove it. Raises TimeoutError when something does not die."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while cgroups.kill(path) or not cgroups.remove(path):
+        _thaw(cgroups, path)
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {sorted(cgroups.pids(path))} in cgroup {path} do not end")
         time.sleep(POLL_SECONDS)
+
+
+def _thaw(cgroups: Cgroups, path: str) -> None:
+    """Let what is frozen in `path` die: v1 delivers a signal only then, v2 kills the frozen too."""
+    freezer = cgroups.v1.get("freezer")
+    if freezer is None:
+        return
+    for pid in cgroups.pids(path):
+        # Whoever froze them need not have used our path.
+        directory = freezer / _freezer_path(pid)
+        while directory != freezer:
+            with contextlib.suppress(FileNotFoundError):
+                (directory / "freezer.state").write_text("THAWED")
+            directory = directory.parent
+
+
+def _freezer_path(pid: int) -> str:
+    """A process's cgroup in the freezer's hierarchy, relative to its mount; "" for the root, and when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    paths = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
+    return paths.get("freezer", "").strip("/")
 
 
 def remove_parent(cgroups: Cgroups, path: str) -> None:

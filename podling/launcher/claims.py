@@ -6,34 +6,40 @@ objects remember them.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import ipaddress
-import json
-import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from podling.launcher.plan import NETWORK_INDEXES, STATE_ROOT, first_port
+import msgspec
+
+from podling.launcher.plan import NETWORK_INDEXES, STATE_ROOT, network
+from podling.launcher.preflight import index_is_free
 
 CLAIMS_FILE = STATE_ROOT / "networks.json"
 
 
-class NoneFree(Exception):
-    """Every network index is taken."""
+class Refused(Exception):
+    """No index can be had; the text says why."""
 
 
 def claim(directory: Path, host_networks: Iterable[str], claims_file: Path = CLAIMS_FILE) -> int:
-    """A network index for `directory`: its own from before, or the lowest free one. Raises NoneFree."""
-    claims_file.parent.mkdir(parents=True, exist_ok=True)
-    with claims_file.open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        claims: dict[str, str] = json.loads(file.read() or "{}")
-        index, kept = choose(claims, str(directory), list(host_networks), _exists, _port_is_free)
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps(kept))
+    """A network index for `directory`: its own from before, or the lowest free one. Raises Refused."""
+    with _locked(claims_file):
+        index, kept = choose(_read(claims_file), str(directory), list(host_networks), _exists, index_is_free)
+        _write(claims_file, kept)
     return index
+
+
+def renew(directory: Path, index: int, claims_file: Path = CLAIMS_FILE) -> None:
+    """Claim again what `directory` was given, should the claims have been lost. Raises Refused."""
+    with _locked(claims_file):
+        claims = _read(claims_file)
+        owner = claims.setdefault(str(index), str(directory))
+        if owner != str(directory):
+            raise Refused(f"{network(index)}, the network of {directory}, now belongs to the cluster in {owner}")
+        _write(claims_file, claims)
 
 
 def choose(
@@ -41,31 +47,47 @@ def choose(
     directory: str,
     host_networks: list[str],
     exists: Callable[[str], bool],
-    port_is_free: Callable[[int], bool],
+    is_free: Callable[[int], bool],
 ) -> tuple[int, dict[str, str]]:
-    """Pure: the index for `directory`, and the claims as they then are. Claims of directories that are gone lapse."""
+    """Pure: the index for `directory`, and the claims as they then are. Claims of directories that are gone lapse.
+
+    is_free: whether the ports of an index are. Raises Refused.
+    """
     kept = {index: owner for index, owner in claims.items() if owner == directory or exists(owner)}
     own = [int(index) for index, owner in kept.items() if owner == directory]
     if own:
         return own[0], kept
-    used = [ipaddress.ip_network(network, strict=False) for network in host_networks]
+    used = [ipaddress.ip_network(each, strict=False) for each in host_networks]
     for index in NETWORK_INDEXES:
-        ours = ipaddress.ip_network(f"10.{128 + index}.0.0/16")
-        taken = any(ours.overlaps(network) for network in used if network.version == 4 and network.prefixlen)
-        if str(index) not in kept and not taken and port_is_free(first_port(index)):
+        ours = ipaddress.ip_network(network(index))
+        taken = any(ours.overlaps(each) for each in used if each.version == 4 and each.prefixlen)
+        if str(index) not in kept and not taken and is_free(index):
             return index, {**kept, str(index): directory}
-    raise NoneFree("all of 10.128.0.0/9 is in use on this machine: take a cluster down, or remove its directory")
+    raise Refused("all of 10.128.0.0/9 is in use on this machine: take a cluster down, or remove its directory")
+
+
+@contextlib.contextmanager
+def _locked(claims_file: Path) -> Iterator[None]:
+    claims_file.parent.mkdir(parents=True, exist_ok=True)
+    with claims_file.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _read(claims_file: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(claims_file.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    except msgspec.DecodeError as error:
+        raise Refused(f"{claims_file} cannot be read: {error}; remove it, `podling up` writes it anew") from None
+
+
+def _write(claims_file: Path, claims: dict[str, str]) -> None:
+    temporary = claims_file.with_suffix(".new")
+    temporary.write_bytes(msgspec.json.encode(claims))
+    temporary.replace(claims_file)
 
 
 def _exists(directory: str) -> bool:
     return Path(directory).is_dir()
-
-
-def _port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

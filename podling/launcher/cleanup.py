@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
 from cluster.cgroups import Cgroups
 from podling.launcher import cgroups, network
-from podling.launcher.plan import Cluster, Node
+from podling.launcher.plan import Cluster, Node, cgroup, run_dir
 
 MNT_DETACH = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def cluster(plan: Cluster) -> None:
+def cluster(cluster_id: str, directory: Path) -> None:
     """Remove everything of a cluster but its directory. Safe to call again, after any crash."""
     hierarchies = Cgroups.detect()
-    cgroups.empty(hierarchies, plan.cgroup)
-    cgroups.remove_parent(hierarchies, plan.cgroup)
-    unmount_below(plan.run_dir, plan.dir)
-    network.remove_all(plan.id)
-    shutil.rmtree(plan.run_dir, ignore_errors=True)
+    cgroups.empty(hierarchies, cgroup(cluster_id))
+    cgroups.remove_parent(hierarchies, cgroup(cluster_id))
+    unmount_below(run_dir(cluster_id), directory)
+    network.remove_all(cluster_id)
+    shutil.rmtree(run_dir(cluster_id), ignore_errors=True)
 
 
 def node(plan: Cluster, node: Node) -> None:
-    """Remove everything of one node but its data."""
+    """Remove everything of one node but its data. Safe to call again."""
     cgroups.empty(Cgroups.detect(), f"{plan.cgroup}/{node.name}")
     unmount_below(plan.run_dir / node.name, plan.dir / "nodes" / node.name)
     network.remove_node(node)
@@ -44,12 +46,20 @@ def unmount_below(*roots: Path) -> None:
 
 def mount_points() -> list[str]:
     """This process's mount points, in the order they were mounted."""
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return [line.split(" ")[4].encode().decode("unicode_escape") for line in lines]
+    lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    return [mount_point(line) for line in lines]
+
+
+def mount_point(line: bytes) -> str:
+    """The mount point of a line of mountinfo, where the kernel writes blanks and backslashes as octal numbers."""
+    field = line.split(b" ")[4]
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), field))
 
 
 def _unmount(mount_point: str) -> None:
     # Lazily: a process just killed may still hold it for a moment.
     if _libc.umount2(os.fsencode(mount_point), MNT_DETACH) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"cannot unmount {mount_point}: {os.strerror(number)}")
+        if number in (errno.EINVAL, errno.ENOENT):
+            return  # went with the namespace or the process that held it
+        raise OSError(number, os.strerror(number), mount_point)

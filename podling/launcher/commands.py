@@ -13,8 +13,9 @@ from cyclopts import App, Parameter
 
 from podling import directory
 from podling.errors import CommandError
-from podling.launcher import lifecycle
+from podling.launcher import lifecycle, stored_plan
 from podling.launcher.plan import Cluster
+from podling.launcher.stored_plan import Options
 from podling.tabular import columns
 
 Dir = Annotated[
@@ -57,15 +58,15 @@ def up(
     etcd_key_file
         Its key.
     """
-    options = lifecycle.Options(
+    options = Options(
         nodes=nodes,
         node_cpu=_cores(node_cpu),
         node_memory=_bytes(node_memory),
-        etcd_binary=etcd,
+        etcd_binary=_absolute(etcd) if "/" in etcd else etcd,
         etcd_endpoints=[endpoint for endpoint in etcd_endpoints.split(",") if endpoint],
-        etcd_ca_file=etcd_ca_file,
-        etcd_cert_file=etcd_cert_file,
-        etcd_key_file=etcd_key_file,
+        etcd_ca_file=_absolute(etcd_ca_file),
+        etcd_cert_file=_absolute(etcd_cert_file),
+        etcd_key_file=_absolute(etcd_key_file),
     )
     started = time.monotonic()
     cluster = lifecycle.up(_directory_to_start(dir), options, _tell)
@@ -146,7 +147,7 @@ def _directory_to_start(given: Path | None) -> Path:
 
 
 def _running(path: Path) -> Cluster:
-    cluster = lifecycle.read_cluster(path)
+    cluster = stored_plan.read(path)
     if cluster is None:
         raise CommandError(f"{path} holds no cluster: start one with `podling up --dir {path}`")
     if not lifecycle.is_running(path):
@@ -163,6 +164,11 @@ def _supervisor_errors() -> Iterator[None]:
         yield
     except grpc.RpcError as error:
         raise CommandError(error.details() or str(error.code())) from None
+
+
+def _absolute(name: str) -> str:
+    """A file's name as it is everywhere: the next `up` may be typed elsewhere."""
+    return str(Path(name).absolute()) if name else ""
 
 
 def _cores(text: str | None) -> float | None:

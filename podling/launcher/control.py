@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import grpc
 
+from cluster.cgroups import CgroupFailure
+from cluster.logs import get_logger
 from cluster.pb import launcher_pb2 as pb
 from cluster.pb import launcher_pb2_grpc as pb_grpc
 from podling.launcher import health
+from podling.launcher.network import NetworkFailure
 from podling.launcher.plan import Cluster
 from podling.launcher.supervisor import Running, Supervisor
 
 CALL_SECONDS = 60.0
+
+log = get_logger()
 
 
 def socket_path(cluster: Cluster) -> Path:
@@ -37,18 +42,24 @@ class LauncherService(pb_grpc.LauncherServicer):  # type: ignore[misc]
         return pb.LauncherStatus(processes=statuses)
 
     async def KillNode(self, request: pb.NodeRequest, context: grpc.aio.ServicerContext) -> pb.NodeResponse:
-        try:
-            await self._supervisor.kill_node(request.node)
-        except KeyError:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no node {request.node!r}")
+        await self._switch(self._supervisor.kill_node, request.node, context)
         return pb.NodeResponse()
 
     async def StartNode(self, request: pb.NodeRequest, context: grpc.aio.ServicerContext) -> pb.NodeResponse:
-        try:
-            await self._supervisor.start_node(request.node)
-        except KeyError:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no node {request.node!r}")
+        await self._switch(self._supervisor.start_node, request.node, context)
         return pb.NodeResponse()
+
+    async def _switch(
+        self, switch: Callable[[str], Awaitable[None]], node: str, context: grpc.aio.ServicerContext
+    ) -> None:
+        try:
+            await switch(node)
+        except KeyError:
+            known = ", ".join(each.name for each in self._supervisor.cluster.nodes)
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no node {node!r}; there are {known}")
+        except (OSError, CgroupFailure, NetworkFailure) as error:
+            log.exception("could not switch a node", node=node)
+            await context.abort(grpc.StatusCode.INTERNAL, f"node {node}: {error}; see log/launcher.log")
 
     async def RestartProcess(self, request: pb.ProcessRequest, context: grpc.aio.ServicerContext) -> pb.ProcessResponse:
         try:

@@ -25,6 +25,9 @@ KUBELET_PORT = 10250
 KUBELET_STATUS_PORT = 10248
 KUBE_PROXY_STATUS_PORT = 10256
 
+# The etcd binary when none is named: the one on PATH.
+DEFAULT_ETCD = "etcd"
+
 _FIRST_PORT = 6443
 _PORTS_PER_CLUSTER = 10
 
@@ -43,6 +46,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster as DIR/cluster.json describes it.
 
     node_cpu: cores per node. node_memory: bytes per node.
+    etcd: the binary of our own; "" for the one on PATH.
     etcd_endpoints: of an external etcd; empty when we run our own.
     """
 
@@ -71,15 +75,15 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def run_dir(self) -> Path:
-        return RUN_ROOT / self.id
+        return run_dir(self.id)
 
     @property
     def cgroup(self) -> str:
-        return f"/podling/{self.id}"
+        return cgroup(self.id)
 
     @property
     def network(self) -> str:
-        return f"10.{128 + self.network_index}.0.0/16"
+        return network(self.network_index)
 
     @property
     def host_ip(self) -> str:
@@ -118,6 +122,21 @@ class Port:
     APISERVER_STATUS = 4
     SCHEDULER_STATUS = 5
     CONTROLLERS_STATUS = 6
+
+
+def run_dir(cluster_id: str) -> Path:
+    """Where a cluster's sockets, pinned namespaces and runtime state are."""
+    return RUN_ROOT / cluster_id
+
+
+def cgroup(cluster_id: str) -> str:
+    """The cgroup every process of a cluster is in or below."""
+    return f"/podling/{cluster_id}"
+
+
+def network(network_index: int) -> str:
+    """The addresses of a cluster's host end, nodes and pods."""
+    return f"10.{128 + network_index}.0.0/16"
 
 
 def first_port(network_index: int) -> int:

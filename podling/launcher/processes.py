@@ -9,6 +9,7 @@ from pathlib import Path
 from podling.launcher.plan import (
     CLUSTER_DNS,
     CLUSTER_DOMAIN,
+    DEFAULT_ETCD,
     KUBE_PROXY_STATUS_PORT,
     KUBELET_PORT,
     KUBELET_STATUS_PORT,
@@ -42,9 +43,9 @@ class Process:
     netns: str = ""
 
 
-def control_plane(cluster: Cluster, etcd_binary: str) -> list[Process]:
+def control_plane(cluster: Cluster) -> list[Process]:
     """etcd (unless it is an external one), API server, scheduler, controllers."""
-    ours = [] if cluster.etcd_endpoints else [_etcd(cluster, etcd_binary)]
+    ours = [] if cluster.etcd_endpoints else [_etcd(cluster)]
     return [*ours, _apiserver(cluster), _scheduler(cluster), _controllers(cluster)]
 
 
@@ -53,7 +54,7 @@ def on_node(cluster: Cluster, node: Node) -> list[Process]:
     return [_kubelet(cluster, node), _kube_proxy(cluster, node)]
 
 
-def _etcd(cluster: Cluster, binary: str) -> Process:
+def _etcd(cluster: Cluster) -> Process:
     client = f"https://127.0.0.1:{cluster.port(Port.ETCD_CLIENT)}"
     # Whoever reaches the peer port can propose writes: it needs a certificate as the clients' does.
     peer = f"https://127.0.0.1:{cluster.port(Port.ETCD_PEER)}"
@@ -81,7 +82,7 @@ def _etcd(cluster: Cluster, binary: str) -> Process:
         "logger": "zap",
         "log-level": "warn",
     }
-    argv = (binary, *(f"--{name}={value}" for name, value in flags.items()))
+    argv = (cluster.etcd or DEFAULT_ETCD, *(f"--{name}={value}" for name, value in flags.items()))
     return Process("etcd", argv, f"{cluster.cgroup}/etcd", client)
 
 

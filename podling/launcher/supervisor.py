@@ -7,6 +7,7 @@ Its neighbours: `processes` says what to run, `control` lets people talk to it, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -17,13 +18,14 @@ from pathlib import Path
 
 from cluster.cgroups import Cgroups
 from cluster.logs import get_logger
-from podling.launcher import cgroups, cleanup, network, processes
+from podling.launcher import cgroups, cleanup, last_words, network, processes
 from podling.launcher.plan import Cluster, Node
 from podling.launcher.processes import Process
 
 FIRST_RESTART_SECONDS = 0.1
 MAX_RESTART_SECONDS = 10.0
-STEADY_SECONDS = 30.0
+# Who lived so long before it died is not failing to start.
+STEADY_SECONDS = 10.0
 TERM_SECONDS = 12.0
 POD_TERM_SECONDS = 2.0
 MAX_LOG_BYTES = 50 * 1024 * 1024
@@ -43,6 +45,7 @@ class Running:
     pid: int = 0
     restarts: int = 0
     wanted: bool = True
+    restart_asked: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -50,19 +53,20 @@ class Running:
 class Supervisor:
     """Owns every process of one cluster."""
 
-    def __init__(self, cluster: Cluster, etcd_binary: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, cluster: Cluster, tell: Callable[[str], None]) -> None:
         self.cluster = cluster
         self.running: dict[str, Running] = {}
-        self._etcd_binary = etcd_binary
         self._cgroups = Cgroups.detect()
         self._tell = tell
         self._nodes_down: set[str] = set()
+        # A node is switched on or off, never both at once.
+        self._power: dict[str, asyncio.Lock] = {node.name: asyncio.Lock() for node in cluster.nodes}
 
     async def start(self) -> None:
         """Make bridge, nodes and cgroups, and start everything. Raises NetworkFailure, CgroupFailure, OSError."""
         cluster = self.cluster
         network.create_bridge(cluster)
-        for process in processes.control_plane(cluster, self._etcd_binary):
+        for process in processes.control_plane(cluster):
             self._start_process(process)
         for node in cluster.nodes:
             self._power_on(node)
@@ -91,36 +95,44 @@ class Supervisor:
     async def kill_node(self, name: str) -> None:
         """A power failure: the link goes dead, every process on the node is killed. Raises KeyError."""
         node = self._node(name)
-        self._nodes_down.add(name)
-        for running in self._on_node(name):
-            running.wanted = False
-        network.cut_node(node)
-        await asyncio.to_thread(cleanup.node, self.cluster, node)
-        for running in self._on_node(name):
-            await self._stop_process(running.process.name)
+        async with self._power[name]:
+            if name in self._nodes_down:
+                return
+            self._nodes_down.add(name)
+            for running in self._on_node(name):
+                running.wanted = False
+            network.cut_node(node)
+            await asyncio.to_thread(cleanup.node, self.cluster, node)
+            for running in self._on_node(name):
+                await self._stop_process(running.process.name)
 
     async def start_node(self, name: str) -> None:
         """Power a killed node on again. Raises KeyError for no such node."""
         node = self._node(name)
-        if name in self._nodes_down:
-            self._nodes_down.discard(name)
-            self._power_on(node)
+        async with self._power[name]:
+            if name in self._nodes_down:
+                # A power-off or power-on that failed half way leaves something.
+                await asyncio.to_thread(cleanup.node, self.cluster, node)
+                self._power_on(node)
+                self._nodes_down.discard(name)
 
     async def restart_process(self, name: str) -> None:
-        """SIGTERM one process; its keeper starts it again. Raises KeyError for no such process."""
+        """SIGTERM one process; its keeper starts it again at once. Raises KeyError for no such process."""
         running = self.running[name]
+        running.restart_asked = True
+        running.changed.set()
         if running.pid:
-            os.kill(running.pid, signal.SIGTERM)
+            _signal(running.pid, signal.SIGTERM)
 
     async def trim_logs(self) -> None:
         """Keep each log bounded: a full one becomes NAME.log.1 and starts anew."""
         while True:
             await asyncio.sleep(LOG_CHECK_SECONDS)
             for path in (self.cluster.dir / "log").glob("*.log"):
-                if path.stat().st_size > MAX_LOG_BYTES:
-                    # Writers append to the same open file, so it is copied and emptied, not renamed.
-                    await asyncio.to_thread(shutil.copyfile, path, path.with_suffix(".log.1"))
-                    os.truncate(path, 0)
+                try:
+                    await asyncio.to_thread(trim_log, path, MAX_LOG_BYTES)
+                except OSError as error:
+                    log.warning("could not trim a log", file=str(path), reason=str(error))
 
     def _node(self, name: str) -> Node:
         for node in self.cluster.nodes:
@@ -161,41 +173,50 @@ class Supervisor:
             await asyncio.wait([running.task])
 
     async def _keep(self, running: Running) -> None:
-        delay = FIRST_RESTART_SECONDS
+        name, delay = running.process.name, FIRST_RESTART_SECONDS
         while running.wanted:
             started = time.monotonic()
-            code = await self._run_once(running)
+            why = await self._run_once(running)
             if not running.wanted:
                 return
-            if time.monotonic() - started > STEADY_SECONDS:
-                delay = FIRST_RESTART_SECONDS
             running.restarts += 1
-            name = running.process.name
-            log.warning("a process ended", process=name, code=code, restart_seconds=delay)
-            self._tell(f"{name} ended ({_last_line(self._log_file(name)) or f'code {code}'}); starting it again")
-            try:
+            steady = time.monotonic() - started > STEADY_SECONDS
+            if steady or running.restart_asked:
+                delay = FIRST_RESTART_SECONDS
+            log.warning("a process ended", process=name, reason=why, asked=running.restart_asked)
+            self._tell(f"{name} ended ({why}); starting it again")
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(running.changed.wait(), delay)
-            except TimeoutError:
-                delay = min(delay * 2, MAX_RESTART_SECONDS)
+            delay = min(delay * 2, MAX_RESTART_SECONDS)
+            running.restart_asked = False
+            running.changed.clear()
 
-    async def _run_once(self, running: Running) -> int:
+    async def _run_once(self, running: Running) -> str:
+        """Start the process and wait for its end; why it ended."""
         process = running.process
-        with self._log_file(process.name).open("ab") as output:
-            child = await asyncio.create_subprocess_exec(
-                *self._command(process),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env=_environment(),
-                # Not where the command was typed: nothing of ours may hold that or write there.
-                cwd=self.cluster.run_dir,
-            )
+        path = self._log_file(process.name)
+        try:
+            with path.open("ab") as output:
+                said = output.tell()
+                child = await asyncio.create_subprocess_exec(
+                    *self._command(process),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    env=_environment(),
+                    # Not where the command was typed: nothing of ours may hold that or write there.
+                    cwd=self.cluster.run_dir,
+                )
+        except OSError as error:
+            return f"cannot be started: {error}"
         running.pid = child.pid
         try:
-            return await child.wait()
+            code = await child.wait()
         finally:
             running.pid = 0
+        # What is killed had nothing to say about it.
+        return f"killed by signal {-code}" if code < 0 else last_words.of(path, said) or f"code {code}"
 
     def _command(self, process: Process) -> tuple[str, ...]:
         files = (str(file) for file in cgroups.procs_files(self._cgroups, process.cgroup))
@@ -223,12 +244,12 @@ def _signal(pid: int, number: signal.Signals) -> None:
         return  # it ended by itself meanwhile
 
 
-def _last_line(path: Path) -> str:
-    """The last line of a log, which says why its process ended."""
+def trim_log(path: Path, limit_bytes: int) -> None:
+    """Empty a log that is full, once it is kept as NAME.log.1. Raises OSError."""
+    if path.stat().st_size <= limit_bytes:
+        return
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 2048))
-            lines = file.read().decode(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1][:300] if lines else ""
+        shutil.copyfile(path, path.with_suffix(".log.1"))
+    finally:
+        # Writers append to the same open file, so it is emptied, not renamed; on a full disk all the more.
+        os.truncate(path, 0)

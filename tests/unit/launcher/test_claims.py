@@ -2,8 +2,8 @@
 
 import pytest
 
-from podling.launcher.claims import NoneFree, choose
-from podling.launcher.plan import NETWORK_INDEXES, first_port
+from podling.launcher.claims import Refused, choose
+from podling.launcher.plan import NETWORK_INDEXES
 
 
 def pick(
@@ -14,7 +14,7 @@ def pick(
     gone: tuple[str, ...] = (),
     busy: tuple[int, ...] = (),
 ) -> tuple[int, dict[str, str]]:
-    return choose(claims, directory, list(routes), lambda owner: owner not in gone, lambda port: port not in busy)
+    return choose(claims, directory, list(routes), lambda owner: owner not in gone, lambda index: index not in busy)
 
 
 def test_the_lowest_free_index_is_taken() -> None:
@@ -23,15 +23,15 @@ def test_the_lowest_free_index_is_taken() -> None:
 
 def test_a_directory_keeps_its_index_even_when_its_own_network_is_up() -> None:
     claims = {"0": "/a", "7": "/c"}
-    assert pick(claims, routes=("10.135.0.0/24",), busy=(first_port(7),)) == (7, claims)
+    assert pick(claims, routes=("10.135.0.0/24",), busy=(7,)) == (7, claims)
 
 
 def test_indexes_whose_network_the_machine_routes_are_passed_over() -> None:
     assert pick({}, routes=("10.128.4.0/24", "fe80::/64", "10.129.0.0/16"))[0] == 2
 
 
-def test_indexes_whose_port_is_busy_are_passed_over() -> None:
-    assert pick({}, busy=(first_port(0),))[0] == 1
+def test_indexes_whose_ports_are_busy_are_passed_over() -> None:
+    assert pick({}, busy=(0,))[0] == 1
 
 
 def test_claims_of_directories_that_are_gone_lapse() -> None:
@@ -40,5 +40,5 @@ def test_claims_of_directories_that_are_gone_lapse() -> None:
 
 def test_a_full_machine_is_said_to_be_full() -> None:
     claims = {str(index): f"/{index}" for index in NETWORK_INDEXES}
-    with pytest.raises(NoneFree, match="take a cluster down"):
+    with pytest.raises(Refused, match="take a cluster down"):
         pick(claims)

@@ -24,7 +24,7 @@ CLUSTER = Cluster(
 
 def flags(name: str) -> dict[str, str]:
     processes = [
-        *control_plane(CLUSTER, "etcd"),
+        *control_plane(CLUSTER),
         *(process for node in CLUSTER.nodes for process in on_node(CLUSTER, node)),
     ]
     process = next(process for process in processes if process.name == name)
