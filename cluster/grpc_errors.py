@@ -15,6 +15,7 @@ from api import errors
 
 STATUS_METADATA = "podling-status-bin"
 
+_PEER_GONE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED)
 _CODES_BY_REASON: dict[str, grpc.StatusCode] = {
     "NotFound": grpc.StatusCode.NOT_FOUND,
     "AlreadyExists": grpc.StatusCode.ALREADY_EXISTS,
@@ -48,8 +49,9 @@ def from_rpc_error(error: grpc.aio.AioRpcError, what: str) -> errors.StatusError
         if key == STATUS_METADATA and isinstance(value, bytes):
             return errors.from_status(orjson.loads(value))
     code, details = error.code(), error.details() or ""
-    # What breaks under gRPC's own hands has the code INTERNAL and no Status: the peer went away in mid-call.
-    if code is grpc.StatusCode.UNAVAILABLE or details.startswith("Internal error from Core"):
+    # What breaks under gRPC's own hands, or is refused by a server about to stop, carries no Status: the peer is
+    # going or gone. (Our own cancelling raises CancelledError.)
+    if code in _PEER_GONE:
         return errors.ServiceUnavailable(f"{what} cannot be reached: {details}")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return errors.Timeout(f"{what} did not answer in time")

@@ -11,11 +11,15 @@ _FUTURE = "required revision is a future revision"
 _TOO_LARGE = "request is too large"
 _NO_SPACE = "database space exceeded"
 _LEASE_NOT_FOUND = "requested lease not found"
+# INTERNAL is gRPC's own, for a connection that broke in the middle of a call; UNKNOWN is what etcd says when it
+# does not know either. Only what is surely a refusal may be taken for one.
 _TRANSPORT_CODES = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
     grpc.StatusCode.CANCELLED,
     grpc.StatusCode.ABORTED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNKNOWN,
 )
 # etcd's own "busy" answers come with UNAVAILABLE or UNKNOWN and say nothing about the outcome.
 _UNCERTAIN = re.compile(r"request timed out|leader changed|no leader|server stopped|not healthy")
