@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from api.errors import BadRequest
 from api.types.record import Record
 from api.types.reflection import TypeInfo, fields
 
@@ -45,7 +47,10 @@ class _Repeated(dict[str, Any]):
 
 
 def duplicate_fields(data: bytes) -> list[str]:
-    """Paths ("spec.replicas") of the keys given more than once in one object of well-formed JSON."""
+    """Paths ("spec.replicas") of the keys given more than once in one object of well-formed JSON.
+
+    Raises `BadRequest` for JSON nested more deeply than can be looked through.
+    """
     found = False
 
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -55,12 +60,15 @@ def duplicate_fields(data: bytes) -> list[str]:
             return result
         found = True
         marked = _Repeated(result)
-        keys = [key for key, _ in pairs]
-        marked.repeated = tuple(key for key in result if keys.count(key) > 1)
+        counts = Counter(key for key, _ in pairs)
+        marked.repeated = tuple(key for key in result if counts[key] > 1)
         return marked
 
-    tree = json.loads(data, object_pairs_hook=build)
-    return list(_repeated(tree, "")) if found else []
+    try:
+        tree = json.loads(data, object_pairs_hook=build)
+        return list(_repeated(tree, "")) if found else []
+    except RecursionError:
+        raise BadRequest("json parse error: exceeded max depth") from None
 
 
 def _repeated(tree: Any, prefix: str) -> Iterator[str]:

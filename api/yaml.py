@@ -40,7 +40,7 @@ _BOOLEANS = {
     spelling: word in _TRUE for word in (*_TRUE, *_FALSE) for spelling in (word, word.capitalize(), word.upper())
 }
 _NOT_NUMBERS = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_INTEGER = re.compile(r"[-+]?(?:0[bB][01_]+|0[oO]?[0-7_]+|0[xX][0-9a-fA-F_]+|[1-9][0-9_]*|0)")
+_INTEGER = re.compile(r"[-+]?(?:0[bB]_*[01][01_]*|0[oO]?_*[0-7][0-7_]*|0[xX]_*[0-9a-fA-F][0-9a-fA-F_]*|[1-9][0-9_]*|0)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9_]+(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?")
 _MERGE = "<<"
 _OLD_BOOLEANS = re.compile(r"(?:y|n|yes|no|on|off|true|false)", re.IGNORECASE)
@@ -238,7 +238,10 @@ def _number(text: str) -> int | float | None:
         return integer if -(2**63) <= integer < 2**64 else float(integer)
     if not _FLOAT.fullmatch(text):
         return None
-    number = float(text.replace("_", ""))
+    try:
+        number = float(text.replace("_", ""))
+    except ValueError:  # "-_": underscores are not digits enough
+        return None
     if math.isinf(number):
         return None
     return int(number) if number.is_integer() and abs(number) < 2**63 else number

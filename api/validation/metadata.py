@@ -1,15 +1,18 @@
 """What every object's metadata must satisfy (apimachinery `api/validation`, core's `ValidateObjectMeta`)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from api import names
 from api.errors import FieldError
-from api.types import ObjectMeta, OwnerReference
+from api.types import ManagedFieldsEntry, ObjectMeta, OwnerReference
 from api.validation.checks import immutable
 
 NameCheck = Callable[[str], list[str]]
 
 MAX_ANNOTATIONS_BYTES = 256 * 1024
+# No object's fields nest deeper.
+MAX_FIELDS_DEPTH = 100
 _STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _IMMUTABLE = (
     ("name", "name"),
@@ -40,6 +43,7 @@ def object_meta(
     yield from annotations(meta.annotations, f"{path}.annotations")
     yield from owner_references(meta.owner_references, f"{path}.ownerReferences")
     yield from finalizers(meta.finalizers, f"{path}.finalizers")
+    yield from managed_fields(meta.managed_fields, f"{path}.managedFields")
 
 
 def object_meta_update(new: ObjectMeta, old: ObjectMeta, path: str = "metadata") -> Iterator[FieldError]:
@@ -61,6 +65,7 @@ def object_meta_update(new: ObjectMeta, old: ObjectMeta, path: str = "metadata")
     yield from annotations(new.annotations, f"{path}.annotations")
     yield from owner_references(new.owner_references, f"{path}.ownerReferences")
     yield from finalizers(new.finalizers, f"{path}.finalizers")
+    yield from managed_fields(new.managed_fields, f"{path}.managedFields")
 
 
 def labels(values: Mapping[str, str], path: str) -> Iterator[FieldError]:
@@ -124,6 +129,24 @@ def finalizer(value: str, indexed_path: str, path: str) -> Iterator[FieldError]:
     if "/" not in value and value not in _STANDARD_FINALIZERS:
         detail = "name is neither a standard finalizer name nor is it fully qualified"
         yield FieldError.invalid(indexed_path, value, detail)
+
+
+def managed_fields(entries: Sequence[ManagedFieldsEntry], path: str) -> Iterator[FieldError]:
+    """The one part of an object that is any JSON: it must not nest so deeply that readers could not take it apart."""
+    for index, entry in enumerate(entries):
+        level, depth = [entry.fields_v1], 0
+        while level and depth <= MAX_FIELDS_DEPTH:
+            level = [inner for value in level for inner in _inside(value)]
+            depth += 1
+        if level:
+            detail = f"must not be nested more than {MAX_FIELDS_DEPTH} levels deep"
+            yield FieldError.invalid(f"{path}[{index}].fieldsV1", entry.manager, detail)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _namespace(namespace: str, namespaced: bool, path: str) -> Iterator[FieldError]:

@@ -139,14 +139,14 @@ class RbacAuthorizer:
         """All rules that count for `user` in `namespace`, and what went wrong while collecting them."""
         if MASTERS in user.groups:
             return list(_EVERYTHING), []
-        rules: list[PolicyRule] = []
+        rules: dict[bytes, PolicyRule] = {}
         problems: list[str] = []
         for grant in self._current().grants(user, namespace):
             if grant.rules is None:
                 problems.append(grant.origin)
             else:
-                rules.extend(rule for rule in grant.rules if rule not in rules)
-        return rules, problems
+                rules.update((msgspec.json.encode(rule), rule) for rule in grant.rules)
+        return list(rules.values()), problems
 
     def _current(self) -> Policy:
         generation = self._objects.rbac_generation()

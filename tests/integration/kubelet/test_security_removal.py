@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,17 @@ from kubelet.runtime.oci import statistics
 DEPTH = 2_500
 
 
-def deep(directory: Path) -> None:
-    """Nest folders far deeper than a path or Python's stack can be."""
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """Folders nested far deeper than a path or Python's stack can be."""
+    directory = tmp_path / "volume"
+    _nest(directory)
+    yield directory
+    # Not even pytest could clean it up.
+    subprocess.run(["rm", "-rf", str(directory)], check=True)
+
+
+def _nest(directory: Path) -> None:
     directory.mkdir()
     at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     for _ in range(DEPTH):
@@ -28,16 +39,13 @@ def deep(directory: Path) -> None:
     os.close(at)
 
 
-def test_a_tree_of_any_depth_goes(tmp_path: Path) -> None:
-    deep(tmp_path / "volume")
-    remove_tree(tmp_path / "volume")
-    assert not (tmp_path / "volume").exists()
+def test_a_tree_of_any_depth_goes(deep: Path) -> None:
+    remove_tree(deep)
+    assert not deep.exists()
 
 
-def test_a_tree_of_any_depth_is_measured(tmp_path: Path) -> None:
-    deep(tmp_path / "volume")
-    _, inodes = statistics._disk_usage(tmp_path / "volume")
-    remove_tree(tmp_path / "volume")
+def test_a_tree_of_any_depth_is_measured(deep: Path) -> None:
+    _, inodes = statistics._disk_usage(deep)
     assert inodes > 1_000
 
 
