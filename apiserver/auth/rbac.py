@@ -23,6 +23,8 @@ from apiserver.requests import Attributes, Decision
 GROUP: Final = "rbac.authorization.k8s.io"
 # Decisions kept at most; then the cache starts afresh (a guard on memory, not a tuning knob).
 MAX_CACHED_DECISIONS: Final = 20_000
+# Questions with longer names, which nothing real has, are decided anew each time: callers choose what they ask.
+MAX_KEY_CHARACTERS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,10 @@ class RbacAuthorizer:
         outcome = self._outcomes.get(key)
         if outcome is None:
             outcome = _evaluate(policy, attributes)
-            if len(self._outcomes) >= MAX_CACHED_DECISIONS:
-                self._outcomes.clear()
-            self._outcomes[key] = outcome
+            if sum(map(len, key[1:])) <= MAX_KEY_CHARACTERS:
+                if len(self._outcomes) >= MAX_CACHED_DECISIONS:
+                    self._outcomes.clear()
+                self._outcomes[key] = outcome
         if outcome.any_name or attributes.name in outcome.names:
             return outcome.allowed
         return outcome.refused

@@ -45,10 +45,10 @@ class DiscoveryEndpoints:
             return self._document("/apis", discovery.group_list)
         try:
             if parts[0] == "api" and len(parts) == 2:
-                return self._document(call.info.path, lambda: discovery.resource_list("", parts[1]))
+                return self._document("/".join(parts), lambda: discovery.resource_list("", parts[1]))
             if parts[0] == "apis" and len(parts) == 2:
-                return self._document(call.info.path, lambda: discovery.group(parts[1]))
-            return self._document(call.info.path, lambda: discovery.resource_list(parts[1], parts[2]))
+                return self._document("/".join(parts), lambda: discovery.group(parts[1]))
+            return self._document("/".join(parts), lambda: discovery.resource_list(parts[1], parts[2]))
         except KeyError:
             return not_found_page()
 

@@ -29,6 +29,7 @@ _VIEWS: Final[dict[str, View]] = {
 }
 _VIEW_VERSIONS: Final = frozenset({"v1", "v1beta1"})
 _REMEMBERED_HEADERS: Final = 1_000
+_REMEMBERED_CHARACTERS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def form(accept: str) -> Form:
     known = _known.get(accept)
     if known is None:
         known = _choose(accept)
-        if len(_known) < _REMEMBERED_HEADERS:
+        if len(_known) < _REMEMBERED_HEADERS and len(accept) <= _REMEMBERED_CHARACTERS:
             _known[accept] = known
     return known
 

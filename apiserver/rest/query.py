@@ -55,7 +55,10 @@ def optional_integer(query: Query, key: str) -> int | None:
     digits = text[1:] if text[0] in "+-" else text
     if not (digits.isascii() and digits.isdigit()):
         raise errors.BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
-    value = int(text)
+    digits = digits.lstrip("0") or "0"
+    # Python refuses to read very long numbers, for the time it takes.
+    size = int(digits) if len(digits) < 20 else 2**64
+    value = -size if text[0] == "-" else size
     if not -(2**63) <= value < 2**63:
         raise errors.BadRequest(f'strconv.ParseInt: parsing "{text}": value out of range')
     return value

@@ -15,13 +15,14 @@ def parse_resource_version(text: str) -> int | None:
     """The revision asked for; None when unset. Raises `BadRequest`."""
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**64:
+    digits = text.lstrip("0") or "0"
+    if not text.isascii() or not text.isdigit() or len(digits) > 20 or int(digits) >= 2**64:
         cause = "value out of range" if text.isdigit() else "invalid syntax"
         raise BadRequest(
             f'invalid resource version: resourceVersion: Invalid value: "{text}": '
             f'strconv.ParseUint: parsing "{text}": {cause}'
         )
-    return int(text)
+    return int(digits)
 
 
 def check_list(options: ListOptions) -> None:
