@@ -23,10 +23,17 @@ def create_bridge(cluster: Cluster) -> None:
     if (Path("/sys/class/net") / cluster.bridge).exists():
         return
     _ip_batch(
-        f"link add {cluster.bridge} type bridge forward_delay 0",
+        # Left to itself a bridge has the lowest address of its ports: a node that goes would take it along, and the
+        # others would send to it until their ARP entries lapse.
+        f"link add {cluster.bridge} address {bridge_mac(cluster.id)} type bridge forward_delay 0",
         f"addr add {cluster.host_ip}/24 dev {cluster.bridge}",
         f"link set {cluster.bridge} up",
     )
+
+
+def bridge_mac(cluster_id: str) -> str:
+    """The bridge's hardware address: locally administered, the same whenever the cluster is up."""
+    return f"02:70:6c:{cluster_id[0:2]}:{cluster_id[2:4]}:{cluster_id[4:6]}"
 
 
 def create_node(cluster: Cluster, node: Node) -> None:

@@ -1,0 +1,49 @@
+"""The wiring of a cluster, on real links: what one node's death must not do to the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podling.launcher import network
+from podling.launcher.plan import NETWORK_INDEXES, Cluster
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A bridge with three nodes; no other test and hardly a cluster has their names and addresses."""
+    wired = Cluster(
+        id=f"{os.getpid() % 0x1000000:06x}",
+        directory=str(tmp_path),
+        network_index=NETWORK_INDEXES[-1],
+        node_count=3,
+        node_cpu=1,
+        node_memory=1024**3,
+        image_store=str(tmp_path),
+        grpc="",
+        rest="",
+    )
+    try:
+        network.create_bridge(wired)
+        for node in wired.nodes:
+            network.create_node(wired, node)
+        yield wired
+    finally:
+        network.remove_all(wired.id)
+
+
+def hardware_address(link: str) -> str:
+    return (Path("/sys/class/net") / link / "address").read_text().strip()
+
+
+def test_the_host_keeps_its_hardware_address_whichever_node_goes(cluster: Cluster) -> None:
+    before = hardware_address(cluster.bridge)
+    for node in cluster.nodes:
+        network.cut_node(node)
+        network.remove_node(node)
+        assert hardware_address(cluster.bridge) == before
+        network.create_node(cluster, node)
+        assert hardware_address(cluster.bridge) == before
