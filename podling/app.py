@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from podling.cli.app import mount
 from podling.errors import CommandError
@@ -29,6 +29,8 @@ def build() -> App:
         help="A Kubernetes cluster in Python, on this machine.",
         version="0.1.0",
         error_formatter=_refuse,
+        # What is off or empty unless asked for need not be said.
+        default_parameter=Parameter(show_default=_shown_default),
     )
     for name, (path, purpose) in _COMMANDS.items():
         app.command(path, name=name, help=purpose)
@@ -38,5 +40,15 @@ def build() -> App:
 
 def _refuse(error: CycloptsError) -> NoReturn:
     """A wrong command line is said like every other failure."""
+    if isinstance(error, UnknownCommandError) and error.unused_tokens:
+        group = " ".join(("podling", *(error.command_chain or ())))
+        raise CommandError(
+            f'there is no command "{group} {error.unused_tokens[0]}": `{group} --help` lists them'
+        ) from None
     words = " ".join(str(error).split()).rstrip(",. ")
     raise CommandError(f"{words}; --help shows how it is used") from None
+
+
+def _shown_default(value: object) -> str | None:
+    """What the help says of a default; None for nothing."""
+    return str(value) if value else None

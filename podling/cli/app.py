@@ -7,28 +7,86 @@ from __future__ import annotations
 
 from cyclopts import App
 
+# name -> (what is called, purpose, how it is typed)
 _COMMANDS = {
-    "get": ("podling.cli.get:get", "Show objects as tables, YAML or JSON; once, or as they change."),
-    "describe": ("podling.cli.describe:describe", "Describe objects in full."),
-    "apply": ("podling.cli.apply:apply", "Make objects be as files say."),
-    "create": ("podling.cli.create:create", "Create objects from files, or simple ones from a few words."),
-    "delete": ("podling.cli.delete:delete", "Delete objects."),
-    "scale": ("podling.cli.scale:scale", "Set the number of replicas."),
-    "rollout": ("podling.cli.rollout:rollout", "See how a deployment's change goes; go back to an earlier one."),
-    "logs": ("podling.cli.logs:logs", "Show what containers have written."),
-    "exec": ("podling.cli.exec_:exec_", "Run a command in a container."),
-    "events": ("podling.cli.events:events", "Show what has happened."),
-    "label": ("podling.cli.label:label", "Set or remove labels."),
-    "annotate": ("podling.cli.label:annotate", "Set or remove annotations."),
-    "wait": ("podling.cli.wait:wait", "Wait until something holds for objects, or they are gone."),
-    "cordon": ("podling.cli.drain:cordon", "Let no more pods onto nodes."),
-    "uncordon": ("podling.cli.drain:uncordon", "Let pods onto nodes again."),
-    "drain": ("podling.cli.drain:drain", "Evict a node's pods."),
-    "api-resources": ("podling.cli.api_resources:api_resources", "Show the types of objects."),
+    "get": (
+        "podling.cli.get:get",
+        "Show objects as tables, YAML or JSON; once, or as they change.",
+        "podling get TYPE [NAME ...], podling get TYPE/NAME ...; podling get pods -A -o wide",
+    ),
+    "describe": (
+        "podling.cli.describe:describe",
+        "Describe objects in full.",
+        "podling describe TYPE [NAME ...], podling describe TYPE/NAME ...",
+    ),
+    "apply": (
+        "podling.cli.apply:apply",
+        "Make objects be as files say.",
+        "podling apply -f web.yaml, podling apply -f FOLDER, podling apply -f - < web.yaml",
+    ),
+    "create": (
+        "podling.cli.create:create",
+        "Create objects from files, or simple ones from a few words.",
+        "podling create -f web.yaml, podling create deployment web --image busybox -- httpd -f",
+    ),
+    "delete": (
+        "podling.cli.delete:delete",
+        "Delete objects.",
+        "podling delete TYPE NAME ..., podling delete TYPE/NAME ..., podling delete TYPE -l SELECTOR, "
+        "podling delete -f web.yaml",
+    ),
+    "scale": (
+        "podling.cli.scale:scale",
+        "Set the number of replicas.",
+        "podling scale deployment/web --replicas 3",
+    ),
+    "rollout": (
+        "podling.cli.rollout:rollout",
+        "See how a deployment's change goes; go back to an earlier one.",
+        "podling rollout status deployment/web, podling rollout undo deployment/web",
+    ),
+    "logs": (
+        "podling.cli.logs:logs",
+        "Show what containers have written.",
+        "podling logs POD, podling logs -f deployment/web, podling logs -l app=web --prefix",
+    ),
+    "exec": (
+        "podling.cli.exec_:exec_",
+        "Run a command in a container.",
+        "podling exec POD -- ls /, podling exec -it deployment/web -- sh",
+    ),
+    "events": ("podling.cli.events:events", "Show what has happened.", "podling events --for pod/web -w"),
+    "label": (
+        "podling.cli.label:label",
+        "Set or remove labels.",
+        "podling label pod web tier=front old-; a - at the end removes",
+    ),
+    "annotate": (
+        "podling.cli.label:annotate",
+        "Set or remove annotations.",
+        "podling annotate pod web note='first try' old-; a - at the end removes",
+    ),
+    "wait": (
+        "podling.cli.wait:wait",
+        "Wait until something holds for objects, or they are gone.",
+        "podling wait pod web --for condition=Ready, podling wait pod -l app=web --for delete",
+    ),
+    "cordon": ("podling.cli.drain:cordon", "Let no more pods onto nodes.", "podling cordon node-1"),
+    "uncordon": ("podling.cli.drain:uncordon", "Let pods onto nodes again.", "podling uncordon node-1"),
+    "drain": (
+        "podling.cli.drain:drain",
+        "Evict a node's pods.",
+        "podling drain node-1 --ignore-daemonsets; podling uncordon node-1 afterwards",
+    ),
+    "api-resources": (
+        "podling.cli.api_resources:api_resources",
+        "Show the types of objects.",
+        "podling api-resources, podling api-resources --api-group apps",
+    ),
 }
 
 
 def mount(app: App) -> None:
     """Add every command to `app`."""
-    for name, (path, purpose) in _COMMANDS.items():
-        app.command(path, name=name, help=purpose)
+    for name, (path, purpose, how) in _COMMANDS.items():
+        app.command(path, name=name, help=f"{purpose}\n\nFor example: {how}")
