@@ -13,6 +13,7 @@ from apiserver.etcd.config import EtcdConfig, parse_endpoint
 from apiserver.registry.allocation import Ranges
 from apiserver.storage.keys import DEFAULT_PREFIX
 from cluster import daemon
+from cluster.command_line import Parser
 from cluster.connection import add_identity_flags
 from cluster.daemon import DaemonConfig, parse_address
 
@@ -89,7 +90,7 @@ def parse(arguments: Sequence[str] | None = None) -> ApiserverConfig:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m apiserver", description="Podling's API server.")
+    parser = Parser("apiserver", "Podling's API server.")
     _add_serving(parser.add_argument_group("serving"))
     _add_etcd(parser.add_argument_group("etcd"))
     _add_services(parser.add_argument_group("services"))

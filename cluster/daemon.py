@@ -77,8 +77,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="where /healthz, /livez, /readyz and /metrics are served over HTTPS (default: nowhere)",
     )
-    group.add_argument("--log-level", choices=logs.LEVELS, default="info")
-    group.add_argument("--log-format", choices=("text", "json"), default="text")
+    group.add_argument("--log-level", choices=logs.LEVELS, default="info", help="(default: %(default)s)")
+    group.add_argument("--log-format", choices=("text", "json"), default="text", help="(default: %(default)s)")
 
 
 def from_args(args: argparse.Namespace) -> DaemonConfig:

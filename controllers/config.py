@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import connection, daemon
+from cluster.command_line import Parser
 from cluster.connection import Connection
 from cluster.daemon import DaemonConfig
 
@@ -32,7 +32,7 @@ class ControllersConfig:
 
 def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
     """The config of a command line (None: this process's)."""
-    parser = argparse.ArgumentParser(prog="controllers", description="Makes the cluster what its objects say.")
+    parser = Parser("controllers", "Makes the cluster what its objects say.")
     connection.add_flags(parser)
     daemon.add_flags(parser)
     group = parser.add_argument_group("controllers")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from api import quantity
 from cluster import connection, daemon
+from cluster.command_line import Parser
 from cluster.connection import Connection
 from cluster.daemon import DaemonConfig, parse_address
 
@@ -87,7 +88,7 @@ class Config:
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m kubelet`."""
-    flags = argparse.ArgumentParser(prog="kubelet", description="Runs the pods that are bound to this node.")
+    flags = Parser("kubelet", "Runs the pods that are bound to this node.")
     connection.add_flags(flags)
     daemon.add_flags(flags)
     _add_node_flags(flags.add_argument_group("node"))
@@ -108,9 +109,15 @@ def _add_node_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--node-cpu", type=_cpu, metavar="CPUS", help="capacity, as 2 or 1500m (default: the machine's)")
     group.add_argument("--node-memory", type=_size, metavar="SIZE", help="capacity, as 4Gi (default: the machine's)")
-    group.add_argument("--max-pods", type=int, default=110)
+    group.add_argument("--max-pods", type=int, default=110, metavar="PODS", help="how many (default: %(default)s)")
     group.add_argument("--node-labels", default={}, type=_labels, metavar="K=V,...", help="labels to register with")
-    group.add_argument("--register-with-taints", default=(), type=_taints, metavar="KEY=VALUE:EFFECT,...")
+    group.add_argument(
+        "--register-with-taints",
+        default=(),
+        type=_taints,
+        metavar="KEY=VALUE:EFFECT,...",
+        help="taints to register with",
+    )
     group.add_argument(
         "--eviction-hard",
         default=DEFAULT_EVICTION_HARD,
@@ -118,34 +125,50 @@ def _add_node_flags(group: argparse._ArgumentGroup) -> None:
         metavar="SIGNAL<VALUE,...",
         help="when a pressure condition is raised (default: %(default)s)",
     )
-    group.add_argument("--lease-renew-seconds", type=float, default=10.0)
-    group.add_argument("--lease-duration-seconds", type=int, default=40)
-    group.add_argument("--status-check-seconds", type=float, default=10.0, help="how often the status is computed")
-    group.add_argument(
-        "--status-report-seconds", type=float, default=300.0, help="how often it is written although nothing changed"
-    )
+    _add_seconds(group, "--lease-renew-seconds", 10.0, "how often the node says that it lives")
+    _add_seconds(group, "--lease-duration-seconds", 40, "how long its word holds")
+    _add_seconds(group, "--status-check-seconds", 10.0, "how often the status is computed")
+    _add_seconds(group, "--status-report-seconds", 300.0, "how often it is written although nothing changed")
+
+
+def _add_seconds(group: argparse._ArgumentGroup, flag: str, default: float, what: str) -> None:
+    help = f"{what} (default: %(default)s)"
+    group.add_argument(flag, type=type(default), default=default, metavar="SECONDS", help=help)
 
 
 def _add_place_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--data-dir", required=True, type=Path, help="pods, containers, logs, volumes")
-    group.add_argument("--run-dir", required=True, type=Path, help="sockets, namespaces, secrets in memory")
-    group.add_argument("--image-store", type=Path, default=Path("/var/lib/podling/images"))
-    group.add_argument("--cgroup-root", default="/", help="the cgroup under which kubepods is made")
+    group.add_argument("--data-dir", required=True, type=Path, metavar="DIR", help="pods, containers, logs, volumes")
     group.add_argument(
-        "--seccomp-dir", type=Path, help="seccomp profiles of type Localhost (default: DATA-DIR/seccomp)"
+        "--run-dir", required=True, type=Path, metavar="DIR", help="sockets, namespaces, secrets in memory"
     )
+    _add_place(group, "--image-store", Path("/var/lib/podling/images"), "images, as `podling image` keeps them")
     group.add_argument(
-        "--resolv-conf", type=Path, default=Path("/etc/resolv.conf"), help="the resolver file behind dnsPolicy Default"
+        "--cgroup-root",
+        default="/",
+        metavar="PATH",
+        help="the cgroup under which kubepods is made (default: %(default)s)",
     )
+    seccomp = "seccomp profiles of type Localhost (default: DATA-DIR/seccomp)"
+    group.add_argument("--seccomp-dir", type=Path, metavar="DIR", help=seccomp)
+    _add_place(group, "--resolv-conf", Path("/etc/resolv.conf"), "the resolver file behind dnsPolicy Default")
+
+
+def _add_place(group: argparse._ArgumentGroup, flag: str, default: Path, what: str) -> None:
+    group.add_argument(flag, type=Path, default=default, metavar="PATH", help=f"{what} (default: %(default)s)")
 
 
 def _add_pod_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--cluster-dns", default=(), type=_addresses, metavar="IP,...")
-    group.add_argument("--cluster-domain", default="cluster.local")
-    group.add_argument("--container-log-max-size", type=_size, default=10 * 2**20, metavar="SIZE")
-    group.add_argument("--container-log-max-files", type=int, default=5)
-    group.add_argument("--container-log-monitor-seconds", type=float, default=10.0)
-    group.add_argument("--allowed-unsafe-sysctls", default=(), type=_words, metavar="PATTERN,...")
+    servers = "the name servers of pods with dnsPolicy ClusterFirst (default: the host's)"
+    group.add_argument("--cluster-dns", default=(), type=_addresses, metavar="IP,...", help=servers)
+    domain = "the cluster's DNS domain (default: %(default)s)"
+    group.add_argument("--cluster-domain", default="cluster.local", metavar="DOMAIN", help=domain)
+    size = "when a container's log is rotated, as 10Mi (default: %(default)s)"
+    group.add_argument("--container-log-max-size", type=_size, default="10Mi", metavar="SIZE", help=size)
+    files = "a container's log files, the live one included (default: %(default)s)"
+    group.add_argument("--container-log-max-files", type=int, default=5, metavar="FILES", help=files)
+    _add_seconds(group, "--container-log-monitor-seconds", 10.0, "how often the logs' sizes are looked at")
+    sysctls = "sysctls that pods may set besides the safe ones, * at the end for any"
+    group.add_argument("--allowed-unsafe-sysctls", default=(), type=_words, metavar="PATTERN,...", help=sysctls)
 
 
 def from_args(args: argparse.Namespace) -> Config:

@@ -7,6 +7,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from cluster import connection, daemon
+from cluster.command_line import Parser
 from kubeproxy.base_table import Network
 from kubeproxy.endpoints import NodeView
 
@@ -67,8 +68,8 @@ def server_address(text: str) -> tuple[str, int]:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kubeproxy", description=DESCRIPTION)
-    parser.add_argument("--node-name", required=True, help="the Node this process runs on")
+    parser = Parser("kubeproxy", DESCRIPTION)
+    parser.add_argument("--node-name", required=True, metavar="NAME", help="the Node this process runs on")
     parser.add_argument(
         "--node-ip", type=address, metavar="IP", help="takes node ports, with the addresses in the Node object"
     )
@@ -102,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def build_cleanup_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kubeproxy", description=DESCRIPTION)
+    parser = Parser("kubeproxy", DESCRIPTION)
     parser.add_argument("--cleanup", action="store_true", required=True, help="remove all rules and exit")
     _add_dns_flag(parser)
     return parser

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cluster import connection, daemon
+from cluster.command_line import Parser
 from cluster.connection import Connection
 from cluster.daemon import DaemonConfig
 
@@ -24,7 +24,7 @@ class SchedulerConfig:
 
 def parse(arguments: Sequence[str] | None = None) -> SchedulerConfig:
     """The config of a command line (None: this process's)."""
-    parser = argparse.ArgumentParser(prog="scheduler", description="Finds a node for each pod and binds it there.")
+    parser = Parser("scheduler", "Finds a node for each pod and binds it there.")
     connection.add_flags(parser)
     daemon.add_flags(parser)
     parser.add_argument(
