@@ -18,6 +18,7 @@ from apiserver.rest.negotiation import ACCEPTED, JSON, PROTOBUF, YAML, media_typ
 MAX_BODY_BYTES: Final = 3 * 1024 * 1024
 # A client that stops sending is cut off (upstream's request timeout).
 READ_SECONDS: Final = 60.0
+SMALL_YAML_BYTES: Final = 16 * 1024
 APPLY_YAML: Final = "application/apply-patch+yaml"
 PATCH_TYPES: Final = frozenset(
     {
@@ -53,7 +54,7 @@ async def read_object(request: web.BaseRequest) -> bytes:
     if content_type != JSON and content_type:
         content_type = media_type(content_type)
         if content_type == YAML:
-            return from_yaml(await read(request))
+            return await _from_yaml(await read(request))
         if content_type == PROTOBUF:
             return from_protobuf(await read(request))
         if content_type != JSON:
@@ -67,7 +68,12 @@ async def read_patch(request: web.BaseRequest) -> tuple[str, bytes]:
     if patch_type not in PATCH_TYPES:
         raise errors.from_status({"code": 415, "message": "415: Unsupported Media Type", "details": {}})
     body = await read(request)
-    return patch_type, from_yaml(body) if patch_type == APPLY_YAML else body
+    return patch_type, await _from_yaml(body) if patch_type == APPLY_YAML else body
+
+
+async def _from_yaml(body: bytes) -> bytes:
+    """As `from_yaml`; a large document takes seconds, in which other requests go on being served."""
+    return from_yaml(body) if len(body) <= SMALL_YAML_BYTES else await asyncio.to_thread(from_yaml, body)
 
 
 def from_yaml(body: bytes) -> bytes:
@@ -79,7 +85,10 @@ def from_yaml(body: bytes) -> bytes:
         raise errors.BadRequest(f"error converting YAML to JSON: {error}") from error
     if len(documents) != 1:
         raise errors.BadRequest(f"expected one YAML document, found {len(documents)}")
-    return orjson.dumps(documents[0])
+    try:
+        return orjson.dumps(documents[0])
+    except orjson.JSONEncodeError as error:
+        raise errors.BadRequest(f"error converting YAML to JSON: {error}") from error
 
 
 def from_protobuf(body: bytes) -> bytes:
@@ -87,7 +96,11 @@ def from_protobuf(body: bytes) -> bytes:
     # Imported when first needed: building the messages of a kind costs memory and milliseconds.
     from api import protobuf
 
-    return orjson.dumps(protobuf.decode(body)) if body else body
+    try:
+        return orjson.dumps(protobuf.decode(body)) if body else body
+    except (ValueError, OverflowError, orjson.JSONEncodeError) as error:
+        # Well-formed messages whose values are not: years beyond all calendars, text that is none.
+        raise errors.BadRequest(f"the body of the request is not protobuf of a Kubernetes object: {error}") from error
 
 
 def _too_large() -> errors.RequestEntityTooLarge:
