@@ -94,6 +94,7 @@ _STREAM = ("create", "get")
 _POD_SUBRESOURCES = (
     Subresource("attach", "PodAttachOptions", _STREAM, None),
     Subresource("binding", "Binding", ("create",), t.Binding),
+    Subresource("ephemeralcontainers", "Pod", _STATUS_VERBS, t.Pod),
     Subresource("eviction", "Eviction", ("create",), t.Eviction, "policy", "v1"),
     Subresource("exec", "PodExecOptions", _STREAM, None),
     Subresource("log", "Pod", ("get",), None),

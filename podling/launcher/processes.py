@@ -105,6 +105,8 @@ def _etcd_flags(cluster: Cluster) -> dict[str, object]:
         "etcd-ca-file": pki / "ca.crt",
         "etcd-cert-file": pki / "client.crt",
         "etcd-key-file": pki / "client.key",
+        # Only our API server has a certificate for this etcd: what it has not written has not happened.
+        "etcd-exclusive": "true",
     }
 
 
