@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 ROOMS := api apiserver cluster controllers images kubelet kubeproxy podling scheduler
 IMAGES := /var/lib/podling/images
 
+# Errors only: a package index's warnings help nobody here.
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --root-user-action ignore
+
 export PYTHON
 
 .DELETE_ON_ERROR:
@@ -25,17 +28,19 @@ system:
 
 $(VENV)/.installed: pyproject.toml requirements.txt | system
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing Python packages"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --config-settings editable_mode=compat
+	@echo "installing Python packages into $(VENV): a minute or two, once"
+	@$(PIP) --requirement requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --editable . --config-settings editable_mode=compat
 	@touch $@
 
 $(VENV)/.stubs: $(wildcard proto/*.proto) tools/generate_protos.py $(VENV)/.installed
+	@echo "generating gRPC stubs"
 	@$(BIN)/python tools/generate_protos.py
 	@touch $@
 
 # Components start twice as fast from byte code.
 $(VENV)/.compiled: $(VENV)/.stubs $(shell find $(ROOMS) -name '*.py' 2>/dev/null)
+	@echo "compiling to byte code"
 	@$(BIN)/python -m compileall -q -o 0 -o 2 $(ROOMS) $(VENV)/lib || true
 	@touch $@
 
