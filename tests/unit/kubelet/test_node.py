@@ -6,6 +6,7 @@ import pytest
 
 from api import codec, quantity
 from api.types import Node, NodeCondition, NodeStatus, NodeSystemInfo
+from cluster import cgroups
 from kubelet import config
 from kubelet.metrics.cadvisor import cadvisor_page, resource_page
 from kubelet.metrics.usage import ContainerUsage, Interface, NodeUsage, PodUsage
@@ -23,7 +24,6 @@ from kubelet.node.status import (
     same,
     status_of,
 )
-from kubelet.runtime import cgroups
 from kubelet.runtime.base import ContainerStats, ImageStatus
 from tests.support.kubelet import pod, run
 
