@@ -24,9 +24,9 @@ def are_maps(*lists: Sequence[Any]) -> bool:
 
 def merge_scalars(current: Sequence[Any], patch: Sequence[Any]) -> list[Any]:
     """Both lists, each value once."""
-    named = list(dict.fromkeys(patch))
+    named = dict.fromkeys(patch)
     others = [item for item in dict.fromkeys(current) if item not in named]
-    return _interleave(others, named, current, "")
+    return _interleave(others, list(named), current, "")
 
 
 def merge_maps_by_key(
@@ -90,16 +90,16 @@ def _kind(item: Any) -> type:
     return float if isinstance(item, int) and not isinstance(item, bool) else type(item)
 
 
-def _directives(patch: Iterable[Tree], merge_key: str) -> tuple[list[Any], bool]:
+def _directives(patch: Iterable[Tree], merge_key: str) -> tuple[set[Hashable], bool]:
     """The merge keys of elements to delete, and whether the whole list is replaced."""
-    doomed: list[Any] = []
+    doomed: set[Hashable] = set()
     replaces = False
     for item in patch:
         directive = item.get("$patch")
         if "$patch" not in item:
             continue
         if directive == "delete":
-            doomed.append(_key(item, merge_key))
+            doomed.add(_key(item, merge_key))
         elif directive == "replace":
             replaces = True
         elif directive == "merge":

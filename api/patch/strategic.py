@@ -126,7 +126,8 @@ def _delete_from_list(merged: Tree, key: str, doomed: Any, holder: TypeInfo) -> 
     if schema.field(holder, key).strategy != schema.MERGE:
         merged[key] = doomed
     elif not element_lists.are_maps(current, doomed):
-        merged[key] = [item for item in current if item not in doomed]
+        gone = set(doomed)
+        merged[key] = [item for item in current if item not in gone]
 
 
 def _retain_keys(merged: Tree, rest: Tree, mode: Mode) -> None:

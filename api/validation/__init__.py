@@ -6,7 +6,8 @@ A new object is checked in full; a changed one is checked in full again and for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from api import names, scheme
@@ -14,6 +15,8 @@ from api import types as t
 from api.errors import FieldError
 from api.types.record import Record
 from api.validation import access, activity, configuration, endpoints, metadata, nodes, pods, services, workloads
+
+MAX_ERRORS = 200
 
 _Check = Callable[[Any], Iterator[FieldError]]
 _Compare = Callable[[Any, Any], Iterator[FieldError]]
@@ -87,28 +90,33 @@ def create(record: Any) -> list[FieldError]:
     if record_type in _UNCHECKED:
         return []
     if record_type in _REVIEWS:
-        return list(_REVIEWS[record_type](record))
+        return _told(_REVIEWS[record_type](record))
     resource = scheme.of(record)
     check_name = _NAMES.get(record_type, names.dns1123_subdomain)
-    errors = [*metadata.object_meta(record.metadata, namespaced=resource.namespaced, check_name=check_name)]
+    errors = metadata.object_meta(record.metadata, namespaced=resource.namespaced, check_name=check_name)
     check = _CREATE.get(record_type)
-    return [*errors, *check(record)] if check is not None else errors
+    return _told(errors, check(record) if check is not None else ())
 
 
 def update(new: Any, old: Any) -> list[FieldError]:
     """What is wrong with a changed object, including changes of what may not change."""
     record_type = type(new)
     if record_type in _REVIEWS:
-        return list(_REVIEWS[record_type](new))
-    errors = [*metadata.object_meta_update(new.metadata, old.metadata)]
+        return _told(_REVIEWS[record_type](new))
+    errors = metadata.object_meta_update(new.metadata, old.metadata)
     if record_type in _UPDATE:
-        return [*errors, *_UPDATE[record_type](new, old)]
+        return _told(errors, _UPDATE[record_type](new, old))
     check = _CREATE.get(record_type)
-    return [*errors, *check(new)] if check is not None else errors
+    return _told(errors, check(new) if check is not None else ())
 
 
 def update_status(new: Any, old: Any) -> list[FieldError]:
     """What is wrong with an object whose status was written."""
-    errors = [*metadata.object_meta_update(new.metadata, old.metadata)]
+    errors = metadata.object_meta_update(new.metadata, old.metadata)
     compare = _UPDATE_STATUS.get(type(new))
-    return [*errors, *compare(new, old)] if compare is not None else errors
+    return _told(errors, compare(new, old) if compare is not None else ())
+
+
+def _told(*parts: Iterable[FieldError]) -> list[FieldError]:
+    """The first errors: more help nobody, and a body may be made to hold a hundred thousand."""
+    return list(itertools.islice(itertools.chain(*parts), MAX_ERRORS))

@@ -100,6 +100,8 @@ def owner_references(references: Sequence[OwnerReference], path: str) -> Iterato
                 'Only one reference can have Controller set to true. Found "true" in references for'
                 f" {controller} and {current}",
             )
+            # Told once: each telling holds the whole list.
+            return
         else:
             controller = current
 

@@ -20,7 +20,8 @@ def of_container(container: Container | EphemeralContainer, volumes: Mapping[str
 
 def _mounts(container: Container | EphemeralContainer, volumes: Mapping[str, Volume], path: str) -> Errors:
     mounted: set[str] = set()
-    devices = {device.name: device.device_path for device in container.volume_devices}
+    devices = {device.name for device in container.volume_devices}
+    device_paths = {device.device_path for device in container.volume_devices}
     for index, mount in enumerate(container.volume_mounts):
         where = f"{path}[{index}]"
         yield from required(mount.name, f"{where}.name")
@@ -32,7 +33,7 @@ def _mounts(container: Container | EphemeralContainer, volumes: Mapping[str, Vol
         mounted.add(mount.mount_path)
         if mount.name in devices:
             yield FieldError.invalid(f"{where}.name", mount.name, "must not already exist in volumeDevices")
-        if mount.mount_path in devices.values():
+        if mount.mount_path in device_paths:
             detail = "must not already exist as a path in volumeDevices"
             yield FieldError.invalid(f"{where}.mountPath", mount.mount_path, detail)
         yield from _sub_paths(mount, volumes.get(mount.name), where, path)
@@ -75,7 +76,8 @@ def _devices(
 ) -> Errors:
     used_names: set[str] = set()
     used_paths: set[str] = set()
-    mounted = {mount.name: mount.mount_path for mount in mounts}
+    mounted = {mount.name for mount in mounts}
+    mount_paths = {mount.mount_path for mount in mounts}
     for index, device in enumerate(devices):
         where = f"{path}[{index}]"
         yield from _device_name(device.name, volumes, used_names, f"{where}.name")
@@ -86,7 +88,7 @@ def _devices(
             yield FieldError.invalid(f"{where}.devicePath", device.device_path, "can not contain backsteps ('..')")
         if device.name in mounted:
             yield FieldError.invalid(f"{where}.name", device.name, "must not already exist in volumeMounts")
-        if device.device_path in mounted.values():
+        if device.device_path in mount_paths:
             detail = "must not already exist as a path in volumeMounts"
             yield FieldError.invalid(f"{where}.devicePath", device.device_path, detail)
         used_names.add(device.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.errors import FieldError
-from api.types import Node
+from api.types import Node, NodeAddress
 from api.validation import resources, scheduling
 from api.validation.checks import Errors, cidr, one_per_family
 
@@ -18,9 +18,11 @@ def create(node: Node) -> Errors:
 
 def update(new: Node, old: Node) -> Errors:
     yield from _amounts(new)
+    seen: set[NodeAddress] = set()
     for index, address in enumerate(new.status.addresses):
-        if address in new.status.addresses[:index]:
+        if address in seen:
             yield FieldError.duplicate(f"status.addresses[{index}]", address)
+        seen.add(address)
     yield from _pod_cidrs(new)
     if old.spec.pod_cidrs and new.spec.pod_cidrs != old.spec.pod_cidrs:
         yield FieldError.forbidden("spec.podCIDRs", _ONCE.format("podCIDR"))

@@ -127,19 +127,19 @@ def _deadline(new: int | None, old: int | None) -> Errors:
 
 
 def _only_added_tolerations(new: Sequence[Toleration], old: Sequence[Toleration], path: str) -> Errors:
-    def without_seconds(tolerations: Iterable[Toleration]) -> list[Toleration]:
-        return [replace(toleration, toleration_seconds=None) for toleration in tolerations]
+    def without_seconds(tolerations: Iterable[Toleration]) -> set[Toleration]:
+        return {replace(toleration, toleration_seconds=None) for toleration in tolerations}
 
-    kept = without_seconds(new)
-    if any(toleration not in kept for toleration in without_seconds(old)):
+    if not without_seconds(new) >= without_seconds(old):
         yield FieldError.forbidden(path, "existing toleration can not be modified except its tolerationSeconds")
         return
     yield from scheduling.tolerations(new, path)
 
 
 def _only_removed_gates(new: Sequence[PodSchedulingGate], old: Sequence[PodSchedulingGate], path: str) -> Errors:
+    present = {gate.name for gate in old}
     for index, gate in enumerate(new):
-        if gate not in old:
+        if gate.name not in present:
             detail = f"only deletion is allowed, but found new scheduling gate '{gate.name}'"
             yield FieldError.forbidden(f"{path}[{index}].name", detail)
 

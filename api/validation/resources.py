@@ -111,7 +111,7 @@ def _huge_page_quantity(name: str, amount: str, path: str) -> Errors:
 
 
 def _claims(claims: Sequence[ResourceClaim], pod_claims: Collection[str], path: str) -> Errors:
-    seen: set[tuple[str, str]] = set()
+    seen: dict[str, set[str]] = {}
     for index, claim in enumerate(claims):
         where = f"{path}[{index}]"
         if not claim.name:
@@ -119,9 +119,10 @@ def _claims(claims: Sequence[ResourceClaim], pod_claims: Collection[str], path: 
             continue
         if claim.request:
             yield from well_formed(claim.request, f"{where}.request", names.dns1123_label)
-        if any(name == claim.name and (not request or request == claim.request) for name, request in seen):
+        requests = seen.setdefault(claim.name, set())
+        if requests & {"", claim.request}:
             yield FieldError.duplicate(where, claim.name)
-        seen.add((claim.name, claim.request))
+        requests.add(claim.request)
         if claim.name not in pod_claims:
             listed = f": {', '.join(sorted(pod_claims))}" if pod_claims else " which is empty"
             detail = f"must be one of the names in pod.spec.resourceClaims{listed}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from api import names
@@ -134,11 +135,13 @@ def taints(taints: Sequence[Taint], path: str) -> Errors:
 
 
 def topology_spread(constraints: Sequence[TopologySpreadConstraint], path: str) -> Errors:
+    left = Counter((constraint.topology_key, constraint.when_unsatisfiable) for constraint in constraints)
     for index, constraint in enumerate(constraints):
         where = f"{path}[{index}]"
         yield from _spread_constraint(constraint, where)
         pair = (constraint.topology_key, constraint.when_unsatisfiable)
-        if any((other.topology_key, other.when_unsatisfiable) == pair for other in constraints[index + 1 :]):
+        left[pair] -= 1
+        if left[pair]:
             shown = f"{{{constraint.topology_key}, {constraint.when_unsatisfiable}}}"
             yield FieldError.duplicate(f"{where}.{{topologyKey, whenUnsatisfiable}}", shown)
 
