@@ -97,6 +97,8 @@ def _filter(pod: PodInfo, snapshot: Snapshot, plugins: Sequence[Plugin], diagnos
         unresolvable = turned_down.copy()
         for rejection in rejections:
             nodes = rejection.nodes & feasible
+            if not plugin.tells_every_reason:
+                nodes &= ~turned_down
             diagnosis.add_reason(rejection.reason, int(np.count_nonzero(nodes)))
             turned_down |= nodes
             if not rejection.resolvable:

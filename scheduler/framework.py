@@ -48,6 +48,7 @@ class Plugin:
     score: 0 to 100 for each node of the mask, None when the plugin does not tell them apart.
     weight: what a score counts beside the other plugins' scores.
     hint: whether a pod this plugin turned down should be tried again after an event.
+    tells_every_reason: a node counts for each of the filter's reasons against it, not for the first alone.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Plugin:
     score: Score | None = None
     weight: int = 1
     hint: Hint | None = None
+    tells_every_reason: bool = False
 
 
 def normalized(scores: Scores, feasible: Mask, *, reverse: bool = False) -> Scores:

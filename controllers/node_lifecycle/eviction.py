@@ -13,11 +13,11 @@ from api.types import Pod, Taint, Toleration
 NO_EXECUTE = "NoExecute"
 
 
-def eviction_time(pod: Pod, taints: Sequence[Taint], now: float) -> float | None:
-    """When the pod is to be deleted, in seconds since the epoch (now or earlier: at once); None when it may stay.
+def eviction_time(pod: Pod, taints: Sequence[Taint], seen: float) -> float | None:
+    """When the pod is to be deleted, in seconds since the epoch; None when it may stay.
 
     Each NoExecute taint must be tolerated; the shortest tolerationSeconds among the tolerations used counts, from the
-    time its taint was added.
+    time its taint was added, or was `seen` if it does not tell. Untolerated, a taint evicts from when it was seen.
     """
     times = []
     for taint in taints:
@@ -25,9 +25,9 @@ def eviction_time(pod: Pod, taints: Sequence[Taint], now: float) -> float | None
             continue
         toleration = next((each for each in pod.spec.tolerations if tolerates(each, taint)), None)
         if toleration is None:
-            return now
+            return seen
         if toleration.toleration_seconds is not None:
-            since = timestamps.parse_or(taint.time_added, now)
+            since = timestamps.parse_or(taint.time_added, seen)
             times.append(since + max(0, toleration.toleration_seconds))
     return min(times, default=None)
 

@@ -30,7 +30,7 @@ class TaintEvictor:
         self._recorder = context.recorder("taint-eviction-controller")
         self._nodes = context.mirror(Node)
         self._pods = context.mirror(Pod)
-        self._due: set[str] = set()  # uids of the pods whose time is running
+        self._since: dict[str, float] = {}  # uid of each pod whose time is running: since when
         self._queue = context.controller(NAME, self.reconcile, workers=4)
         self._nodes.add_handler(self._node_changed)
         self._pods.add_handler(self._pod_changed)
@@ -41,11 +41,13 @@ class TaintEvictor:
             return
         now = self._context.now()
         node = self._nodes.get("", pod.spec.node_name)
-        due = eviction_time(pod, node.spec.taints, now) if node is not None else None
+        # A taint that does not say when it was added counts from when it was first seen.
+        since = self._since.get(pod.metadata.uid, now)
+        due = eviction_time(pod, node.spec.taints, since) if node is not None else None
         if due is None:
             self._call_off(pod)
         elif due > now:
-            self._due.add(pod.metadata.uid)
+            self._since[pod.metadata.uid] = since
             self._queue.add_after(key, due - now)
         else:
             await self._evict(pod, now)
@@ -59,11 +61,10 @@ class TaintEvictor:
             await self._pods.delete(pod)
         except (NotFound, Conflict):
             pass  # gone, or another pod of its name
-        self._due.discard(pod.metadata.uid)
+        self._since.pop(pod.metadata.uid, None)
 
     def _call_off(self, pod: Pod) -> None:
-        if pod.metadata.uid in self._due:
-            self._due.discard(pod.metadata.uid)
+        if self._since.pop(pod.metadata.uid, None) is not None:
             name = f"{pod.metadata.namespace}/{pod.metadata.name}"
             self._recorder.record(pod, NORMAL, REASON, f"Cancelling deletion of Pod {name}")
 
@@ -78,7 +79,7 @@ class TaintEvictor:
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         if new is None:
             if old is not None:
-                self._due.discard(old.metadata.uid)
+                self._since.pop(old.metadata.uid, None)
             return
         if not new.spec.node_name or (old is not None and _same_concern(old, new)):
             return

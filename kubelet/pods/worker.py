@@ -77,8 +77,11 @@ class PodWorker:
 
     @property
     def active(self) -> bool:
-        """Whether the pod still counts against the node's resources."""
-        return self.state is not PodState.TERMINATED and self._status.phase not in phase.TERMINAL
+        """Whether the pod still counts against the node's resources.
+
+        One whose object is gone does not: the API server has given its place away (as upstream's kubelet).
+        """
+        return not self.record.gone and self.state is not PodState.TERMINATED and self._status.phase not in phase.TERMINAL
 
     @property
     def status(self) -> PodStatus:

@@ -79,4 +79,4 @@ def _free_share(allocatable: Counts, used: Counts) -> Counts:
     return np.where((allocatable == 0) | (used > allocatable), 0, share)
 
 
-PLUGIN = Plugin("NodeResourcesFit", filter=reject, score=score, hint=helps)
+PLUGIN = Plugin("NodeResourcesFit", filter=reject, score=score, hint=helps, tells_every_reason=True)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from api import quantity
 from api.errors import FieldError
-from api.types import Pod, PodStatus, ResourceRequirements
+from api.types import Pod, PodCondition, PodStatus, ResourceRequirements
 from api.validation import pods
 from apiserver.registry.strategy import Strategy
 from apiserver.registry.views import View
@@ -29,7 +29,7 @@ class PodStrategy(Strategy):
         }
 
     def prepare_create(self, record: Pod) -> Any:
-        status = PodStatus(phase="Pending", qos_class=qos_class(record))
+        status = PodStatus(phase="Pending", qos_class=qos_class(record), conditions=_gated(record))
         return replace(record, metadata=replace(record.metadata, generation=1), status=status)
 
     def prepare_status(self, new: Pod, old: Pod) -> Any:
@@ -68,6 +68,14 @@ class PodStrategy(Strategy):
                 message = f'existing ephemeral containers "{container.name}" may not be changed\n'
                 problems.append(FieldError.forbidden(path, message))
         return [*problems, *pods.check(new)]
+
+
+def _gated(pod: Pod) -> list[PodCondition]:
+    """What tells that a scheduling gate holds the pod back (upstream's applySchedulingGatedCondition)."""
+    if not pod.spec.scheduling_gates:
+        return []
+    message = "Scheduling is blocked due to non-empty scheduling gates"
+    return [PodCondition(type="PodScheduled", status="False", reason="SchedulingGated", message=message)]
 
 
 def qos_class(pod: Pod) -> str:

@@ -21,6 +21,16 @@ def test_a_node_short_of_two_things_is_counted_for_both():
     assert message.startswith("0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory. preemption: ")
 
 
+def test_a_node_with_company_that_is_shunned_from_both_sides_is_counted_once():
+    term = {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": "kubernetes.io/hostname"}
+    apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    state = snapshot([node("a")], [pod("o", on="a", labels={"app": "x"}, affinity=apart)])
+    assert choose(state, pod("p", labels={"app": "x"}, affinity=apart)) == (
+        "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules. "
+        "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+    )
+
+
 def test_affinity_and_cordon_have_their_words():
     state = snapshot([node("a", unschedulable=True), node("b")])
     assert choose(state, pod("p", nodeSelector={"x": "y"})) == (
