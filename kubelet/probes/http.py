@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import h11
 
@@ -18,6 +18,7 @@ from kubelet.version import PROBE_AGENT
 
 MAX_BODY_BYTES = 10 * 1024
 MAX_REDIRECTS = 10
+SWITCHING_PROTOCOLS = 101
 READ_BYTES = 16 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -46,14 +47,16 @@ class Request:
 def url_of(scheme: str, host: str, port: int, path: str) -> str:
     """`http://host:port/path`; an IPv6 host is bracketed."""
     shown = f"[{host}]" if ":" in host else host
-    return f"{(scheme or 'HTTP').lower()}://{shown}:{port}{path if path.startswith('/') else '/' + path}"
+    # As Go writes URLs: what may not stand in one is escaped, what is escaped already stays.
+    escaped = quote(path, safe="%/?#[]@!$&'()*+,;=:~")
+    return f"{(scheme or 'HTTP').lower()}://{shown}:{port}{escaped if escaped.startswith('/') else '/' + escaped}"
 
 
 async def get(request: Request, timeout_seconds: float) -> Response:
     """Ask, following redirects that stay on the same host. Raises HttpFailure."""
-    host = urlsplit(request.url).hostname
     url = request.url
     try:
+        host = urlsplit(url).hostname
         async with asyncio.timeout(timeout_seconds):
             for _ in range(MAX_REDIRECTS):
                 status, headers, body = await _get_once(Request(url, request.headers))
@@ -66,6 +69,9 @@ async def get(request: Request, timeout_seconds: float) -> Response:
     except TimeoutError:
         text = f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
         raise HttpFailure(text) from None
+    except (ValueError, h11.LocalProtocolError) as error:
+        # A host, port or header that is none, the pod author's or a redirect's.
+        raise HttpFailure(f'Get "{url}": {error}') from None
     raise HttpFailure(f'Get "{url}": stopped after {MAX_REDIRECTS} redirects')
 
 
@@ -109,6 +115,9 @@ async def _converse(
             connection.receive_data(await reader.read(READ_BYTES))
         elif isinstance(event, h11.Response):
             status, answer = event.status_code, dict(event.headers)
+        elif isinstance(event, h11.InformationalResponse) and event.status_code == SWITCHING_PROTOCOLS:
+            # No HTTP follows, and h11 would say so for ever.
+            return event.status_code, {}, b""
         elif isinstance(event, h11.Data):
             body += event.data
             if len(body) >= MAX_BODY_BYTES:
