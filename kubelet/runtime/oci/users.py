@@ -16,6 +16,7 @@ from images.filesystem import open_in_root
 from ..base import InvalidConfig, SecurityContext
 
 _MAX_FILE = 8 << 20
+_MAX_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ def identity(rootfs: Path, image_user: str, security: SecurityContext) -> Identi
 
 
 def _find(entries: list[list[str]], user: str) -> list[str] | None:
-    by_number = next((entry for entry in entries if entry[2] == user), None) if user.isdecimal() else None
-    return by_number or next((entry for entry in entries if entry[0] == user), None)
+    """A number is only a number: a user of that name could be root."""
+    field = 2 if user.isdecimal() else 0
+    return next((entry for entry in entries if entry[field] == user), None)
 
 
 def _group_number(groups: list[list[str]], group: str) -> int:
@@ -84,5 +86,9 @@ def _entries(rootfs: Path, path: str, fields: int) -> Iterator[list[str]]:
         text = file.read(_MAX_FILE).decode(errors="replace")
     for line in text.splitlines():
         entry = line.strip().split(":")
-        if len(entry) >= fields and all(field.isdecimal() for field in entry[2:fields]):
+        if len(entry) >= fields and all(map(_is_number, entry[2:fields])):
             yield entry
+
+
+def _is_number(field: str) -> bool:
+    return field.isdecimal() and len(field) <= _MAX_DIGITS
