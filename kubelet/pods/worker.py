@@ -81,7 +81,8 @@ class PodWorker:
 
         One whose object is gone does not: the API server has given its place away (as upstream's kubelet).
         """
-        return not self.record.gone and self.state is not PodState.TERMINATED and self._status.phase not in phase.TERMINAL
+        ended = self.state is PodState.TERMINATED or self._status.phase in phase.TERMINAL
+        return not ended and not self.record.gone
 
     @property
     def status(self) -> PodStatus:
