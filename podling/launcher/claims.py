@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import ipaddress
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from podling.launcher.lock import PRIVATE
 from podling.launcher.plan import NETWORK_INDEXES, STATE_ROOT, network
 from podling.launcher.preflight import index_is_free
 
@@ -70,6 +72,8 @@ def choose(
 def _locked(claims_file: Path) -> Iterator[None]:
     claims_file.parent.mkdir(parents=True, exist_ok=True)
     with claims_file.with_suffix(".lock").open("w") as file:
+        # Whoever can open it can lock it, and with that stop every `podling up` on the machine.
+        os.fchmod(file.fileno(), PRIVATE)
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 FILE = "launcher.lock"
+PRIVATE = 0o600
 # struct flock: type, whence, start, length, pid.
 _FLOCK = "hhqqi4x"
 
@@ -49,6 +50,8 @@ def taken(directory: Path) -> Iterator[Lock | None]:
     A process forked meanwhile keeps it past the end of the block.
     """
     with (directory / FILE).open("a+") as file:
+        # Whoever can open it can lock it, and with that keep its owner out.
+        os.fchmod(file.fileno(), PRIVATE)
         try:
             fcntl.fcntl(file, fcntl.F_OFD_SETLK, _request(fcntl.F_WRLCK))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # TRANSITION
