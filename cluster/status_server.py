@@ -58,14 +58,25 @@ class StatusServer:
         self._ready = ready
         self._pages = pages
         self._server: asyncio.Server | None = None
+        self._conversations: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int, context: ssl.SSLContext) -> None:
         """Listen. Raises OSError when the address cannot be had."""
-        self._server = await asyncio.start_server(self._serve, host, port, ssl=context, reuse_address=True)
+        self._server = await asyncio.start_server(self._connected, host, port, ssl=context, reuse_address=True)
 
     async def close(self) -> None:
+        """Stop listening and hang up."""
         if self._server is not None:
             self._server.close()
+        for conversation in self._conversations:
+            conversation.cancel()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: asyncio's, cancelled by a process that stops, logs that as an error (until Python 3.12).
+        conversation = asyncio.create_task(self._serve(reader, writer), name="status-connection")
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER)

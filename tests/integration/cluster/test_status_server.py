@@ -83,3 +83,19 @@ async def test_a_certificate_of_another_authority_is_refused(
     stranger = TestAuthority(tmp_path / "other").issue("someone")
     with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
         await get(port, "/metrics", authority.client_context(stranger))
+
+
+async def test_closing_hangs_up_on_idle_connections(authority: TestAuthority) -> None:
+    pair = authority.issue("server")
+    server = StatusServer({"ping": lambda: True}, {}, {})
+    await server.start("127.0.0.1", 0, tls_context(authority.ca_file, pair.cert_file, pair.key_file))
+    assert server._server is not None
+    port = server._server.sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("localhost", port, ssl=authority.client_context())
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+
+    await server.close()
+
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
