@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from api import timestamps
 from apiserver.auth.objects import BoundObjects
 from apiserver.auth.user import ALL_AUTHENTICATED, SERVICE_ACCOUNT_PREFIX, User
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 PRIVATE_CLAIM: Final = "kubernetes.io"
 # Signatures remembered at most; then the memory starts afresh.
 MAX_REMEMBERED: Final = 10_000
+# An object whose deletion was due so long ago counts as gone (upstream: jwt.DefaultLeeway).
+DELETION_LEEWAY_SECONDS: Final = 60.0
 _EXTRA: Final = "authentication.kubernetes.io/"
 
 
@@ -143,7 +146,7 @@ class TokenVerifier:
         claims = self._known.get(token)
         if claims is not None and not audiences and claims.good(now, self.issuer):
             # What nearly every request comes to: only the objects can have changed.
-            self._check_alive(claims.subject)
+            self._check_alive(claims.subject, now)
             return claims.authenticated
         if claims is None:
             claims = self._parse(token)
@@ -163,7 +166,7 @@ class TokenVerifier:
             raise InvalidToken(
                 f"token audiences {list(claims.audiences)} are invalid for the target audiences {list(wanted)}"
             )
-        self._check_alive(claims.subject)
+        self._check_alive(claims.subject, now)
         return Authenticated(claims.user, matching)
 
     def _parse(self, token: str) -> _Claims:
@@ -174,16 +177,16 @@ class TokenVerifier:
         except (KeyError, TypeError, AttributeError) as error:
             raise InvalidToken("token lacks the claims of a service-account token") from error
 
-    def _check_alive(self, subject: TokenSubject) -> None:
+    def _check_alive(self, subject: TokenSubject, now: float) -> None:
         objects, namespace = self._objects, subject.namespace
         account = subject.service_account
-        _check("service account", account, objects.service_account(namespace, account.name))
+        _check("service account", account, objects.service_account(namespace, account.name), now)
         if subject.secret is not None:
-            _check("secret", subject.secret, objects.secret(namespace, subject.secret.name))
+            _check("secret", subject.secret, objects.secret(namespace, subject.secret.name), now)
         if subject.pod is not None:
-            _check("pod", subject.pod, objects.pod(namespace, subject.pod.name))
+            _check("pod", subject.pod, objects.pod(namespace, subject.pod.name), now)
         elif subject.node is not None:
-            _check("node", subject.node, objects.node(subject.node.name))
+            _check("node", subject.node, objects.node(subject.node.name), now)
 
 
 def user_name(namespace: str, name: str) -> str:
@@ -200,11 +203,16 @@ class _HasMetadata(Protocol):
     def metadata(self) -> Any: ...
 
 
-def _check(what: str, reference: Reference, found: _HasMetadata | None) -> None:
-    if found is None:
+def _check(what: str, reference: Reference, found: _HasMetadata | None, now: float) -> None:
+    if found is None or _is_overdue(found.metadata.deletion_timestamp, now):
         raise InvalidToken(f"{what} {reference.name!r} has been deleted")
     if found.metadata.uid != reference.uid:
         raise InvalidToken(f"{what} {reference.name!r} is no longer the one the token was issued for")
+
+
+def _is_overdue(deletion_timestamp: str | None, now: float) -> bool:
+    """Whether an object should be gone by now, and only a finalizer keeps it."""
+    return bool(deletion_timestamp) and timestamps.parse_or(deletion_timestamp, now) + DELETION_LEEWAY_SECONDS < now
 
 
 def _claims(claims: Mapping[str, Any]) -> _Claims:
