@@ -21,7 +21,15 @@ class User:
     name: str
     uid: str = ""
     groups: tuple[str, ...] = ()
-    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Worked out once: every decision is looked up by its user.
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.name, self.uid, self.groups)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def node_name(self) -> str:

@@ -1,4 +1,4 @@
-"""Open connections: the user each one's certificate names, and the stream each one carries.
+"""Open connections: the user each one's certificate names, the token it sends, and the stream each one carries.
 
 A watch or an exec may wait for hours without writing, so it would not notice that its client left: its task is
 cancelled when the connection is lost.
@@ -10,23 +10,42 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from apiserver.auth.authn import bearer_token
 from apiserver.auth.certificates import credential_id, user_from_peer
 from apiserver.auth.user import User
+
+# Longer headers than that no token needs; anybody may send them.
+REMEMBERED_CHARACTERS: Final = 4096
 
 
 class Connections:
     def __init__(self) -> None:
         self._users: dict[RequestHandler, User] = {}
+        self._tokens: dict[RequestHandler, tuple[str, str]] = {}
         self._streams: dict[RequestHandler, asyncio.Task[Any]] = {}
 
     def user_of(self, connection: RequestHandler) -> User | None:
         """None when the client showed no certificate."""
         return self._users.get(connection)
+
+    def token_of(self, connection: RequestHandler, authorization: str) -> str:
+        """The bearer token of an `Authorization` header, "" when it holds none.
+
+        Clients send the same on and on: the string of the first time is returned, whose hash is known by then.
+        """
+        known = self._tokens.get(connection)
+        if known is not None and known[0] == authorization:
+            return known[1]
+        token = bearer_token(authorization)
+        # A connection that is lost already would be remembered for ever.
+        if known is not None and len(authorization) <= REMEMBERED_CHARACTERS:
+            self._tokens[connection] = authorization, token
+        return token
 
     @contextmanager
     def streaming(self, connection: RequestHandler) -> Iterator[None]:
@@ -40,6 +59,7 @@ class Connections:
             self._streams.pop(connection, None)
 
     def made(self, connection: RequestHandler, transport: asyncio.Transport) -> None:
+        self._tokens[connection] = "", ""
         user = user_from_peer(transport.get_extra_info("peercert"))
         if user is not None:
             certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
@@ -47,6 +67,7 @@ class Connections:
 
     def lost(self, connection: RequestHandler) -> None:
         self._users.pop(connection, None)
+        self._tokens.pop(connection, None)
         stream = self._streams.pop(connection, None)
         if stream is not None:
             stream.cancel()

@@ -95,7 +95,9 @@ class Door:
             log.exception("request failed unexpectedly", method=request.method, path=path, audit_id=call.audit_id)
             answer = replies.failure(errors.InternalError("the server failed unexpectedly; its log says why"))
         if isinstance(answer, Reply):
-            await finishing.finish(call, answer)
+            finishing.encode(call, answer)
+            if finishing.is_to_compress(call, answer):
+                await finishing.compress(answer)
         self._count(call, answer.status, time.monotonic() - started)
         return answer
 

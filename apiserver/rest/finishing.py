@@ -20,19 +20,11 @@ GZIP_LEVEL: Final = 1
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
-async def finish(call: Call, reply: Reply) -> None:
+def encode(call: Call, reply: Reply) -> None:
     """Bring `reply` into the form the client asked for."""
     reply.audit_id = call.audit_id
-    if reply.media_type == JSON:
-        _encode(call, reply)
-    if "gzip" in call.headers.get(hdrs.ACCEPT_ENCODING, "") and reply.size > GZIP_BYTES:
-        # Off the event loop: compressing megabytes takes tens of milliseconds.
-        reply.parts = (await asyncio.to_thread(_compressed, reply.parts),)
-        reply.add_header("Content-Encoding", "gzip")
-        reply.add_header("Vary", "Accept-Encoding")
-
-
-def _encode(call: Call, reply: Reply) -> None:
+    if reply.media_type != JSON:
+        return
     form = _form(call, reply)
     indented = views.wants_indented(call.query, call.headers.get(hdrs.USER_AGENT, ""))
     if form is PLAIN and not indented:
@@ -41,6 +33,17 @@ def _encode(call: Call, reply: Reply) -> None:
     if encode is not None and reply.parts:
         reply.parts = (encode(b"".join(reply.parts)),)
         reply.media_type = form.media_type
+
+
+def is_to_compress(call: Call, reply: Reply) -> bool:
+    return reply.size > GZIP_BYTES and "gzip" in call.headers.get(hdrs.ACCEPT_ENCODING, "")
+
+
+async def compress(reply: Reply) -> None:
+    # Off the event loop: compressing megabytes takes tens of milliseconds.
+    reply.parts = (await asyncio.to_thread(_compressed, reply.parts),)
+    reply.add_header("Content-Encoding", "gzip")
+    reply.add_header("Vary", "Accept-Encoding")
 
 
 def _form(call: Call, reply: Reply) -> Form:

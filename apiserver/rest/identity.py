@@ -46,7 +46,8 @@ class Identities:
         authorization = request.headers.get(hdrs.AUTHORIZATION)
         user = None
         if authorization:
-            user = self._authenticator.from_header(authorization)
+            token = self._connections.token_of(request.protocol, authorization)
+            user = self._authenticator.from_token(token) if token else None
         elif websockets.requested(request):
             user = self._from_protocols(request)
         return user or authn.anonymous(call.info.path)

@@ -1,11 +1,19 @@
-"""Request metrics in upstream's names, their children looked up once per kind of request."""
+"""Request metrics in upstream's names.
+
+Counted in plain numbers, which only this thread touches, and made into metrics when they are asked for: the client
+library's own counters take a lock at every step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Gauge
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from apiserver.rest.request_info import RequestInfo
 
@@ -28,17 +36,6 @@ _STREAMS: Final = frozenset({"exec", "attach", "portforward", "log"})
 # Kinds of requests told apart; beyond that (someone inventing URLs) they are counted as "other".
 _MAX_KINDS: Final = 2_000
 
-_requests_total = Counter(
-    "apiserver_request_total",
-    "Requests by verb, resource and HTTP code",
-    ("code", "dry_run", *_LABELS),
-)
-_duration_seconds = Histogram(
-    "apiserver_request_duration_seconds",
-    "How long requests took, watches and streams left out",
-    ("dry_run", *_LABELS),
-    buckets=_DURATION_BUCKETS,
-)
 _long_running = Gauge("apiserver_longrunning_requests", "Watches and streams in progress", _LABELS)
 in_flight = Gauge(
     "apiserver_current_inflight_requests", "Requests in progress, watches and streams left out", ("request_kind",)
@@ -48,28 +45,61 @@ in_flight = Gauge(
 class _Kind:
     """One kind of request: its metrics."""
 
-    __slots__ = ("_codes", "_dry_run", "_duration", "_labels", "long_running")
+    __slots__ = ("_timed", "buckets", "codes", "labels", "long_running", "seconds")
 
     def __init__(self, labels: tuple[str, ...], dry_run: str, *, timed: bool) -> None:
-        self._labels = labels
-        self._dry_run = dry_run
-        self._codes: dict[int, Counter] = {}
-        self._duration = _duration_seconds.labels(dry_run, *labels) if timed else None
+        self.labels = (dry_run, *labels)
+        self.codes: dict[int, int] = {}
+        # How many took no longer than each bound of `_DURATION_BUCKETS` but longer than the one before.
+        self.buckets = [0] * (len(_DURATION_BUCKETS) + 1)
+        self.seconds = 0.0
+        self._timed = timed
         self.long_running = _long_running.labels(*labels)
 
     def count(self, code: int, seconds: float) -> None:
         """One more was answered with `code`, after `seconds`."""
-        counter = self._codes.get(code)
-        if counter is None:
-            counter = self._codes[code] = _requests_total.labels(str(code), self._dry_run, *self._labels)
-        counter.inc()
-        if self._duration is not None:
-            self._duration.observe(seconds)
+        self.codes[code] = self.codes.get(code, 0) + 1
+        if self._timed:
+            self.buckets[bisect_left(_DURATION_BUCKETS, seconds)] += 1
+            self.seconds += seconds
 
 
 _Key = tuple[str, str, str, str, str, str, bool]
 _kinds: dict[_Key, _Kind] = {}
 _UNKNOWN: Final = ("", "", "", "", "")
+
+
+class _Requests(Collector):
+    """Makes metrics of what was counted."""
+
+    def describe(self) -> list[Metric]:
+        return [_total(), _durations()]
+
+    def collect(self) -> Iterator[Metric]:
+        total, durations = _total(), _durations()
+        bounds = [*(str(float(bound)) for bound in _DURATION_BUCKETS), "+Inf"]
+        for kind in list(_kinds.values()):
+            for code, count in kind.codes.items():
+                total.add_metric((str(code), *kind.labels), count)
+            if any(kind.buckets):
+                durations.add_metric(
+                    kind.labels, list(zip(bounds, accumulate(kind.buckets), strict=True)), kind.seconds
+                )
+        yield total
+        yield durations
+
+
+def _total() -> CounterMetricFamily:
+    labels = ("code", "dry_run", *_LABELS)
+    return CounterMetricFamily("apiserver_request_total", "Requests by verb, resource and HTTP code", labels=labels)
+
+
+def _durations() -> HistogramMetricFamily:
+    text = "How long requests took, watches and streams left out"
+    return HistogramMetricFamily("apiserver_request_duration_seconds", text, labels=("dry_run", *_LABELS))
+
+
+REGISTRY.register(_Requests())
 
 
 def kind_of(info: RequestInfo, *, dry_run: bool, known: bool) -> _Kind:

@@ -6,7 +6,7 @@ Each turns a call into one call of the handler, and what comes back into an answ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -38,7 +38,7 @@ class ObjectEndpoints:
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
-        self._by_verb = {
+        self._by_verb: Mapping[str, Callable[[Call, Resource], Awaitable[web.StreamResponse]]] = {
             "get": self._get,
             "list": self._list,
             "watch": self._watch,
@@ -49,8 +49,8 @@ class ObjectEndpoints:
             "deletecollection": self._delete_collection,
         }
 
-    async def serve(self, call: Call, resource: Resource) -> web.StreamResponse:
-        return await self._by_verb[call.info.verb](call, resource)
+    def serve(self, call: Call, resource: Resource) -> Awaitable[web.StreamResponse]:
+        return self._by_verb[call.info.verb](call, resource)
 
     def refuse_unrouted(self, call: Call, resource: Resource | None) -> Reply | None:
         """Answer a request no route fits: what is not allowed first, then not found or wrong method (as upstream)."""
