@@ -81,7 +81,7 @@ def _kill_a_node() -> None:
         _wait("three pods ready on the other nodes", lambda: len(_ready_names(without_node=victim)) == 3)
         _run("get", "nodes")
         _run("get", "pods", "-o", "wide")
-    calls.report()
+    calls.report("sent to the dead node's pod before its death was noticed")
     _title("Power it on again")
     _run("node", "start", victim)
     _wait(f"{victim} Ready", lambda: _condition(_node(victim), "Ready"))
@@ -92,7 +92,8 @@ def _say_what_next() -> None:
     _title("The cluster stays up. What you can type next")
     print(
         f"""  . .venv/bin/activate
-  export KUBECONFIG={DIRECTORY}/kubeconfig       kubectl get pods -A
+  export KUBECONFIG={DIRECTORY}/kubeconfig
+  kubectl get pods -A                           with the kubeconfig, any client of Kubernetes
   podling logs -f deployment/caller             watch the answers come in
   podling scale deployment/web --replicas 6     more of it
   podling exec -it deployment/caller -- sh      a shell inside a pod
@@ -112,11 +113,15 @@ class _Watching:
         # Let it be seen that things go on afterwards.
         time.sleep(2)
 
-    def report(self) -> None:
+    def report(self, why: str = "") -> None:
+        """Say how the calls went. why: what explains those that failed."""
         lines = _podling("logs", "deployment/caller", "--since-time", self._since).splitlines()
         answered = sum(line.startswith("hello") for line in lines)
         failed = len(lines) - answered
-        print(f"\n  meanwhile the caller's calls through the Service: {answered} answered, {failed} without an answer")
+        reason = f" ({why})" if failed and why else ""
+        print(
+            f"\n  meanwhile the caller's calls through the Service: {answered} answered, {failed} without an answer{reason}"
+        )
 
 
 def _title(text: str) -> None:
