@@ -53,12 +53,16 @@ class Handler:
 
     async def list(self, user: User, resource: Resource, namespace: str, options: ListOptions) -> Page:
         """A collection or a page of it; `namespace` "" lists all namespaces."""
-        registry = self._admit(user, "list", resource, namespace, _selected_name(options))
+        registry = self._admit(
+            user, "list", resource, namespace, _selected_name(options), field_selector=options.field_selector
+        )
         return await registry.list(namespace, options)
 
     def watch(self, user: User, resource: Resource, namespace: str, options: ListOptions) -> Watch:
         """Changes of a collection. Selectors and revisions are checked on entering the context."""
-        registry = self._admit(user, "watch", resource, namespace, _selected_name(options))
+        registry = self._admit(
+            user, "watch", resource, namespace, _selected_name(options), field_selector=options.field_selector
+        )
         return registry.watch(namespace, options)
 
     async def create(
@@ -137,7 +141,14 @@ class Handler:
             raise forbidden(attributes, decision.reason)
 
     def _admit(
-        self, user: User, verb: str, resource: Resource, namespace: str, name: str, subresource: str = ""
+        self,
+        user: User,
+        verb: str,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        subresource: str = "",
+        field_selector: str = "",
     ) -> Registry:
         _check_segment("Name", name)
         _check_segment("Namespace", namespace)
@@ -146,7 +157,17 @@ class Handler:
             raise errors.generic(404)
         # A Namespace object is inside itself for authorization (upstream RequestInfo).
         scope = name if resource.plural == "namespaces" and not resource.group else namespace
-        attributes = Attributes(user, verb, resource.group, resource.version, resource.plural, subresource, scope, name)
+        attributes = Attributes(
+            user,
+            verb,
+            resource.group,
+            resource.version,
+            resource.plural,
+            subresource,
+            scope,
+            name,
+            field_selector=field_selector,
+        )
         decision = self._authorizer.authorize(attributes)
         if not decision.allowed:
             raise forbidden(attributes, decision.reason)

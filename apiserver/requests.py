@@ -124,7 +124,10 @@ class Watch(Protocol):
 
 
 class Attributes(msgspec.Struct, frozen=True, gc=False):
-    """What is asked of the authorizer. Hashable. `path` is set for non-resource requests only (`resource` then "")."""
+    """What is asked of the authorizer. Hashable. `path` is set for non-resource requests only (`resource` then "").
+
+    `field_selector` is what a list or watch is restricted to, as the client wrote it.
+    """
 
     user: User
     verb: str
@@ -135,6 +138,7 @@ class Attributes(msgspec.Struct, frozen=True, gc=False):
     namespace: str = ""
     name: str = ""
     path: str = ""
+    field_selector: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

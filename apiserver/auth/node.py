@@ -1,8 +1,9 @@
 """The node authorizer: a kubelet may read only what the pods bound to its node refer to.
 
 Semantics are upstream's (documentation "Using Node Authorization"): secrets, config maps and claims by reference,
-tokens only of service accounts its pods run as, its own lease; anything else by the static rules of the role
-`system:node`. What a kubelet may *write* about its own node and pods is admission's (NodeRestriction).
+tokens only of service accounts its pods run as, its own lease, pods only its own (KEP-4601); anything else by the
+static rules of the role `system:node`. What a kubelet may *write* about its own node and pods is admission's
+(NodeRestriction).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from api import rbac
+from api import rbac, selectors
+from api.errors import BadRequest
 from api.types import Container, EphemeralContainer, Pod, PodSpec, PolicyRule, Volume
 from apiserver.auth.objects import NodePods
 from apiserver.auth.user import NODES
@@ -30,8 +32,8 @@ _ALLOWED: Final = Decision(True, "node authorizer")
 class NodeAuthorizer:
     """`rules` are those of the bootstrap role system:node."""
 
-    def __init__(self, pods: NodePods, rules: Iterable[PolicyRule]) -> None:
-        self._pods = pods
+    def __init__(self, objects: NodePods, rules: Iterable[PolicyRule]) -> None:
+        self._objects = objects
         self._rules = tuple(rules)
 
     def authorize(self, attributes: Attributes) -> Decision:
@@ -48,6 +50,8 @@ class NodeAuthorizer:
             return self._create_token(node, attributes)
         if kind == ("coordination.k8s.io", "leases"):
             return _own_lease(node, attributes)
+        if kind == ("", "pods") and attributes.verb in _READS and not attributes.subresource:
+            return self._read_pods(node, attributes)
         return self._by_rules(attributes)
 
     def _by_rules(self, attributes: Attributes) -> Decision:
@@ -68,6 +72,17 @@ class NodeAuthorizer:
             return Decision(False, "No Object name found")
         return self._related(node, attributes, attributes.resource)
 
+    def _read_pods(self, node: str, attributes: Attributes) -> Decision:
+        if attributes.verb != "get":
+            if _selects_node(attributes.field_selector, node):
+                return _ALLOWED
+            return Decision(False, "can only list/watch pods with spec.nodeName field selector")
+        pod = self._objects.pod(attributes.namespace, attributes.name)
+        # That there is no such pod may be told.
+        if pod is None or pod.spec.node_name == node:
+            return _ALLOWED
+        return Decision(False, f"no relationship found between node '{node}' and this object")
+
     def _create_token(self, node: str, attributes: Attributes) -> Decision:
         if attributes.subresource != "token" and attributes.verb == "get":
             return self._related(node, attributes, "serviceaccounts")
@@ -79,7 +94,7 @@ class NodeAuthorizer:
 
     def _related(self, node: str, attributes: Attributes, resource: str) -> Decision:
         wanted = (resource, attributes.name)
-        for pod in self._pods.pods_on_node(node):
+        for pod in self._objects.pods_on_node(node):
             metadata = pod.metadata
             if metadata.namespace != attributes.namespace or _MIRROR in metadata.annotations:
                 continue
@@ -97,6 +112,15 @@ def _own_lease(node: str, attributes: Attributes) -> Decision:
     if attributes.verb != "create" and attributes.name != node:
         return Decision(False, "can only access node lease with the same name as the requesting node")
     return _ALLOWED
+
+
+def _selects_node(field_selector: str, node: str) -> bool:
+    """Whether a selector lets only pods of this node through."""
+    try:
+        requirements = selectors.fields(field_selector).requirements
+    except BadRequest:
+        return False
+    return any((each.field, each.operator, each.value) == ("spec.nodeName", "=", node) for each in requirements)
 
 
 def references(pod: Pod) -> set[tuple[str, str]]:

@@ -50,6 +50,8 @@ class NodePods(Protocol):
 
     def pods_on_node(self, node_name: str) -> Iterable[Pod]: ...
 
+    def pod(self, namespace: str, name: str) -> Pod | None: ...
+
 
 class LiveObjects(RbacObjects, BoundObjects, NodePods, Protocol):
     """Everything above, from memory, without waiting."""

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from api import codec, errors
 from api.errors import FieldError
 from api.scheme import Resource
+from api.selectors import FieldRequirement
 from api.types import (
+    FieldSelectorAttributes,
     NonResourceAttributes,
     NonResourceRule,
     PolicyRule,
@@ -90,6 +92,7 @@ class SelfAccessReview(Review):
                 resource.subresource,
                 resource.namespace,
                 resource.name,
+                field_selector=_selector_text(resource.field_selector),
             )
         else:
             assert path is not None
@@ -180,6 +183,14 @@ class SelfReview(Review):
 
     def answer(self, user: User, review: Any) -> SelfSubjectReviewStatus:
         return SelfSubjectReviewStatus(user_info=_user_info(user))
+
+
+def _selector_text(asked: FieldSelectorAttributes | None) -> str:
+    """A selector as a request would carry it; of its requirements those count that ask for one value."""
+    if asked is None:
+        return ""
+    one_value = [each for each in asked.requirements if each.operator == "In" and len(each.values) == 1]
+    return asked.raw_selector or ",".join(str(FieldRequirement(each.key, "=", each.values[0])) for each in one_value)
 
 
 def _user_info(user: User) -> UserInfo:

@@ -42,6 +42,10 @@ class Pods:
     def pods_on_node(self, node_name: str) -> list[Pod]:
         return self.pods if node_name == "n1" else []
 
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        wanted = (namespace, name)
+        return next((pod for pod in self.pods if (pod.metadata.namespace, pod.metadata.name) == wanted), None)
+
 
 def authorizer(*trees: dict[str, Any]) -> NodeAuthorizer:
     roles = [record for record in rbac.bootstrap() if isinstance(record, ClusterRole)]
