@@ -119,9 +119,7 @@ class _Watching:
         answered = sum(line.startswith("hello") for line in lines)
         failed = len(lines) - answered
         reason = f" ({why})" if failed and why else ""
-        print(
-            f"\n  meanwhile the caller's calls through the Service: {answered} answered, {failed} without an answer{reason}"
-        )
+        print(f"\n  meanwhile the caller's calls: {answered} answered, {failed} without an answer{reason}")
 
 
 def _title(text: str) -> None:
