@@ -13,6 +13,7 @@ from api.scheme import Resource
 from api.types import Node, Pod, TokenRequest
 from apiserver.admission.chain import CREATE, DELETE, UPDATE, Plugin, Request
 from apiserver.admission.service_accounts import MIRROR
+from apiserver.auth.node import references
 from apiserver.auth.user import NODES
 from apiserver.storage.reader import Reader
 
@@ -141,10 +142,15 @@ def _check_mirror_pod(node: str, request: Request) -> None:
         raise _forbidden(request, f'node "{node}" can only create pods with spec.nodeName set to itself')
     if pod.spec.service_account_name:
         raise _forbidden(request, f'node "{node}" can not create pods that reference a service account')
-    for volume in pod.spec.volumes:
-        if volume.secret is not None or volume.config_map is not None or volume.projected is not None:
-            message = f'node "{node}" can not create pods that reference secrets, configmaps or tokens'
-            raise _forbidden(request, message)
+    # Whatever a pod refers to, its kubelet may read: so it must not say itself what its pods refer to.
+    referred = {resource for resource, _ in references(pod)} - {"serviceaccounts"}
+    if any(volume.projected is not None for volume in pod.spec.volumes):
+        referred.add("projected volumes")
+    if pod.spec.resource_claims:
+        referred.add("resourceclaims")
+    if referred:
+        message = f'node "{node}" can not create pods that reference {", ".join(sorted(referred))}'
+        raise _forbidden(request, message)
     owners = pod.metadata.owner_references
     if len(owners) != 1 or (owners[0].api_version, owners[0].kind, owners[0].name) != ("v1", "Node", node):
         message = f'pod must have exactly one owner reference, to node "{node}" itself'
