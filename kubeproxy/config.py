@@ -17,12 +17,16 @@ DNS_PORT = 53
 
 @dataclass(frozen=True, slots=True)
 class DnsConfig:
-    """address, port: where to listen; the address is added to the node's loopback device. upstream: other servers."""
+    """address, port: where to listen; the address is added to the node's loopback device. upstream: other servers.
+
+    sockets: inherited descriptors to serve instead of opening some, UDP and listening TCP; None for none.
+    """
 
     address: str
     port: int
     domain: str
     upstream: tuple[tuple[str, int], ...]
+    sockets: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,14 @@ def server_address(text: str) -> tuple[str, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not IP or IP:PORT") from None
 
 
+def descriptors(text: str) -> tuple[int, int]:
+    """`FD,FD`. Raises ArgumentTypeError."""
+    words = text.split(",")
+    if len(words) != 2 or not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FD,FD")
+    return int(words[0]), int(words[1])
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = Parser("kubeproxy", DESCRIPTION)
     parser.add_argument("--node-name", required=True, metavar="NAME", help="the Node this process runs on")
@@ -96,6 +108,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="IP[:PORT]",
         help="a server for names outside the cluster; may be repeated (default: none, such names are refused)",
     )
+    parser.add_argument(
+        "--dns-sockets",
+        type=descriptors,
+        metavar="FD,FD",
+        help="inherited sockets to serve DNS on, UDP and listening TCP: whoever keeps them open keeps the queries that "
+        "come while this process restarts (default: open them)",
+    )
     connection.add_flags(parser)
     daemon.add_flags(parser)
     parser.epilog = "kubeproxy --cleanup [--cluster-dns IP] removes all rules and the DNS address, and exits."
@@ -123,7 +142,8 @@ def from_args(args: argparse.Namespace) -> ProxyConfig:
     dns = None
     if args.cluster_dns is not None:
         host, port = args.cluster_dns
-        dns = DnsConfig(host, port, args.cluster_domain.strip(".").lower(), tuple(args.dns_upstream))
+        domain = args.cluster_domain.strip(".").lower()
+        dns = DnsConfig(host, port, domain, tuple(args.dns_upstream), args.dns_sockets)
     node = NodeView(
         args.node_name,
         addresses=(args.node_ip,) if args.node_ip else (),

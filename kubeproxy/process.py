@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import time
 from functools import partial
@@ -16,7 +17,7 @@ from cluster.informer import Informer
 from cluster.logs import get_logger
 from kubeproxy.config import DnsConfig, ProxyConfig
 from kubeproxy.dns.resolver import Resolver
-from kubeproxy.dns.server import DnsServer
+from kubeproxy.dns.server import DnsServer, open_sockets
 from kubeproxy.dns.upstream import Upstream
 from kubeproxy.dns.zone import Zone
 from kubeproxy.kernel import KernelError, open_kernel, remove_table
@@ -85,7 +86,7 @@ async def _start_dns(
     server = DnsServer(resolver, Upstream(config.upstream))
     try:
         await asyncio.to_thread(_ip, "address", "replace", f"{config.address}/32", "dev", "lo")
-        await server.start(config.address, config.port)
+        await server.start(*_dns_sockets(config))
     except OSError as error:
         reason = error.strerror or str(error)
         raise FatalError(
@@ -93,6 +94,14 @@ async def _start_dns(
         ) from error
     daemon.stack.push_async_callback(server.close)
     log.info("DNS in place", address=config.address, port=server.port, domain=config.domain)
+
+
+def _dns_sockets(config: DnsConfig) -> tuple[socket.socket, socket.socket]:
+    """The inherited ones, else new ones. Raises OSError."""
+    if config.sockets is None:
+        return open_sockets(config.address, config.port)
+    udp, tcp = (socket.socket(fileno=descriptor) for descriptor in config.sockets)
+    return udp, tcp
 
 
 def clean_up(dns_address: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import cast
 
 from dnslib import RCODE, DNSHeader, DNSQuestion, DNSRecord
 from dnslib.dns import DNSError
@@ -31,22 +32,16 @@ class DnsServer:
         self._transport: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
         self._forwarding: set[asyncio.Task[None]] = set()
-        self._connections = 0
+        self._conversations: set[asyncio.Task[None]] = set()
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError when the address cannot be had."""
+    async def start(self, udp: socket.socket, tcp: socket.socket) -> None:
+        """Answer on a bound and a listening socket, which are now ours. Raises OSError when they are not such."""
         loop = asyncio.get_running_loop()
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        udp.setblocking(False)
-        try:
-            udp.bind((host, port))
-        except OSError:
-            udp.close()
-            raise
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
-        # With port 0, TCP takes the port that UDP was given.
-        self._server = await asyncio.start_server(self._serve_tcp, host, self.port, reuse_address=True)
+        for each in (udp, tcp):
+            each.setblocking(False)
+        await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
+        self._server = await asyncio.start_server(self._connected, sock=tcp)
 
     @property
     def port(self) -> int:
@@ -60,9 +55,14 @@ class DnsServer:
             self._transport.close()
         if self._server is not None:
             self._server.close()
-        for task in self._forwarding:
+        tasks = (*self._forwarding, *self._conversations)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._forwarding, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def opened(self, transport: asyncio.DatagramTransport) -> None:
+        """Datagrams are about to come: an inherited socket may hold some already."""
+        self._transport = transport
 
     def received(self, data: bytes, address: tuple[str, int]) -> None:
         """Answer a datagram, now or when upstream has."""
@@ -105,10 +105,15 @@ class DnsServer:
             return failure(question, RCODE.SERVFAIL)
         return encode(question, aliases, (), limit=limit, code=found.header.rcode, foreign=found.rr)
 
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: asyncio's, cancelled by a process that stops, logs that as an error (until Python 3.12).
+        conversation = asyncio.create_task(self._serve_tcp(reader, writer), name="dns-connection")
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
+
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
         try:
-            while self._connections <= MAX_CONNECTIONS:
+            while len(self._conversations) <= MAX_CONNECTIONS:
                 async with asyncio.timeout(IDLE_SECONDS):
                     length = int.from_bytes(await reader.readexactly(2), "big")
                     data = await reader.readexactly(length)
@@ -123,8 +128,20 @@ class DnsServer:
         except (asyncio.IncompleteReadError, TimeoutError, ConnectionError):
             pass  # the client is done, or gone
         finally:
-            self._connections -= 1
             writer.close()
+
+
+def open_sockets(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A UDP socket and a listening TCP socket on one address. Raises OSError when it cannot be had."""
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        udp.bind((host, port))
+        # With port 0, TCP takes the port that UDP was given.
+        tcp = socket.create_server((host, udp.getsockname()[1]), backlog=MAX_CONNECTIONS)
+    except OSError:
+        udp.close()
+        raise
+    return udp, tcp
 
 
 _udp_queries = queries_total.labels("udp")
@@ -134,6 +151,9 @@ _tcp_queries = queries_total.labels("tcp")
 class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, server: DnsServer) -> None:
         self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._server.opened(cast(asyncio.DatagramTransport, transport))
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         _udp_queries.inc()

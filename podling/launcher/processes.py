@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from podling.launcher.plan import (
     CLUSTER_DNS,
     CLUSTER_DOMAIN,
     DEFAULT_ETCD,
+    DNS_PORT,
     KUBE_PROXY_STATUS_PORT,
     KUBELET_PORT,
     KUBELET_STATUS_PORT,
@@ -31,7 +32,7 @@ class Process:
 
     netns: name of the network namespace to run in, "" for the host's. cgroup: path to run in.
     status: host and port of its status server; None when health is only "it runs".
-    address: what it serves, for people.
+    address: what it serves, for people. inherits: descriptors of ours it gets, under the same numbers.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Process:
     status: tuple[str, int] | None = None
     node: str = ""
     netns: str = ""
+    inherits: tuple[int, ...] = ()
 
 
 def control_plane(cluster: Cluster) -> list[Process]:
@@ -49,9 +51,9 @@ def control_plane(cluster: Cluster) -> list[Process]:
     return [*ours, _apiserver(cluster), _scheduler(cluster), _controllers(cluster)]
 
 
-def on_node(cluster: Cluster, node: Node) -> list[Process]:
-    """A node's kubelet and kube-proxy."""
-    return [_kubelet(cluster, node), _kube_proxy(cluster, node)]
+def on_node(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...] = ()) -> list[Process]:
+    """A node's kubelet and kube-proxy. dns_sockets: descriptors of the node's DNS sockets, kept open by us."""
+    return [_kubelet(cluster, node), _kube_proxy(cluster, node, dns_sockets)]
 
 
 def _etcd(cluster: Cluster) -> Process:
@@ -165,8 +167,8 @@ def _kubelet(cluster: Cluster, node: Node) -> Process:
     )
 
 
-def _kube_proxy(cluster: Cluster, node: Node) -> Process:
-    flags = {
+def _kube_proxy(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...]) -> Process:
+    flags: dict[str, object] = {
         "apiserver": f"{cluster.host_ip}:{cluster.port(Port.GRPC)}",
         **_identity(cluster, f"kube-proxy-{node.name}"),
         "node-name": node.name,
@@ -175,9 +177,11 @@ def _kube_proxy(cluster: Cluster, node: Node) -> Process:
         "cluster-dns": CLUSTER_DNS,
         "cluster-domain": CLUSTER_DOMAIN,
     }
-    return _component(
-        cluster, "kubeproxy", flags, (node.ip, KUBE_PROXY_STATUS_PORT), node=node, address=f"dns://{CLUSTER_DNS}:53"
-    )
+    if dns_sockets:
+        flags["dns-sockets"] = ",".join(map(str, dns_sockets))
+    status, address = (node.ip, KUBE_PROXY_STATUS_PORT), f"dns://{CLUSTER_DNS}:{DNS_PORT}"
+    process = _component(cluster, "kubeproxy", flags, status, node=node, address=address)
+    return replace(process, inherits=dns_sockets)
 
 
 def _component(

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from cluster.cgroups import Cgroups
 from cluster.logs import get_logger
-from podling.launcher import cgroups, cleanup, last_words, network, processes
-from podling.launcher.plan import Cluster, Node
+from podling.launcher import cgroups, cleanup, last_words, listeners, network, processes
+from podling.launcher.listeners import Listeners
+from podling.launcher.plan import CLUSTER_DNS, DNS_PORT, Cluster, Node
 from podling.launcher.processes import Process
 
 FIRST_RESTART_SECONDS = 0.1
@@ -59,6 +60,7 @@ class Supervisor:
         self._cgroups = Cgroups.detect()
         self._tell = tell
         self._nodes_down: set[str] = set()
+        self._listeners: dict[str, Listeners] = {}
         # A node is switched on or off, never both at once.
         self._power: dict[str, asyncio.Lock] = {node.name: asyncio.Lock() for node in cluster.nodes}
 
@@ -75,6 +77,8 @@ class Supervisor:
         """Stop every process in order: nodes, then what they talk to, then etcd."""
         await self._stop_all([name for name, running in self.running.items() if running.process.node])
         await self._stop_pods()
+        for node in self.cluster.nodes:
+            self._close_listeners(node.name)
         for names in (["scheduler", "controllers"], ["apiserver"], ["etcd"]):
             await self._stop_all([name for name in names if name in self.running])
 
@@ -102,6 +106,7 @@ class Supervisor:
             for running in self._on_node(name):
                 running.wanted = False
             network.cut_node(node)
+            self._close_listeners(name)
             await asyncio.to_thread(cleanup.node, self.cluster, node)
             for running in self._on_node(name):
                 await self._stop_process(running.process.name)
@@ -112,6 +117,7 @@ class Supervisor:
         async with self._power[name]:
             if name in self._nodes_down:
                 # A power-off or power-on that failed half way leaves something.
+                self._close_listeners(name)
                 await asyncio.to_thread(cleanup.node, self.cluster, node)
                 self._power_on(node)
                 self._nodes_down.discard(name)
@@ -140,6 +146,11 @@ class Supervisor:
                 return node
         raise KeyError(name)
 
+    def _close_listeners(self, name: str) -> None:
+        sockets = self._listeners.pop(name, None)
+        if sockets is not None:
+            sockets.close()
+
     def _on_node(self, name: str) -> list[Running]:
         return [running for running in self.running.values() if running.process.node == name]
 
@@ -149,7 +160,9 @@ class Supervisor:
         path = f"{cluster.cgroup}/{node.name}"
         self._cgroups.create(path)
         self._cgroups.limit(path, cgroups.node_size(cluster.node_cpu, cluster.node_memory))
-        for process in processes.on_node(cluster, node):
+        sockets = listeners.open_in(network.netns_path(node), CLUSTER_DNS, DNS_PORT)
+        self._listeners[node.name] = sockets
+        for process in processes.on_node(cluster, node, sockets.descriptors):
             self._start_process(process)
 
     def _start_process(self, process: Process) -> None:
@@ -204,6 +217,7 @@ class Supervisor:
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
+                    pass_fds=process.inherits,
                     env=_environment(),
                     # Not where the command was typed: nothing of ours may hold that or write there.
                     cwd=self.cluster.run_dir,
