@@ -21,6 +21,8 @@ def connect(directory: Path) -> Connection:
         address = msgspec.json.decode((directory / "cluster.json").read_bytes(), type=_Address)
     except (FileNotFoundError, NotADirectoryError):
         raise CommandError(f"{directory} holds no cluster: start one with `podling up --dir {directory}`") from None
-    except (OSError, msgspec.MsgspecError) as error:
+    except OSError as error:
+        raise CommandError(f"cannot read {directory}/cluster.json: {error.strerror}") from None
+    except msgspec.MsgspecError as error:
         raise CommandError(f"cannot read {directory}/cluster.json: {error}") from None
     return Connection(address.grpc, pki / "ca.crt", pki / "admin.crt", pki / "admin.key")

@@ -22,6 +22,9 @@ Dir = Annotated[
     Path | None, Parameter(name="--dir", help="The cluster's directory (default: PODLING_DIR, else the last).")
 ]
 
+# A node's kubelet and kube-proxy are within its memory, with some 95 MB; pods want some too.
+LEAST_NODE_MEMORY = 128 * 1024**2
+
 node_app = App(name="node", help="Switch emulated nodes off and on.")
 
 
@@ -180,7 +183,14 @@ def _cores(text: str | None) -> float | None:
 def _bytes(text: str | None) -> int | None:
     from api import quantity
 
-    return None if text is None else _positive(text, "--node-memory", quantity.whole)
+    if text is None:
+        return None
+    value = _positive(text, "--node-memory", quantity.whole)
+    if value < LEAST_NODE_MEMORY:
+        raise CommandError(
+            f"--node-memory must be at least 128Mi, not {text}: a node's own processes need most of that"
+        )
+    return value
 
 
 def _positive(text: str, flag: str, parse: Callable[[str], int]) -> int:
