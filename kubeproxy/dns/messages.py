@@ -19,6 +19,9 @@ TTL_SECONDS = 5  # CoreDNS's default for the kubernetes plugin
 UDP_BYTES = 512
 EDNS_BYTES = 1_232
 HEADER_BYTES = 12
+SMALLEST_RECORD_BYTES = 12
+# A question, and what a client may add: EDNS options, a signature.
+MAX_QUERY_RECORDS = 4
 RESPONSE_BIT = 0x80
 EXTENDED_BAD_VERSION = 1  # BADVERS is 16: 1 in the upper bits, 0 in the header's
 SRV_WEIGHT = 100
@@ -51,6 +54,9 @@ def parse(data: bytes) -> Question:
     """Read a query. Raises Refusal."""
     if len(data) < HEADER_BYTES or data[2] & RESPONSE_BIT:
         raise Refusal(None)
+    if _records(data) > MAX_QUERY_RECORDS:
+        # Taking a message full of records apart takes a tenth of a second.
+        raise Refusal(bare_error(data, RCODE.FORMERR))
     try:
         query = DNSRecord.parse(data)
     except (DNSError, ValueError) as error:
@@ -74,6 +80,11 @@ def parse(data: bytes) -> Question:
     return Question(query, name, query.q.qtype, size, plain)
 
 
+def _records(data: bytes) -> int:
+    """How many questions and records the header announces."""
+    return sum(int.from_bytes(data[at : at + 2], "big") for at in range(4, HEADER_BYTES, 2))
+
+
 def encode(
     question: Question,
     records: Sequence[Record],
@@ -88,7 +99,9 @@ def encode(
 
     authority: the SOA of a negative answer. foreign: records that another server gave, added to the answer.
     """
-    answers = [*(_resource(record, question) for record in records), *foreign]
+    # One more than can fit: further ones would only be encoded to be cut off again.
+    most = limit // SMALLEST_RECORD_BYTES + 1
+    answers = [*(_resource(record, question) for record in records[:most]), *foreign[:most]]
     extras = [_resource(record, question) for record in additional]
     soa = [_resource(authority, question)] if authority else []
     data = _pack(question, answers, soa, extras, code, truncated=False)

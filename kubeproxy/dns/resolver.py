@@ -6,9 +6,8 @@ Synchronous. A query seen before costs a dictionary look-up. What is not in the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 
 from dnslib import RCODE
 
@@ -17,6 +16,9 @@ from kubeproxy.dns.records import Answer, Outcome, Record, Type
 from kubeproxy.dns.zone import ServiceKey, Zone
 
 MAX_CACHED = 10_000
+MAX_CACHED_BYTES = 4 * 2**20
+# What a record takes in memory, about.
+RECORD_BYTES = 250
 MAX_ROTATIONS = 16
 MAX_ALIASES = 8
 TCP_BYTES = 65_535
@@ -44,7 +46,9 @@ class Resolver:
         self._zone = zone
         self._serial = serial
         # By everything in the query but its id; the answers likewise, in the orders to give in turn.
-        self._cache: dict[bytes, cycle[bytes]] = {}
+        self._cache: dict[bytes, _Turns] = {}
+        # At most; what was forgotten since is not subtracted.
+        self._cached_bytes = 0
         self._cached_for: dict[ServiceKey | None, list[bytes]] = {}
 
     def changed(self, key: ServiceKey) -> None:
@@ -75,15 +79,18 @@ class Resolver:
         if answer.outcome is Outcome.OUTSIDE:
             return Elsewhere(question, aliases, aliases[-1].data if aliases else question.name)
         limit = question.size if over_udp else TCP_BYTES
-        messages = [
-            self._encode(question, answer, (*aliases, *records), limit)
-            for records in _rotations(answer.records, MAX_ROTATIONS if over_udp else 1)
-        ]
-        turns = cycle([message[2:] for message in messages])
+
+        def encoded(records: tuple[Record, ...]) -> bytes:
+            return self._encode(question, answer, (*aliases, *records), limit)[2:]
+
+        turns = _Turns(_rotations(answer.records, MAX_ROTATIONS if over_udp else 1), encoded)
+        first = next(turns)
         if over_udp and question.plain:
             # An alias's answer depends on two services.
-            self._remember(None if aliases else self._zone.owner(question.name), data[2:], turns)
-        return data[:2] + next(turns)
+            owner = None if aliases else self._zone.owner(question.name)
+            held = len(turns) * (len(first) + 8 * len(answer.records)) + RECORD_BYTES * len(answer.records)
+            self._remember(owner, data[2:], turns, len(data) + held)
+        return data[:2] + first
 
     def _follow(self, question: Question) -> tuple[Answer, tuple[Record, ...]]:
         """The answer at the end of the aliases, and the aliases; as far as the zone reaches."""
@@ -110,12 +117,33 @@ class Resolver:
             authority=None if answer.records else soa,
         )
 
-    def _remember(self, owner: ServiceKey | None, query: bytes, answers: cycle[bytes]) -> None:
-        if len(self._cache) >= MAX_CACHED:
+    def _remember(self, owner: ServiceKey | None, query: bytes, answers: _Turns, size: int) -> None:
+        if len(self._cache) >= MAX_CACHED or self._cached_bytes + size > MAX_CACHED_BYTES:
             self._cache.clear()
             self._cached_for.clear()
+            self._cached_bytes = 0
         self._cache[query] = answers
+        self._cached_bytes += size
         self._cached_for.setdefault(owner, []).append(query)
+
+
+class _Turns:
+    """The answers to give one after the other, over and over; each is encoded when its turn first comes."""
+
+    def __init__(self, orders: Sequence[tuple[Record, ...]], encode: Callable[[tuple[Record, ...]], bytes]) -> None:
+        self._orders = orders
+        self._encode = encode
+        self._messages: list[bytes] = []
+        self._turn = -1
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __next__(self) -> bytes:
+        self._turn = (self._turn + 1) % len(self._orders)
+        if self._turn == len(self._messages):
+            self._messages.append(self._encode(self._orders[self._turn]))
+        return self._messages[self._turn]
 
 
 def _rotations(records: tuple[Record, ...], most: int) -> list[tuple[Record, ...]]:
