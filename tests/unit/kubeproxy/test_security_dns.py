@@ -20,7 +20,7 @@ NAME = "web.default.svc.cluster.local"
 def headless(endpoints: int) -> Resolver:
     world = World()
     addresses = [f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}" for number in range(1, endpoints + 1)]
-    world.put(service(cluster_ip="None"), endpoint_slice(*addresses))
+    world.put(service(clusterIP="None"), endpoint_slice(*addresses))
     return Resolver(world.zone, serial=1)
 
 
