@@ -1,0 +1,76 @@
+"""What pods leave on a node: processes, cgroups, mounts, directories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.support.chaos import is_alive
+from tests.support.cluster import Cluster, eventually
+
+
+def cgroups_of(cluster: Cluster, node: str, uid: str) -> list[Path]:
+    """The cgroups of a pod and its containers."""
+    return [
+        path
+        for mount in Path("/sys/fs/cgroup").iterdir()
+        for path in (mount / "podling" / cluster.id / node / "kubepods").rglob(f"*{uid}*")
+    ]
+
+
+def processes_of(cluster: Cluster, node: str, uid: str) -> list[int]:
+    """The processes in a pod's cgroups."""
+    found: set[int] = set()
+    for path in cgroups_of(cluster, node, uid):
+        found.update(int(word) for file in path.rglob("cgroup.procs") for word in file.read_text().split())
+    return [pid for pid in found if is_alive(pid)]
+
+
+def traces(cluster: Cluster, node: str, uid: str) -> list[str]:
+    """What of a pod is on the node: cgroups, mounts, directories, records."""
+    found = [str(path) for path in cgroups_of(cluster, node, uid)]
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    found += [line.split()[4] for line in lines if uid in line]
+    data, run = cluster.directory / "nodes" / node, Path("/run/podling") / cluster.id / node
+    found += [str(path) for root in (data, run) for path in root.rglob(f"*{uid}*")]
+    records = [path for kind in ("sandboxes", "containers") for path in (data / kind).rglob("*.json")]
+    found += [str(path) for path in records if uid in _read(path)]
+    return found
+
+
+def wait_no_trace(cluster: Cluster, node: str, uids: Iterable[str], *, seconds: float = 20) -> None:
+    """Nothing of these pods is left on the node."""
+    for uid in uids:
+        _wait_no_trace(cluster, node, uid, seconds)
+
+
+def containers(cluster: Cluster, node: str) -> set[str]:
+    """The containers that the node has a runtime state for."""
+    return {path.name for path in (Path("/run/podling") / cluster.id / node / "runc").iterdir()}
+
+
+def sandboxes(cluster: Cluster, node: str) -> set[str]:
+    """The sandboxes whose namespaces are pinned on the node."""
+    return {path.name for path in (Path("/run/podling") / cluster.id / node / "sandboxes").iterdir()}
+
+
+def monitors(cluster: Cluster, node: str) -> list[int]:
+    """The conmon processes of the node."""
+    procs = Path("/sys/fs/cgroup/memory/podling") / cluster.id / node / "conmon" / "cgroup.procs"
+    return [int(word) for word in procs.read_text().split()] if procs.exists() else []
+
+
+def _wait_no_trace(cluster: Cluster, node: str, uid: str, seconds: float) -> None:
+    eventually(
+        f"pod {uid} left nothing",
+        lambda: not traces(cluster, node, uid),
+        seconds=seconds,
+        state=lambda: "\n".join(traces(cluster, node, uid)),
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
