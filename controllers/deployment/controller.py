@@ -142,9 +142,10 @@ class DeploymentController:
         self._recorder.record(deployment, NORMAL, "ScalingReplicaSet", words)
 
     async def _write_revision(self, deployment: Deployment, revision: str) -> Deployment:
-        return await self._deployments.patch(
-            deployment, {"metadata": {"annotations": {bookkeeping.REVISION: revision}}}
-        )
+        # With the status, as upstream: a change of the object itself would count as a new generation.
+        annotations = {**deployment.metadata.annotations, bookkeeping.REVISION: revision}
+        changed = replace(deployment, metadata=replace(deployment.metadata, annotations=annotations))
+        return await self._deployments.update(changed, subresource="status")
 
     async def _write_status(self, deployment: Deployment, status: DeploymentStatus) -> None:
         try:
