@@ -49,7 +49,7 @@ class NodeView:
             return self
         named = {a.address for a in node.status.addresses if a.type in ("InternalIP", "ExternalIP")}
         addresses = tuple(sorted({*self.addresses, *filter(is_ipv4, named)}))
-        cidrs = tuple(cidr for cidr in node.spec.pod_cidrs or [node.spec.pod_cidr] if is_ipv4(cidr.partition("/")[0]))
+        cidrs = tuple(cidr for cidr in node.spec.pod_cidrs or [node.spec.pod_cidr] if is_ipv4_cidr(cidr))
         return NodeView(self.name, node.metadata.labels.get(ZONE_LABEL, ""), addresses, self.pod_cidrs or cidrs)
 
 
@@ -88,6 +88,12 @@ def is_ipv4(address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_ipv4_cidr(text: str) -> bool:
+    """Whether a text is an IPv4 network in the usual notation and nothing else."""
+    address, slash, length = text.partition("/")
+    return bool(slash) and is_ipv4(address) and length.isdecimal() and length.isascii() and int(length[:3]) <= 32
 
 
 def select(service: Service, port: ServicePort, slices: Iterable[EndpointSlice], node: NodeView) -> Selection:
@@ -133,7 +139,9 @@ def _port_number(slice_: EndpointSlice, port: ServicePort) -> int | None:
     protocol = port.protocol or "TCP"
     for slice_port in slice_.ports:
         if (slice_port.name or "") == port.name and (slice_port.protocol or "TCP") == protocol:
-            return slice_port.port
+            number = slice_port.port
+            # The API checks no more than that it is a number; one that is no port would spoil a whole transaction.
+            return number if number is not None and 0 < number < 65_536 else None
     return None
 
 

@@ -155,7 +155,11 @@ class Zone:
         for slice_ in self._slices(key):
             if slice_.address_type != "IPv4":
                 continue
-            ports = tuple((p.name, (p.protocol or "TCP").lower(), p.port) for p in slice_.ports if p.name and p.port)
+            ports = tuple(
+                (p.name, (p.protocol or "TCP").lower(), p.port)
+                for p in slice_.ports
+                if p.name and 0 < (p.port or 0) < 65_536
+            )
             for endpoint in slice_.endpoints:
                 if publish_all or endpoint.conditions.ready is not False:
                     for address in endpoint.addresses[:1]:

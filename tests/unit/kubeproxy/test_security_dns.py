@@ -62,3 +62,12 @@ def test_a_query_full_of_records_is_refused_unread() -> None:
     answer = headless(1).answer_udp(bytes(query.pack()))
     assert isinstance(answer, bytes)
     assert (len(answer), DNSRecord.parse(answer).header.rcode) == (12, RCODE.FORMERR)
+
+
+def test_a_number_that_is_no_port_has_no_location() -> None:
+    world = World()
+    ports = [{"name": "odd", "port": 70_000, "protocol": "TCP"}, {"name": "good", "port": 80, "protocol": "TCP"}]
+    world.put(service(clusterIP="None"), endpoint_slice("10.0.0.1", ports=ports))
+    answer = Resolver(world.zone, serial=1).answer_udp(bytes(DNSRecord.question(NAME, "SRV").pack()))
+    assert isinstance(answer, bytes)
+    assert [record.rdata.port for record in DNSRecord.parse(answer).rr] == [80]
