@@ -21,7 +21,7 @@ from kubelet.pods.record import PodRecord
 from kubelet.pods.start import CRASH_LOOP, Waiting
 from kubelet.pods.state import PodState, StateMachine
 from kubelet.pods.status import Report, status_of
-from kubelet.pods.status_writer import StatusWriter
+from kubelet.pods.status_writer import StatusWriter, merged
 from kubelet.pods.view import NANOSECONDS, Run, View, find_container, sidecars
 from kubelet.probes.prober import PodProber, Probed
 from kubelet.runtime.base import ContainerState, RuntimeFailure
@@ -258,7 +258,8 @@ class PodWorker:
         record = self.record
         if not self._silent:
             status = self._compute(decision)
-            if status != self._status:
+            # The second: somebody else has written what is ours (the node controller, when it heard nothing of us).
+            if status != self._status or merged(record.pod.status, status) != record.pod.status:
                 self._note_start(status)
                 self._status = status
                 self._writer.set(record.pod, status, lazy=self._may_wait(status))
