@@ -72,6 +72,12 @@ class Cluster:
         server: str = kubeconfig["clusters"][0]["cluster"]["server"]
         return server
 
+    @property
+    def grpc(self) -> str:
+        """The API server's gRPC address."""
+        address: str = json.loads((self.directory / "cluster.json").read_text())["grpc"]
+        return address
+
     def up(self, *flags: str) -> None:
         result = run(str(PODLING), "up", "--dir", str(self.directory), *flags, timeout=180, check=False)
         if result.returncode:
