@@ -7,6 +7,7 @@ table or none; after that each batch of changes is one small transaction, or two
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -51,6 +52,7 @@ class Syncer:
     ) -> None:
         self._kernel = kernel
         self._network = network
+        self._cluster_ips = ipaddress.IPv4Network(network.service_cidr)
         self._bare_node = node
         self._node = node
         self._service = service
@@ -156,7 +158,7 @@ class Syncer:
         service = self._service(key)
         if service is None:
             return ServiceRules()
-        return translate(service, self._slices(key), self._node, self._rules.rules_of(key).rows)
+        return translate(service, self._slices(key), self._node, self._rules.rules_of(key).rows, self._cluster_ips)
 
     def _replacement(self, clients: dict[str, list[str]]) -> list[str]:
         """The transactions that replace the whole table.

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from api.types import EndpointSlice, Service
 from api.types.core_service import ServicePort
@@ -113,17 +116,29 @@ def translate(
     slices: Iterable[EndpointSlice],
     node: NodeView,
     previous: Mapping[str, tuple[Destination, ...]],
+    cluster_ips: IPv4Network | None = None,
 ) -> ServiceRules:
     """The items of one service on this node; none when kube-proxy has nothing to do for it.
 
     previous: the rows of the same service's last rules, so that destinations keep their numbers.
+    cluster_ips: the network of cluster IPs, none of which can be anybody's external one: whoever may write a service
+    could draw another service's traffic to his own.
     """
     rules = ServiceRules()
     if is_proxied(service):
+        if cluster_ips is not None:
+            service = _without(service, cluster_ips)
         slices = list(slices)
         for port in service.spec.ports:
             _PortTranslation(service, port, select(service, port, slices, node), rules, previous).run()
     return rules
+
+
+def _without(service: Service, cluster_ips: IPv4Network) -> Service:
+    """The service without external IPs that are cluster IPs."""
+    external = service.spec.external_ips
+    kept = [text for text in external if not (is_ipv4(text) and IPv4Address(text) in cluster_ips)]
+    return service if kept == external else replace(service, spec=replace(service.spec, external_ips=kept))
 
 
 def node_items(node: NodeView) -> dict[Item, str]:

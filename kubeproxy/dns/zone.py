@@ -158,7 +158,7 @@ class Zone:
             ports = tuple(
                 (p.name, (p.protocol or "TCP").lower(), p.port)
                 for p in slice_.ports
-                if p.name and 0 < (p.port or 0) < 65_536
+                if p.name and p.port and 0 < p.port < 65_536
             )
             for endpoint in slice_.endpoints:
                 if publish_all or endpoint.conditions.ready is not False:
