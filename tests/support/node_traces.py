@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.support.chaos import is_alive
@@ -14,7 +15,8 @@ def cgroups_of(cluster: Cluster, node: str, uid: str) -> list[Path]:
     return [
         path
         for mount in Path("/sys/fs/cgroup").iterdir()
-        for path in (mount / "podling" / cluster.id / node / "kubepods").rglob(f"*{uid}*")
+        for path in _below(mount / "podling" / cluster.id / node / "kubepods")
+        if uid in path.name
     ]
 
 
@@ -22,7 +24,9 @@ def processes_of(cluster: Cluster, node: str, uid: str) -> list[int]:
     """The processes in a pod's cgroups."""
     found: set[int] = set()
     for path in cgroups_of(cluster, node, uid):
-        found.update(int(word) for file in path.rglob("cgroup.procs") for word in file.read_text().split())
+        for file in _below(path):
+            if file.name == "cgroup.procs":
+                found.update(int(word) for word in _read(file).split())
     return [pid for pid in found if is_alive(pid)]
 
 
@@ -32,9 +36,9 @@ def traces(cluster: Cluster, node: str, uid: str) -> list[str]:
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     found += [line.split()[4] for line in lines if uid in line]
     data, run = cluster.directory / "nodes" / node, Path("/run/podling") / cluster.id / node
-    found += [str(path) for root in (data, run) for path in root.rglob(f"*{uid}*")]
-    records = [path for kind in ("sandboxes", "containers") for path in (data / kind).rglob("*.json")]
-    found += [str(path) for path in records if uid in _read(path)]
+    paths = [path for root in (data, run) for path in _below(root)]
+    found += [str(path) for path in paths if uid in path.name]
+    found += [str(path) for path in paths if path.suffix == ".json" and uid in _read(path)]
     return found
 
 
@@ -69,8 +73,14 @@ def _wait_no_trace(cluster: Cluster, node: str, uid: str, seconds: float) -> Non
     )
 
 
+def _below(root: Path) -> Iterator[Path]:
+    """Everything below a directory; what goes meanwhile is left out."""
+    for directory, directories, files in os.walk(root):
+        yield from (Path(directory) / name for name in (*directories, *files))
+
+
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
-    except FileNotFoundError:
+        return path.read_text(errors="replace")
+    except OSError:
         return ""
