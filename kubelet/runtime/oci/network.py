@@ -42,6 +42,8 @@ class PodNetwork:
             name = link_name(sandbox_id)
             self._node.add_veth(name, _NODE_MAC, _POD_LINK, mac, namespace, _MTU)
             outer = self._node.link_index(name)
+            # Containers may write any sender on their packets: none but the pod's own gets further.
+            self._node.check_sources(outer)
             self._node.set_up(outer)
             pod.set_up(_LOOPBACK)
             inner = pod.link_index(_POD_LINK)

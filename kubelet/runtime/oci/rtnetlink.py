@@ -14,12 +14,13 @@ import struct
 import threading
 from collections.abc import Iterable, Sequence
 
-_RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK = 16, 17, 18
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_SETLINK = 16, 17, 18, 19
 _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_NEWNEIGH = 20, 24, 28
 _REQUEST, _ACK, _REPLACE, _EXCL, _CREATE = 0x1, 0x4, 0x100, 0x200, 0x400
 _NLMSG_ERROR = 2
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 4, 18, 28
+_IFLA_AF_SPEC, _IFLA_INET_CONF, _IPV4_RP_FILTER = 26, 1, 8
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 4, 5, 7
@@ -84,6 +85,13 @@ class Rtnetlink:
     def set_up(self, index: int) -> None:
         """Bring a link up."""
         self._ask(_RTM_NEWLINK, 0, _LINK.pack(socket.AF_UNSPEC, 0, index, _IFF_UP, _IFF_UP), [])
+
+    def check_sources(self, index: int) -> None:
+        """Take only packets from a link whose sender is routed over that link (the sysctl `rp_filter` = 1)."""
+        setting = _attribute(_IPV4_RP_FILTER, struct.pack("=I", 1))
+        family = _attribute(socket.AF_INET, _attribute(_IFLA_INET_CONF, setting))
+        body = _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)
+        self._ask(_RTM_SETLINK, 0, body, [_attribute(_IFLA_AF_SPEC, family)])
 
     def delete_link(self, name: str) -> None:
         """Remove a link, with its peer; nothing happens when it is gone already."""
