@@ -23,6 +23,9 @@ from podling.errors import CommandError
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
+# What Go's encoder escapes, so that kubectl finds the annotation as it would have written it.
+_ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "&<>\u2028\u2029"}
+
 Tree = dict[str, Any]
 MaybeNamespace = Annotated[
     str | None, Parameter(name=("--namespace", "-n"), help="Namespace for objects that name none.")
@@ -44,7 +47,7 @@ def annotated(manifest: Manifest) -> Tree:
     if manifest.namespace:
         metadata["namespace"] = manifest.namespace
     written = {**manifest.body, "metadata": metadata}
-    text = json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
+    text = json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPED) + "\n"
     return {**written, "metadata": {**metadata, "annotations": {**annotations, LAST_APPLIED: text}}}
 
 

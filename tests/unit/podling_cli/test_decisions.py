@@ -156,3 +156,12 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
         manifests.read([str(tmp_path / "empty.yaml")], None)
     with pytest.raises(CommandError, match="say where the objects are"):
         manifests.read(None, None)
+
+
+def test_what_was_applied_is_written_as_kubectl_writes_it() -> None:
+    written = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"b": "<&>é\u2028"}}
+    applied = annotated(manifests.manifest(written, "f", "n"))
+    assert applied["metadata"]["annotations"][LAST_APPLIED] == (
+        '{"apiVersion":"v1","data":{"b":"\\u003c\\u0026\\u003eé\\u2028"},"kind":"ConfigMap",'
+        '"metadata":{"annotations":{},"name":"a","namespace":"n"}}\n'
+    )
