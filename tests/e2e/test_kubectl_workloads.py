@@ -17,7 +17,9 @@ def _web(space: Space, replicas: int = 2) -> None:
 
 
 def test_create_deployment_expose_and_scale(space: Space) -> None:
-    command = ("--image=busybox", "--replicas=2", "--port=8080", "--", "sh", "-c", WEB)
+    # With kubectl's default grace of 30 seconds, it should end by itself.
+    script = WEB.replace("exec httpd -f", "httpd") + "; trap 'exit 0' TERM; sleep 3600 & wait"
+    command = ("--image=busybox", "--replicas=2", "--port=8080", "--", "sh", "-c", script)
     assert space.kubectl("create", "deployment", "web", *command) == "deployment.apps/web created\n"
     assert 'deployment "web" successfully rolled out\n' in space.kubectl("rollout", "status", "deployment/web")
     assert space.kubectl("expose", "deployment", "web", "--port=80", "--target-port=8080") == "service/web exposed\n"

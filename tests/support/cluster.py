@@ -63,6 +63,7 @@ class Cluster:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.id = cluster_id(directory)
+        self.restarted: list[str] = []
         self.env = {"KUBECONFIG": str(directory / "kubeconfig"), "PODLING_DIR": str(directory)}
 
     @property
@@ -85,6 +86,11 @@ class Cluster:
 
     def down(self) -> None:
         run(str(PODLING), "down", "--dir", str(self.directory))
+
+    def restart(self, name: str) -> None:
+        """Have one process restarted, and remember that it was."""
+        self.podling("restart", name)
+        self.restarted.append(name)
 
     def podling(
         self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = 120
