@@ -6,7 +6,8 @@ the stream runs is an ERROR event with a Status. Plain JSON frames are built onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 import orjson
 from aiohttp import web
@@ -19,6 +20,8 @@ from apiserver.rest import query, views, websockets
 from apiserver.rest.call import Call
 from apiserver.rest.negotiation import Form
 from apiserver.rest.streams import Stream
+
+PIECE_BYTES: Final = 256 * 1024
 
 Frames = Callable[[Batch], Iterable[bytes]]
 
@@ -40,7 +43,8 @@ async def _over_chunks(call: Call, opened: Watch, frames: Frames) -> web.StreamR
         async with opened as batches:
             stream.open()
             async for batch in batches:
-                await stream.send(b"".join(frames(batch)))
+                for piece in pieces(frames(batch)):
+                    await stream.send(piece)
     except errors.StatusError as error:
         if not stream.opened:
             if not isinstance(error, errors.Expired):
@@ -49,6 +53,20 @@ async def _over_chunks(call: Call, opened: Watch, frames: Frames) -> web.StreamR
             stream.open()
         await stream.send(error_frame(error))
     return stream
+
+
+def pieces(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """Frames joined to pieces of about `PIECE_BYTES`: an initial state is not held once more for each slow client."""
+    waiting: list[bytes] = []
+    size = 0
+    for frame in frames:
+        waiting.append(frame)
+        size += len(frame)
+        if size >= PIECE_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 async def _over_websocket(call: Call, opened: Watch, frames: Frames) -> web.StreamResponse:

@@ -15,6 +15,7 @@ from apiserver.storage.selection import Selection
 from apiserver.stored import Batch, Event
 
 QUEUE_LIMIT = 10_000
+QUEUE_BYTES = 64 * 1024 * 1024
 
 
 class Watcher:
@@ -40,6 +41,8 @@ class Watcher:
         self._limit = limit
         self._sent = sent
         self._pending: list[Event] = []
+        # Of changes only: the initial state is the cache's own.
+        self._pending_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
         self._bookmark_due = False
         self._initial_end = False
@@ -59,8 +62,9 @@ class Watcher:
             )
         if event is None:
             return
-        if len(self._pending) >= self._limit:
-            self.fail(Expired(f"too old resource version: the watch fell {self._limit} events behind"))
+        self._pending_bytes += len(event.stored.data)
+        if len(self._pending) >= self._limit or self._pending_bytes > QUEUE_BYTES:
+            self.fail(Expired(f"too old resource version: the watch fell {len(self._pending)} events behind"))
             return
         self._pending.append(event)
         self._wake()
@@ -102,6 +106,7 @@ class Watcher:
 
     def _take(self) -> Batch:
         events, self._pending = self._pending, []
+        self._pending_bytes = 0
         self._sent(len(events))
         initial_end, self._initial_end = self._initial_end, False
         bookmark, self._bookmark_due = self._bookmark_due or initial_end, False
