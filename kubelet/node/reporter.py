@@ -94,6 +94,9 @@ class NodeReporter:
                 self._wake.set()
         elif self.node is None or _revision(new) > _revision(self.node):
             self.node = new
+            # Said of a node that was not heard of for a while: it is heard of again.
+            if any(condition.status == "Unknown" for condition in new.status.conditions):
+                self._wake.set()
 
     async def run(self) -> None:
         """Register, then report until cancelled."""

@@ -64,6 +64,20 @@ def monitors(cluster: Cluster, node: str) -> list[int]:
     return [int(word) for word in procs.read_text().split()] if procs.exists() else []
 
 
+def on_machine(cluster: Cluster, node: str) -> list[str]:
+    """What a node that is switched off must not have: namespace, link, mounts, processes, runtime state."""
+    candidates = [
+        Path("/run/netns") / f"podling-{cluster.id}-{node}",
+        Path("/sys/class/net") / f"pl-{cluster.id}-{node.rpartition('-')[2]}",
+        Path("/run/podling") / cluster.id / node,
+        *(mount / "podling" / cluster.id / node for mount in Path("/sys/fs/cgroup").iterdir()),
+    ]
+    found = [str(path) for path in candidates if path.exists()]
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    roots = (f"{cluster.directory}/nodes/{node}/", f"/run/podling/{cluster.id}/{node}/")
+    return found + [line.split()[4] for line in lines if line.split()[4].startswith(roots)]
+
+
 def _wait_no_trace(cluster: Cluster, node: str, uid: str, seconds: float) -> None:
     eventually(
         f"pod {uid} left nothing",
