@@ -7,15 +7,13 @@ the file is dropped from the object (`api.patch.create_three_way_merge_patch`).
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from api.patch import create_three_way_merge_patch
 from podling.cli import manifests
 from podling.cli.each import each
 from podling.cli.manifests import Manifest
-from podling.cli.options import Dir, Files
+from podling.cli.options import Dir, Files, MaybeNamespace
 from podling.cli.output import note, say
 from podling.cli.rpc import STRATEGIC, Api, ServerError, api
 from podling.cli.targets import label
@@ -27,9 +25,6 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "&<>\u2028\u2029"}
 
 Tree = dict[str, Any]
-MaybeNamespace = Annotated[
-    str | None, Parameter(name=("--namespace", "-n"), help="Namespace for objects that name none.")
-]
 
 
 def apply(*, filename: Files = None, namespace: MaybeNamespace = None, dir: Dir = None) -> None:

@@ -10,10 +10,9 @@ from cyclopts import App, Parameter
 
 from api import names, scheme
 from podling.cli import manifests
-from podling.cli.apply import MaybeNamespace
 from podling.cli.each import each
 from podling.cli.manifests import Manifest
-from podling.cli.options import DEFAULT_NAMESPACE, Dir, Files, Namespace
+from podling.cli.options import DEFAULT_NAMESPACE, Dir, Files, MaybeNamespace, Namespace
 from podling.cli.output import say
 from podling.cli.rpc import Api, api
 from podling.cli.targets import label

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from api.scheme import Resource
 from podling.cli import choice, durations, manifests, targets
 from podling.cli.each import each
-from podling.cli.options import DEFAULT_NAMESPACE, Dir, Files, Labels, Namespace, Timeout
+from podling.cli.options import DEFAULT_NAMESPACE, Dir, Files, Labels, MaybeNamespace, Timeout
 from podling.cli.output import note, say
 from podling.cli.progress import progress
 from podling.cli.rpc import Api, ServerError, Tree, api
@@ -39,7 +39,7 @@ def delete(
     filename: Files = None,
     selector: Labels = "",
     all: Annotated[bool, Parameter(negative="", help="All objects of the type in the namespace.")] = False,
-    namespace: Namespace = DEFAULT_NAMESPACE,
+    namespace: MaybeNamespace = None,
     grace_period: Annotated[int, Parameter(help="Seconds to end in; -1 leaves it to the object.")] = -1,
     force: Annotated[bool, Parameter(negative="", help="With --grace-period=0: do not wait for the node.")] = False,
     now: Annotated[bool, Parameter(negative="", help="Same as --grace-period=1.")] = False,
@@ -56,9 +56,9 @@ def delete(
     limit = durations.seconds(timeout) or None
     with api(dir) as server:
         if filename:
-            doomed = [Doomed(m.resource, m.namespace, m.name) for m in manifests.read(filename, None)]
+            doomed = [Doomed(m.resource, m.namespace, m.name) for m in manifests.read(filename, namespace)]
         else:
-            doomed = _named(server, what, selector, all, namespace)
+            doomed = _named(server, what, selector, all, namespace or DEFAULT_NAMESPACE)
         if not doomed:
             note("No resources found")
         uids: dict[Doomed, str] = {}

@@ -11,6 +11,10 @@ Dir = Annotated[
     Path | None, Parameter(name="--dir", help="The cluster's directory (default: PODLING_DIR, else the last started).")
 ]
 Namespace = Annotated[str, Parameter(name=("--namespace", "-n"), help="Namespace of the objects.")]
+# For objects in files, which may say themselves where they belong.
+MaybeNamespace = Annotated[
+    str | None, Parameter(name=("--namespace", "-n"), help="Namespace for objects that name none.")
+]
 AllNamespaces = Annotated[
     bool, Parameter(name=("--all-namespaces", "-A"), negative="", help="Objects of all namespaces.")
 ]

@@ -247,6 +247,19 @@ def test_delete_by_name_label_and_file(server: MemoryApi, podling: Run, capsys: 
     assert options[2] == {"propagationPolicy": "Orphan", "gracePeriodSeconds": 0}
 
 
+def test_delete_takes_the_files_objects_from_the_namespace_asked_for(
+    server: MemoryApi, podling: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "pod.yaml"
+    file.write_text("{apiVersion: v1, kind: Pod, metadata: {name: a}}")
+    for namespace in ("default", "team"):
+        server.put(POD, pod("a", namespace=namespace))
+    podling("delete", "-f", str(file), "-n", "team")
+    assert server.get(POD, "default", "a")["metadata"]["name"] == "a"
+    with pytest.raises(CommandError, match='pods "a" not found'):
+        podling("get", "pod", "a", "-n", "team")
+
+
 def test_delete_waits_until_the_object_is_gone_or_another(
     server: MemoryApi, podling: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
