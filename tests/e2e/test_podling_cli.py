@@ -13,7 +13,6 @@ from tests.support.kube import Space
 from tests.support.manifests import SLEEP, WEB, config_map, container, deployment, pod, service
 from tests.support.streaming import streaming
 
-
 # Ends at once on SIGTERM, which process 1 ignores unless it handles it.
 POLITE = "trap 'exit 0' TERM; sleep 3600 & wait"
 
