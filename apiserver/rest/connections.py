@@ -7,7 +7,8 @@ cancelled when the connection is lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -21,6 +22,12 @@ from apiserver.auth.user import User
 
 # Longer headers than that no token needs; anybody may send them.
 REMEMBERED_CHARACTERS: Final = 4096
+# The head of a connection's first request must be there by then, the next one's head so long after an answer
+# (upstream: ReadHeaderTimeout, IdleTimeout).
+FIRST_REQUEST_SECONDS: Final = 32.0
+IDLE_SECONDS: Final = 90.0
+# Connections from one address that show no certificate.
+MAX_STRANGERS: Final = 1_000
 
 
 class Connections:
@@ -74,16 +81,49 @@ class Connections:
 
 
 class ConnectionServer(web.Server):
-    """aiohttp's server, telling `connections` what comes and goes."""
+    """aiohttp's server, telling `connections` what comes and goes, and turning away those who only hold the line.
 
-    def __init__(self, handler: Any, connections: Connections, **options: Any) -> None:
-        super().__init__(handler, **options)
+    Any pod can connect: without bounds one could take all descriptors.
+    """
+
+    def __init__(
+        self, handler: Any, connections: Connections, request_factory: Callable[..., web.BaseRequest], **options: Any
+    ) -> None:
+        super().__init__(handler, request_factory=self._begin, keepalive_timeout=IDLE_SECONDS, **options)
         self._tracked = connections
+        self._new_request = request_factory
+        self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
+        self._strangers: dict[RequestHandler, str] = {}
+        self._strangers_at: Counter[str] = Counter()
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         self._tracked.made(handler, transport)
+        self._silent[handler] = asyncio.get_running_loop().call_later(FIRST_REQUEST_SECONDS, transport.abort)
+        if self._tracked.user_of(handler) is None:
+            address = str(transport.get_extra_info("peername")[0])
+            self._strangers[handler] = address
+            self._strangers_at[address] += 1
+            if self._strangers_at[address] > MAX_STRANGERS:
+                transport.abort()
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        self._heard(handler)
+        address = self._strangers.pop(handler, None)
+        if address is not None:
+            self._strangers_at[address] -= 1
+            if not self._strangers_at[address]:
+                del self._strangers_at[address]
         self._tracked.lost(handler)
         super().connection_lost(handler, exc)
+
+    def _begin(
+        self, message: Any, payload: Any, protocol: RequestHandler, writer: Any, task: asyncio.Task[Any]
+    ) -> web.BaseRequest:
+        self._heard(protocol)
+        return self._new_request(message, payload, protocol, writer, task)
+
+    def _heard(self, handler: RequestHandler) -> None:
+        timer = self._silent.pop(handler, None)
+        if timer is not None:
+            timer.cancel()
