@@ -87,7 +87,9 @@ class ExecSession:
     async def resize(self, width: int, height: int) -> None:
         """Set the terminal's size."""
         if self._streams.terminal:
-            fcntl.ioctl(self._streams.output.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+            # Clients may say any number; the kernel has room for 16 bits.
+            size = struct.pack("HHHH", min(height, 0xFFFF), min(width, 0xFFFF), 0, 0)
+            fcntl.ioctl(self._streams.output.fileno(), termios.TIOCSWINSZ, size)
 
     async def wait(self) -> int:
         """The exit code; 127 for a command that was not found, 126 for one that could not be run."""

@@ -71,6 +71,7 @@ async def test_without_input_a_command_reads_an_end(node: Node, container: Conta
 async def test_a_terminal(node: Node, container: ContainerStatus) -> None:
     session = await node.open.exec(container.id, ["sh"], tty=True, stdin=True)
     assert session.stderr is None
+    await session.resize(2**32 - 1, 70_000)
     await session.resize(101, 37)
     await until(session.stdout, b"# ")
     await session.write_stdin(b"test -t 0 && echo is-$((1+1))-terminal; echo $TERM\n")
