@@ -45,9 +45,11 @@ class WebSocketCarrier:
         protocol = self.socket.ws_protocol or ""
         self._encoded = protocol in BASE64
         self._outcome_is_status = protocol.startswith(_STATUS_OUTCOME)
-        # Upstream tells so that the connection stands: an empty message on the lowest channel it writes to.
-        channel = STDOUT if self._start.stdout else STDERR if self._start.stderr else OUTCOME
-        await self._send(channel, b"")
+        if not protocol.startswith("v5."):
+            # Upstream tells so that the connection stands: an empty message on the lowest channel it writes to.
+            # Not to clients of v5: they need no telling, and complain when it comes before they listen.
+            channel = STDOUT if self._start.stdout else STDERR if self._start.stderr else OUTCOME
+            await self._send(channel, b"")
         return self
 
     async def inputs(self) -> AsyncIterator[pb.StreamInput]:
