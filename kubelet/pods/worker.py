@@ -108,6 +108,7 @@ class PodWorker:
         """The object is no longer in the API server."""
         self.record.gone = True
         self.record.end_deleted(time.time())
+        self._executor.volumes.stop_following()
         self.wake()
 
     def container_ended(self, run: Run) -> None:

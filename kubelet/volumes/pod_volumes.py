@@ -89,14 +89,19 @@ class PodVolumes:
             if volume.name in self.places and _shows_pod(volume):
                 self._refresh(volume.name)
 
-    async def close(self) -> None:
-        """Stop following the sources; the volumes stay."""
+    def stop_following(self) -> None:
+        """Follow the sources no more: once the pod's object is gone, this node may not read them."""
         for kind, name, changed in self._subscribed:
             self._services.objects.unsubscribe(kind, self._pod.metadata.namespace, name, changed)
         self._subscribed.clear()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._stale.clear()
+
+    async def close(self) -> None:
+        """Stop following the sources, and what was begun for it; the volumes stay."""
+        self.stop_following()
         if self._refresher is not None:
             self._refresher.cancel()
             await asyncio.wait([self._refresher])
