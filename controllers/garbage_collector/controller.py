@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +20,7 @@ from controllers.garbage_collector.plan import OwnerState
 NAME = "garbage_collector"
 WORKERS = 8
 UNSEEN_OWNER_SECONDS = 30.0
+MAX_MISSING = 10_000
 
 
 def collected_resources() -> list[Resource]:
@@ -40,6 +42,7 @@ class GarbageCollector:
         self._client = context.client
         self._context = context
         self._graph = Graph()
+        self._missing: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._collect = context.controller(f"{NAME}_attempt_to_delete", self.collect, workers=WORKERS)
         self._orphan = context.controller(f"{NAME}_attempt_to_orphan", self.orphan, workers=2)
         for resource in collected_resources():
@@ -95,6 +98,8 @@ class GarbageCollector:
 
     async def _owner_state(self, node: Node, reference: OwnerReference) -> OwnerState:
         """Whether an owner is there; one that has not been seen is asked for, since deleting is for ever."""
+        if _is_out_of_reach(node, reference):
+            return OwnerState.SOLID  # the reference is invalid; that is no reason to delete
         if self._graph.is_absent(reference.uid):
             return OwnerState.ABSENT
         owner = self._graph.get(reference.uid)
@@ -102,9 +107,14 @@ class GarbageCollector:
             if not _refers_to(node, reference, owner.identity):
                 return OwnerState.ABSENT
             return OwnerState.FOREGROUND if owner.foreground else OwnerState.SOLID
-        if await self._exists(node, reference):
+        # What one reference calls by a wrong name may live all the same, so the answer is not about the uid alone.
+        namespace = node.identity.namespace if node.identity is not None else ""
+        called = (reference.uid, reference.api_version, reference.kind, reference.name, namespace)
+        if called not in self._missing and await self._exists(node, reference):
             return OwnerState.SOLID
-        self._examine(self._graph.remove(reference.uid))
+        self._missing[called] = None
+        if len(self._missing) > MAX_MISSING:
+            self._missing.popitem(last=False)
         return OwnerState.ABSENT
 
     async def _exists(self, node: Node, reference: OwnerReference) -> bool:
@@ -113,8 +123,6 @@ class GarbageCollector:
         except KeyError:
             return True  # a kind we do not know may well exist
         namespace = node.identity.namespace if node.identity is not None else ""
-        if resource.namespaced and not namespace:
-            return True  # the reference is invalid; that is no reason to delete
         try:
             owner: Any = await self._client.get(resource.record, reference.name, namespace)
         except NotFound:
@@ -189,6 +197,16 @@ class GarbageCollector:
 def _add_all(queue: WorkQueue[str], uids: Iterable[str]) -> None:
     for uid in uids:
         queue.add(uid)
+
+
+def _is_out_of_reach(node: Node, reference: OwnerReference) -> bool:
+    """An object of no namespace names an owner that is in some namespace."""
+    if node.identity is None or node.identity.namespace:
+        return False
+    try:
+        return scheme.by_kind(reference.api_version, reference.kind).namespaced
+    except KeyError:
+        return False
 
 
 def _refers_to(node: Node, reference: OwnerReference, owner: Identity) -> bool:

@@ -1,8 +1,7 @@
 """Who owns whom, across all kinds. Pure.
 
 Source: upstream's garbage collector (graph builder). A node is an object; an owner that is referred to but has not been
-seen is a virtual node until it is, or until the API server says that it does not exist. Changes return what has to be
-looked at.
+seen is a virtual node until it is, or until nothing refers to it. Changes return what has to be looked at.
 """
 
 from __future__ import annotations
@@ -104,7 +103,7 @@ class Graph:
         return affected
 
     def remove(self, uid: str) -> Affected:
-        """An object is gone, or an owner that was only heard of does not exist."""
+        """An object is gone."""
         self._absent[uid] = None
         if len(self._absent) > MAX_ABSENT:
             self._absent.popitem(last=False)
