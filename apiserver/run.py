@@ -20,8 +20,9 @@ from apiserver.rest import assembly as rest
 from apiserver.rest.server import RestServer
 from apiserver.storage import metrics
 from apiserver.storage.storage import Storage
+from cluster import pem
 from cluster.connection import Connection, server_credentials
-from cluster.daemon import Daemon, FatalError
+from cluster.daemon import Daemon, FatalError, reason
 from cluster.logs import get_logger
 
 # etcd may be starting beside us; after this it is somebody's mistake.
@@ -34,6 +35,7 @@ log = get_logger()
 
 async def run(daemon: Daemon, config: ApiserverConfig) -> None:
     """Set up everything; raises `FatalError` with one line when something is missing."""
+    _check_files(config)
     parts = Assembly(
         AssemblyConfig(
             etcd=config.etcd,
@@ -64,6 +66,20 @@ async def run(daemon: Daemon, config: ApiserverConfig) -> None:
     await service.ensure()
     daemon.spawn("kubernetes-service", service.run())
     await _open_doors(daemon, config, parts)
+
+
+def _check_files(config: ApiserverConfig) -> None:
+    """What is used only later: now its owner is there to be told."""
+    try:
+        pem.check_pair(config.kubelet_client_cert_file, config.kubelet_client_key_file)
+        pem.check_private_key(config.service_account_key_files[0])
+        etcd = config.etcd
+        if etcd.ca_file is not None:
+            pem.check_authority(etcd.ca_file)
+        if etcd.cert_file is not None and etcd.key_file is not None:
+            pem.check_pair(etcd.cert_file, etcd.key_file)
+    except pem.PemError as error:
+        raise FatalError(str(error)) from None
 
 
 async def _connect(storage: Storage, config: ApiserverConfig) -> None:
@@ -121,13 +137,14 @@ async def _open_doors(daemon: Daemon, config: ApiserverConfig, parts: Assembly) 
         try:
             servers.append(await rest.start(services, host, port, _tls(config), advertised))
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise FatalError(f"cannot serve REST on {host}:{port}: {reason}; choose another --rest-address") from error
+            raise FatalError(
+                f"cannot serve REST on {host}:{port}: {reason(error)}; choose another --rest-address"
+            ) from error
     try:
         await door.start(config.grpc_addresses, server_credentials(files.ca_file, files.cert_file, files.key_file))
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise FatalError(f"cannot serve gRPC on {reason}; choose another --grpc-address") from error
+        # Its text names the address.
+        raise FatalError(f"cannot serve gRPC on {error.strerror or error}; choose another --grpc-address") from error
     await door.serving(True)
 
 

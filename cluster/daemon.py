@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -22,7 +23,7 @@ import prometheus_client
 import uvloop
 
 from api.errors import StatusError
-from cluster import logs, memory
+from cluster import logs, memory, pem
 from cluster.logs import get_logger
 from cluster.status_server import Check, Page, StatusServer, tls_context
 
@@ -144,6 +145,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stopping.set)
         status_server = StatusServer(self._live, self._ready, self._pages)
         try:
+            _check_identity(config)
             await self._start_status_server(status_server, config)
             if await self._set_up(set_up):
                 await self._stopping.wait()
@@ -182,9 +184,8 @@ class Daemon:
         try:
             await server.start(host, port, tls_context(config.ca_file, config.cert_file, config.key_file))
         except OSError as error:
-            reason = error.strerror or str(error)
             raise FatalError(
-                f"cannot serve status on {host}:{port}: {reason}; choose another --status-address"
+                f"cannot serve status on {host}:{port}: {reason(error)}; choose another --status-address"
             ) from error
 
     async def _unwind(self) -> None:
@@ -201,6 +202,19 @@ class Daemon:
         else:
             self._failure = task.exception() or RuntimeError(f"task {task.get_name()} ended")
         self._stopping.set()
+
+
+def reason(error: OSError) -> str:
+    """The kernel's words alone: asyncio adds its own around them."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+
+
+def _check_identity(config: DaemonConfig) -> None:
+    try:
+        pem.check_authority(config.ca_file)
+        pem.check_pair(config.cert_file, config.key_file)
+    except pem.PemError as error:
+        raise FatalError(str(error)) from None
 
 
 async def _metrics_page() -> tuple[str, bytes]:

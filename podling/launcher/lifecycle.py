@@ -35,6 +35,7 @@ def up(directory: Path, options: Options, tell: Tell) -> Cluster:
     A second `up` beside this one waits for it, and takes over when it gives up.
     """
     directory = directory.resolve()
+    preflight.check_user()
     with _os_errors_as_lines(f"cannot start a cluster in {directory}"):
         _check_machine(directory, options)
         directory.mkdir(parents=True, exist_ok=True)

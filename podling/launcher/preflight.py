@@ -26,10 +26,14 @@ _USERS = {
 }
 
 
-def check_machine(etcd_binary: str) -> None:
-    """`etcd_binary`: "" when etcd is somebody else's to run. Raises LauncherError."""
+def check_user() -> None:
+    """Raises LauncherError for anyone but root."""
     if os.geteuid() != 0:
         raise LauncherError("nodes are network namespaces and cgroups, which only root can make: run this as root")
+
+
+def check_machine(etcd_binary: str) -> None:
+    """`etcd_binary`: "" when etcd is somebody else's to run. Raises LauncherError."""
     absent = [tool for tool in TOOLS if shutil.which(tool) is None]
     if etcd_binary == DEFAULT_ETCD and shutil.which(etcd_binary) is None:
         absent.append(etcd_binary)
