@@ -28,9 +28,23 @@ SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
 def by_controller(object: Any) -> list[Hashable]:
-    """The uid of the controlling owner; objects without one are found under their namespace."""
+    """The controlling owner; objects without one are found as orphans.
+
+    Only within the object's namespace: anybody can name the uid of somebody else's owner.
+    """
     owner = controller_of(object)
-    return [("orphans", object.metadata.namespace) if owner is None else owner.uid]
+    namespace = object.metadata.namespace
+    return [orphans_of(namespace) if owner is None else ("controlled", namespace, owner.uid)]
+
+
+def controlled_by(owner: Any) -> Hashable:
+    """What `by_controller` says of the objects that an owner in a namespace controls."""
+    return "controlled", owner.metadata.namespace, owner.metadata.uid
+
+
+def orphans_of(namespace: str) -> Hashable:
+    """What `by_controller` says of a namespace's objects that nobody controls."""
+    return "orphans", namespace
 
 
 def by_namespace(object: Any) -> list[Hashable]:

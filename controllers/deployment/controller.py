@@ -12,7 +12,7 @@ from api.types import Deployment, DeploymentStatus, LabelSelector, Pod, ReplicaS
 from cluster.events import NORMAL, WARNING
 from cluster.informer import ObjectKey
 from controllers.adoption import settle
-from controllers.context import Context
+from controllers.context import Context, controlled_by, orphans_of
 from controllers.deployment import bookkeeping, conditions
 from controllers.deployment.numbers import RECREATE, size
 from controllers.deployment.plan import Action, ChangeSet, CreateSet, plan
@@ -69,7 +69,7 @@ class DeploymentController:
         selector = deployment.spec.selector or LabelSelector()
         candidates = [
             replica_set
-            for owner in (deployment.metadata.uid, ("orphans", deployment.metadata.namespace))
+            for owner in (controlled_by(deployment), orphans_of(deployment.metadata.namespace))
             for replica_set in self._sets.by_index("controller", owner)
         ]
         claims = claim(deployment, selectors.from_record(selector).matches, candidates)
@@ -78,8 +78,7 @@ class DeploymentController:
     def _pods_by_set(self, deployment: Deployment, sets: Sequence[ReplicaSet]) -> Mapping[str, Sequence[Pod]]:
         if deployment.spec.strategy.type != RECREATE:
             return {}
-        uids = [replica_set.metadata.uid for replica_set in sets]
-        return {uid: self._pods.by_index("controller", uid) for uid in uids}
+        return {each.metadata.uid: self._pods.by_index("controller", controlled_by(each)) for each in sets}
 
     async def _carry_out(self, deployment: Deployment, action: Action) -> None:
         if isinstance(action, CreateSet):

@@ -13,7 +13,7 @@ from api.types import Pod, ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
 from cluster.events import NORMAL, WARNING
 from cluster.informer import ObjectKey
 from controllers.adoption import settle
-from controllers.context import Context
+from controllers.context import Context, by_controller, controlled_by, orphans_of
 from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
@@ -55,10 +55,9 @@ class ReplicaSetController:
     async def _claim(self, replica_set: ReplicaSet) -> list[Pod]:
         if replica_set.spec.selector is None:
             return []
-        namespace = replica_set.metadata.namespace
         candidates = [
             pod
-            for owner in (replica_set.metadata.uid, ("orphans", namespace))
+            for owner in (controlled_by(replica_set), orphans_of(replica_set.metadata.namespace))
             for pod in self._pods.by_index("controller", owner)
             if is_active(pod)
         ]
@@ -67,8 +66,8 @@ class ReplicaSetController:
 
     def _related(self, replica_set: ReplicaSet) -> list[Pod]:
         owner = controller_of(replica_set)
-        siblings = self._sets.by_index("controller", owner.uid) if owner else [replica_set]
-        return [pod for sibling in siblings for pod in self._pods.by_index("controller", sibling.metadata.uid)]
+        siblings = self._sets.by_index("controller", by_controller(replica_set)[0]) if owner else [replica_set]
+        return [pod for sibling in siblings for pod in self._pods.by_index("controller", controlled_by(sibling))]
 
     async def _carry_out(self, replica_set: ReplicaSet, decided: Plan) -> StatusError | None:
         for size in slow_start(decided.create):

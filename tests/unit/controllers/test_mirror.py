@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from api.errors import NotFound
-from controllers.context import by_controller
+from controllers.context import by_controller, controlled_by
 from controllers.mirror import Mirror, key_of
 from tests.support.objects import owner, pod, replica_set
 
@@ -75,8 +75,8 @@ async def test_what_was_created_is_there_before_the_informer_shows_it(world):
     mine = pod("mine", meta={"ownerReferences": [owner(replicas)]})
     created = await mirror.create(mine)
     assert mirror.get("default", "mine") == created
-    assert names(mirror.by_index("controller", replicas.metadata.uid)) == ["mine"]
-    assert mirror.by_index("controller", "another") == []
+    assert names(mirror.by_index("controller", controlled_by(replicas))) == ["mine"]
+    assert mirror.by_index("controller", controlled_by(replica_set("other", {}))) == []
     assert names(mirror.items()) == ["mine"]
 
 
