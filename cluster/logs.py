@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from typing import Any
@@ -17,6 +18,21 @@ else:
     sys.modules["rich"] = _rich
 
 LEVELS = ("debug", "info", "warning", "error")
+
+
+class _StandardError:
+    """Standard error, for those that have other things to do when it cannot be written: a disk may be full for a while.
+
+    A line that cannot be written is lost; a process that stopped for it would be, too.
+    """
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 def get_logger() -> Any:
@@ -42,7 +58,7 @@ def configure(component: str, level: str, format: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=_StandardError()),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.clear_contextvars()

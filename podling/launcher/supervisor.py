@@ -189,7 +189,12 @@ class Supervisor:
         name, delay = running.process.name, FIRST_RESTART_SECONDS
         while running.wanted:
             started = time.monotonic()
-            why = await self._run_once(running)
+            try:
+                why = await self._run_once(running)
+            except Exception as error:
+                # Whatever it is, a keeper that ended would leave its process dead for good.
+                why = f"cannot be run: {error!r}"
+                log.exception("could not run a process", process=name)
             if not running.wanted:
                 return
             running.restarts += 1
@@ -208,22 +213,19 @@ class Supervisor:
         """Start the process and wait for its end; why it ended."""
         process = running.process
         path = self._log_file(process.name)
-        try:
-            with path.open("ab") as output:
-                said = output.tell()
-                child = await asyncio.create_subprocess_exec(
-                    *self._command(process),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                    pass_fds=process.inherits,
-                    env=_environment(),
-                    # Not where the command was typed: nothing of ours may hold that or write there.
-                    cwd=self.cluster.run_dir,
-                )
-        except OSError as error:
-            return f"cannot be started: {error}"
+        with path.open("ab") as output:
+            said = output.tell()
+            child = await asyncio.create_subprocess_exec(
+                *self._command(process),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=process.inherits,
+                env=_environment(),
+                # Not where the command was typed: nothing of ours may hold that or write there.
+                cwd=self.cluster.run_dir,
+            )
         running.pid = child.pid
         try:
             code = await child.wait()
