@@ -7,7 +7,7 @@ The order is that of upstream's discovery. A resource served under two groups (e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from api import types as t
@@ -116,6 +116,7 @@ def _core() -> Iterator[Resource]:
     yield core(t.ConfigMap, "configmaps", "cm")
     yield core(t.Endpoints, "endpoints", "ep", storage_path="services/endpoints")
     yield core(t.Event, "events", "ev")
+    yield core(t.LimitRange, "limitranges", "limits")
     yield core(
         t.Namespace,
         "namespaces",
@@ -132,8 +133,23 @@ def _core() -> Iterator[Resource]:
         storage_path="minions",
         subresources=(_status(t.Node),),
     )
+    yield core(
+        t.PersistentVolumeClaim, "persistentvolumeclaims", "pvc", subresources=(_status(t.PersistentVolumeClaim),)
+    )
+    yield core(
+        t.PersistentVolume, "persistentvolumes", "pv", namespaced=False, subresources=(_status(t.PersistentVolume),)
+    )
     yield core(t.Pod, "pods", "po", categories=("all",), subresources=_POD_SUBRESOURCES)
     yield core(t.PodTemplate, "podtemplates")
+    yield core(
+        t.ReplicationController,
+        "replicationcontrollers",
+        "rc",
+        categories=("all",),
+        storage_path="controllers",
+        subresources=(_SCALE, _status(t.ReplicationController)),
+    )
+    yield core(t.ResourceQuota, "resourcequotas", "quota", subresources=(_status(t.ResourceQuota),))
     yield core(t.Secret, "secrets")
     yield core(t.ServiceAccount, "serviceaccounts", "sa", subresources=(_TOKEN,))
     yield core(
@@ -146,40 +162,86 @@ def _core() -> Iterator[Resource]:
     )
 
 
-def _resource(group: str, record: type[Record], plural: str, namespaced: bool = True) -> Resource:
+def _resource(group: str, record: type[Record], plural: str, *short_names: str, **more: object) -> Resource:
     kind = record.__name__
-    return Resource(group, "v1", plural, kind.lower(), kind, record, namespaced)
+    values = {"namespaced": True, "short_names": short_names} | more
+    return Resource(group, "v1", plural, kind.lower(), kind, record, **values)  # type: ignore[arg-type]
 
 
 def _review(group: str, record: type[Record], namespaced: bool = False) -> Resource:
-    kind = record.__name__
-    return Resource(group, "v1", f"{kind.lower()}s", kind.lower(), kind, record, namespaced, verbs=("create",))
+    return _resource(group, record, f"{record.__name__.lower()}s", namespaced=namespaced, verbs=("create",))
 
 
-def _workload(record: type[Record], plural: str, short_name: str) -> Resource:
-    kind = record.__name__
-    subresources = (_SCALE, _status(record))
-    return Resource(
-        "apps", "v1", plural, kind.lower(), kind, record, True, (short_name,), ("all",), ALL_VERBS, subresources
-    )
+def _workload(group: str, record: type[Record], plural: str, *short_names: str, scalable: bool = False) -> Resource:
+    subresources = (_SCALE, _status(record)) if scalable else (_status(record),)
+    return _resource(group, record, plural, *short_names, categories=("all",), subresources=subresources)
 
 
-def _grouped(events: Resource) -> Iterator[Resource]:
-    yield _workload(t.Deployment, "deployments", "deploy")
-    yield _workload(t.ReplicaSet, "replicasets", "rs")
-    yield Resource("events.k8s.io", "v1", "events", "event", "Event", t.EventsV1Event, True, ("ev",), stored_as=events)
+def _apps() -> Iterator[Resource]:
+    yield _resource("apps", t.ControllerRevision, "controllerrevisions")
+    yield _workload("apps", t.DaemonSet, "daemonsets", "ds")
+    yield _workload("apps", t.Deployment, "deployments", "deploy", scalable=True)
+    yield _workload("apps", t.ReplicaSet, "replicasets", "rs", scalable=True)
+    yield _workload("apps", t.StatefulSet, "statefulsets", "sts", scalable=True)
+
+
+def _reviews() -> Iterator[Resource]:
     yield _review("authentication.k8s.io", t.SelfSubjectReview)
     yield _review("authentication.k8s.io", t.TokenReview)
     yield _review("authorization.k8s.io", t.LocalSubjectAccessReview, namespaced=True)
     yield _review("authorization.k8s.io", t.SelfSubjectAccessReview)
     yield _review("authorization.k8s.io", t.SelfSubjectRulesReview)
     yield _review("authorization.k8s.io", t.SubjectAccessReview)
-    rbac = "rbac.authorization.k8s.io"
-    yield _resource(rbac, t.ClusterRoleBinding, "clusterrolebindings", namespaced=False)
-    yield _resource(rbac, t.ClusterRole, "clusterroles", namespaced=False)
-    yield _resource(rbac, t.RoleBinding, "rolebindings")
-    yield _resource(rbac, t.Role, "roles")
+
+
+def _autoscaling_and_batch() -> Iterator[Resource]:
+    autoscaler = t.HorizontalPodAutoscaler
+    yield replace(_workload("autoscaling", autoscaler, "horizontalpodautoscalers", "hpa"), version="v2")
+    yield _workload("batch", t.CronJob, "cronjobs", "cj")
+    yield _workload("batch", t.Job, "jobs")
+
+
+def _networking() -> Iterator[Resource]:
+    group = "networking.k8s.io"
+    yield _resource(group, t.IngressClass, "ingressclasses", namespaced=False)
+    yield _resource(group, t.Ingress, "ingresses", "ing", storage_path="ingress", subresources=(_status(t.Ingress),))
+    yield _resource(group, t.IPAddress, "ipaddresses", "ip", namespaced=False)
+    yield _resource(group, t.NetworkPolicy, "networkpolicies", "netpol")
+    yield _resource(group, t.ServiceCIDR, "servicecidrs", namespaced=False, subresources=(_status(t.ServiceCIDR),))
+
+
+def _rbac() -> Iterator[Resource]:
+    group = "rbac.authorization.k8s.io"
+    yield _resource(group, t.ClusterRoleBinding, "clusterrolebindings", namespaced=False)
+    yield _resource(group, t.ClusterRole, "clusterroles", namespaced=False)
+    yield _resource(group, t.RoleBinding, "rolebindings")
+    yield _resource(group, t.Role, "roles")
+
+
+def _storage() -> Iterator[Resource]:
+    group = "storage.k8s.io"
+    attachment = t.VolumeAttachment
+    yield _resource(group, t.CSIDriver, "csidrivers", namespaced=False)
+    yield _resource(group, t.CSINode, "csinodes", namespaced=False)
+    yield _resource(group, t.CSIStorageCapacity, "csistoragecapacities")
+    yield _resource(group, t.StorageClass, "storageclasses", "sc", namespaced=False)
+    yield _resource(group, attachment, "volumeattachments", namespaced=False, subresources=(_status(attachment),))
+    yield _resource(group, t.VolumeAttributesClass, "volumeattributesclasses", "vac", namespaced=False)
+
+
+def _grouped(events: Resource) -> Iterator[Resource]:
+    budget = t.PodDisruptionBudget
+    yield from _apps()
+    yield Resource("events.k8s.io", "v1", "events", "event", "Event", t.EventsV1Event, True, ("ev",), stored_as=events)
+    yield from _reviews()
+    yield from _autoscaling_and_batch()
+    yield from _networking()
+    yield _resource("policy", budget, "poddisruptionbudgets", "pdb", subresources=(_status(budget),))
+    yield from _rbac()
+    yield from _storage()
+    yield _resource("scheduling.k8s.io", t.PriorityClass, "priorityclasses", "pc", namespaced=False)
     yield _resource("coordination.k8s.io", t.Lease, "leases")
+    yield _resource("node.k8s.io", t.RuntimeClass, "runtimeclasses", namespaced=False)
     yield _resource("discovery.k8s.io", t.EndpointSlice, "endpointslices")
 
 

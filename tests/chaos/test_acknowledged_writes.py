@@ -230,6 +230,9 @@ async def connected(cluster: Cluster, plan_grpc: str) -> AsyncIterator[tuple[Cli
         client = Client(channel)
         try:
             async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+                # aiohttp sends a PUT or DELETE again whose connection broke, though it may have been carried out, and
+                # tells only what became of the second. There is no public way to have it not do that.
+                session._retry_connection = False
                 yield client, session
         finally:
             await client.close()

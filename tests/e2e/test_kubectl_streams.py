@@ -36,7 +36,7 @@ def test_logs_of_one_container_in_all_forms(space: Space) -> None:
     assert space.kubectl("logs", "talker", "--since-time=2999-01-01T00:00:00Z") == ""
     failure = space.kubectl_fails("logs", "talker", "-p")
     assert failure == 'Error from server (BadRequest): previous terminated container "main" in pod "talker" not found\n'
-    assert space.kubectl_fails("logs", "talker", "-c", "no") == "error: container no is not valid for pod talker\n"
+    assert "container no is not valid for pod talker" in space.kubectl_fails("logs", "talker", "-c", "no")
     failure = space.kubectl_fails("logs", "nobody")
     assert failure == f'error: error from server (NotFound): pods "nobody" not found in namespace "{space.name}"\n'
 
@@ -101,7 +101,7 @@ def test_exec_streams_and_exit_codes(space: Space) -> None:
     assert done.returncode in (126, 127)
     assert 'exec: "no-such-command": executable file not found in $PATH' in done.stderr
     failure = space.kubectl_fails("exec", "box", "-c", "nobody", "--", "true")
-    assert failure == "Error from server (BadRequest): container nobody is not valid for pod box\n"
+    assert "container nobody is not valid for pod box" in failure
     assert space.kubectl_fails("exec", "none", "--", "true") == 'Error from server (NotFound): pods "none" not found\n'
 
 
@@ -171,8 +171,8 @@ def test_port_forward_to_a_closed_port_says_so(space: Space) -> None:
             assert connection.recv(1) == b""
         # kubectl gives up after any failure of a connection.
         assert forwarding.end() == 1
-    assert f"an error occurred forwarding {local} -> 9999" in forwarding.errors()
-    assert "Connection refused" in forwarding.errors()
+    assert "n error occurred forwarding" in forwarding.errors()
+    assert f"cannot connect to port 9999 of pod {space.name}/box: Connection refused" in forwarding.errors()
     assert forwarding.errors().endswith("error: lost connection to pod\n")
 
 

@@ -196,7 +196,11 @@ class Space:
         """kubectl in this namespace, whatever it answers."""
         environment = {**self.cluster.env, **(env or {})}
         command = (kubectl_binary(), "--namespace", self.name, *arguments)
-        return run(*command, env=environment, stdin=stdin, check=False, timeout=timeout)
+        done = run(*command, env=environment, stdin=stdin, check=False, timeout=timeout)
+        if "delete" in arguments:
+            # kubectl from 1.34 on says from where.
+            done.stdout = done.stdout.replace(f" from {self.name} namespace\n", "\n")
+        return done
 
     def kubectl(
         self,

@@ -74,12 +74,18 @@ def test_group_resources():
     document = discovery.resource_list("apps", "v1")
     assert (document["apiVersion"], document["groupVersion"]) == ("v1", "apps/v1")
     assert [item["name"] for item in document["resources"]] == [
+        "controllerrevisions",
+        "daemonsets",
+        "daemonsets/status",
         "deployments",
         "deployments/scale",
         "deployments/status",
         "replicasets",
         "replicasets/scale",
         "replicasets/status",
+        "statefulsets",
+        "statefulsets/scale",
+        "statefulsets/status",
     ]
     scale = entry(document, "deployments/scale")
     assert (scale["group"], scale["version"], scale["kind"]) == ("autoscaling", "v1", "Scale")
@@ -110,7 +116,8 @@ def test_aggregated_groups(version):
     apps = document["items"][0]
     assert apps["metadata"] == {"name": "apps"}
     assert apps["versions"][0]["freshness"] == "Current"
-    assert apps["versions"][0]["resources"][0] == {
+    (deployments,) = [each for each in apps["versions"][0]["resources"] if each["resource"] == "deployments"]
+    assert deployments == {
         "resource": "deployments",
         "responseKind": {"group": "apps", "version": "v1", "kind": "Deployment"},
         "scope": "Namespaced",
