@@ -99,6 +99,7 @@ _POD_SUBRESOURCES = (
     Subresource("exec", "PodExecOptions", _STREAM, None),
     Subresource("log", "Pod", ("get",), None),
     Subresource("portforward", "PodPortForwardOptions", _STREAM, None),
+    Subresource("resize", "Pod", _STATUS_VERBS, t.Pod),
     _status(t.Pod),
 )
 _TOKEN = Subresource("token", "TokenRequest", ("create",), t.TokenRequest, "authentication.k8s.io", "v1")

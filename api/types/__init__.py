@@ -238,6 +238,8 @@ from api.types.core_scheduling import PodAntiAffinity as PodAntiAffinity
 from api.types.core_scheduling import PreferredSchedulingTerm as PreferredSchedulingTerm
 from api.types.core_scheduling import Taint as Taint
 from api.types.core_scheduling import Toleration as Toleration
+from api.types.core_scheduling import TopologySelectorLabelRequirement as TopologySelectorLabelRequirement
+from api.types.core_scheduling import TopologySelectorTerm as TopologySelectorTerm
 from api.types.core_scheduling import TopologySpreadConstraint as TopologySpreadConstraint
 from api.types.core_scheduling import WeightedPodAffinityTerm as WeightedPodAffinityTerm
 from api.types.core_security import AppArmorProfile as AppArmorProfile
@@ -384,8 +386,6 @@ from api.types.storage import CSINodeSpec as CSINodeSpec
 from api.types.storage import CSIStorageCapacity as CSIStorageCapacity
 from api.types.storage import StorageClass as StorageClass
 from api.types.storage import StorageTokenRequest as StorageTokenRequest
-from api.types.storage import TopologySelectorLabelRequirement as TopologySelectorLabelRequirement
-from api.types.storage import TopologySelectorTerm as TopologySelectorTerm
 from api.types.storage import VolumeAttachment as VolumeAttachment
 from api.types.storage import VolumeAttachmentSource as VolumeAttachmentSource
 from api.types.storage import VolumeAttachmentSpec as VolumeAttachmentSpec

@@ -130,3 +130,16 @@ class TopologySpreadConstraint(Record, frozen=True, kw_only=True):
     node_taints_policy: Annotated[str | None, Field(enum=("Ignore", "Honor"))] = None
     topology_key: Annotated[str, Field(required=True)] = always("")
     when_unsatisfiable: Annotated[str, Field(required=True, enum=("DoNotSchedule", "ScheduleAnyway"))] = always("")
+
+
+class TopologySelectorLabelRequirement(Record, frozen=True, kw_only=True):
+    """A node label and its possible values."""
+
+    key: Annotated[str, Field(required=True)] = always("")
+    values: Annotated[list[str], Field(required=True, list_type="atomic")] = always_list()
+
+
+class TopologySelectorTerm(Record, frozen=True, kw_only=True):
+    """Requirements a topology must meet, all of them."""
+
+    match_label_expressions: Annotated[list[TopologySelectorLabelRequirement], Field(list_type="atomic")] = []

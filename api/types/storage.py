@@ -7,24 +7,12 @@ from typing import Annotated
 from msgspec import field
 
 from api.types.core_persistent import PersistentVolumeSpec
+from api.types.core_scheduling import TopologySelectorTerm
 from api.types.meta import LabelSelector, ObjectMeta
 from api.types.record import Field, Record, always, always_list
 from api.types.scalars import Int32, Int64, Quantity, Time
 
 PACKAGE = "storage/v1"
-
-
-class TopologySelectorLabelRequirement(Record, frozen=True, kw_only=True):
-    """A node label and its possible values."""
-
-    key: Annotated[str, Field(required=True)] = always("")
-    values: Annotated[list[str], Field(required=True, list_type="atomic")] = always_list()
-
-
-class TopologySelectorTerm(Record, frozen=True, kw_only=True):
-    """Requirements a topology must meet, all of them."""
-
-    match_label_expressions: Annotated[list[TopologySelectorLabelRequirement], Field(list_type="atomic")] = []
 
 
 class StorageClass(Record, frozen=True, kw_only=True):
