@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import grpc_tools
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,8 @@ def main() -> int:
     arguments = [
         "protoc",
         f"--proto_path=cluster/pb={ROOT / 'proto'}",
+        # Google's own messages, which CSI uses.
+        f"--proto_path={Path(grpc_tools.__path__[0]) / '_proto'}",
         f"--python_out={ROOT}",
         f"--grpc_python_out={ROOT}",
         *(f"cluster/pb/{source.name}" for source in sources),
