@@ -17,7 +17,7 @@ from api.types import (
 
 
 def pod_template_object(template: PodTemplate) -> PodTemplate:
-    return within(template, template=_pod_template)
+    return within(template, template=pod_template)
 
 
 def deployment(deployment: Deployment) -> Deployment:
@@ -29,7 +29,7 @@ def replica_set(replica_set: ReplicaSet) -> ReplicaSet:
 
 
 def _deployment_spec(spec: DeploymentSpec) -> DeploymentSpec:
-    spec = within(spec, template=_pod_template, strategy=_strategy)
+    spec = within(spec, template=pod_template, strategy=_strategy)
     return fill(spec, replicas=1, revision_history_limit=10, progress_deadline_seconds=600)
 
 
@@ -42,8 +42,8 @@ def _strategy(strategy: DeploymentStrategy) -> DeploymentStrategy:
 
 
 def _replica_set_spec(spec: ReplicaSetSpec) -> ReplicaSetSpec:
-    return fill(within(spec, template=_pod_template), replicas=1)
+    return fill(within(spec, template=pod_template), replicas=1)
 
 
-def _pod_template(template: PodTemplateSpec) -> PodTemplateSpec:
+def pod_template(template: PodTemplateSpec) -> PodTemplateSpec:
     return within(template, spec=pod_spec)

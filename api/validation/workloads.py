@@ -31,7 +31,7 @@ _NOT_MORE = "cannot be greater than status.replicas"
 
 
 def pod_template_object(template: PodTemplate) -> Errors:
-    yield from _pod_template(template.template, "template")
+    yield from pod_template(template.template, "template")
 
 
 def deployment(deployment: Deployment) -> Errors:
@@ -123,7 +123,7 @@ def _selected_template(selector: LabelSelector | None, template: PodTemplateSpec
     if not matcher.matches(template.metadata.labels):
         detail = "`selector` does not match template `labels`"
         yield FieldError.invalid(f"{path}.template.metadata.labels", template.metadata.labels, detail)
-    yield from _pod_template(template, f"{path}.template")
+    yield from pod_template(template, f"{path}.template")
     policy = template.spec.restart_policy
     if policy != "Always":
         yield FieldError.not_supported(f"{path}.template.spec.restartPolicy", policy, ("Always",))
@@ -132,7 +132,7 @@ def _selected_template(selector: LabelSelector | None, template: PodTemplateSpec
         yield FieldError.forbidden(where, f"activeDeadlineSeconds in {kind} is not Supported")
 
 
-def _pod_template(template: PodTemplateSpec, path: str) -> Errors:
+def pod_template(template: PodTemplateSpec, path: str) -> Errors:
     yield from metadata.labels(template.metadata.labels, f"{path}.labels")
     yield from metadata.annotations(template.metadata.annotations, f"{path}.annotations")
     yield from pod_spec.check(template.spec, f"{path}.spec", in_pod=False)
@@ -155,16 +155,16 @@ def _strategy(strategy: DeploymentStrategy, path: str) -> Errors:
 
 
 def _rolling_update(rolling: RollingUpdateDeployment, path: str) -> Errors:
-    yield from _count_or_percent(rolling.max_unavailable, f"{path}.maxUnavailable")
-    yield from _count_or_percent(rolling.max_surge, f"{path}.maxSurge")
-    if _amount(rolling.max_unavailable) == 0 and _amount(rolling.max_surge) == 0:
+    yield from count_or_percent(rolling.max_unavailable, f"{path}.maxUnavailable")
+    yield from count_or_percent(rolling.max_surge, f"{path}.maxSurge")
+    if amount(rolling.max_unavailable) == 0 and amount(rolling.max_surge) == 0:
         detail = "may not be 0 when `maxSurge` is 0"
         yield FieldError.invalid(f"{path}.maxUnavailable", rolling.max_unavailable, detail)
-    if isinstance(rolling.max_unavailable, str) and _amount(rolling.max_unavailable) > 100:
+    if isinstance(rolling.max_unavailable, str) and amount(rolling.max_unavailable) > 100:
         yield FieldError.invalid(f"{path}.maxUnavailable", rolling.max_unavailable, "must not be greater than 100%")
 
 
-def _count_or_percent(value: int | str | None, path: str) -> Errors:
+def count_or_percent(value: int | str | None, path: str) -> Errors:
     if isinstance(value, str):
         if not _PERCENT_RE.fullmatch(value):
             yield FieldError.invalid(path, value, regex_message(_PERCENT_MESSAGE, _PERCENT, "1%", "93%"))
@@ -172,7 +172,7 @@ def _count_or_percent(value: int | str | None, path: str) -> Errors:
         yield from non_negative(value, path)
 
 
-def _amount(value: int | str | None) -> int:
+def amount(value: int | str | None) -> int:
     """A count, or the number before a percent sign; 0 for what is neither."""
     if isinstance(value, str):
         return int(value[:-1][:9]) if _PERCENT_RE.fullmatch(value) else 0
