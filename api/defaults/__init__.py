@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from api import codec
 from api import types as t
-from api.defaults import access, network, objects, pods, workloads
+from api.defaults import access, network, objects, pods, storage, workloads
 from api.types.record import Record
 
 R = TypeVar("R", bound=Record)
@@ -30,6 +30,10 @@ _BY_TYPE: dict[type[Record], Callable[[Any], Any]] = {
     t.RoleBinding: access.role_binding,
     t.ClusterRoleBinding: access.role_binding,
     t.TokenRequest: access.token_request,
+    t.PersistentVolume: storage.persistent_volume,
+    t.PersistentVolumeClaim: storage.persistent_volume_claim,
+    t.StorageClass: storage.storage_class,
+    t.CSIDriver: storage.csi_driver,
 }
 
 

@@ -43,7 +43,7 @@ def volume(volume: Volume) -> Volume:
         config_map=_with_mode,
         downward_api=_downward,
         projected=_projected,
-        host_path=_host_path,
+        host_path=host_path,
         ephemeral=_ephemeral,
         image=_image,
         iscsi=_iscsi,
@@ -94,7 +94,7 @@ def _token(projection: ServiceAccountTokenProjection) -> ServiceAccountTokenProj
     return fill(projection, expiration_seconds=3600)
 
 
-def _host_path(source: HostPathVolumeSource) -> HostPathVolumeSource:
+def host_path(source: HostPathVolumeSource) -> HostPathVolumeSource:
     return fill(source, type="")
 
 
@@ -107,10 +107,10 @@ def _ephemeral(source: EphemeralVolumeSource) -> EphemeralVolumeSource:
 
 
 def _claim_template(template: PersistentVolumeClaimTemplate) -> PersistentVolumeClaimTemplate:
-    return within(template, spec=_claim)
+    return within(template, spec=claim_spec)
 
 
-def _claim(claim: PersistentVolumeClaimSpec) -> PersistentVolumeClaimSpec:
+def claim_spec(claim: PersistentVolumeClaimSpec) -> PersistentVolumeClaimSpec:
     return fill(claim, volume_mode="Filesystem")
 
 
