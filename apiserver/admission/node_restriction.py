@@ -15,6 +15,7 @@ from apiserver.admission.chain import CREATE, DELETE, UPDATE, Plugin, Request
 from apiserver.admission.service_accounts import MIRROR
 from apiserver.auth.node import references
 from apiserver.auth.user import NODES
+from apiserver.node_groups import group_of
 from apiserver.storage.reader import Reader
 
 LEASE_NAMESPACE: Final = "kube-node-lease"
@@ -74,7 +75,7 @@ class NodeRestriction(Plugin):
     def _check(self, request: Request) -> None:
         if NODES not in request.user.groups:
             return
-        node = request.user.node_name
+        node = request.user.node_name or _member(request)
         if not node:
             raise _forbidden(request, f'could not determine node from user "{request.user.name}"')
         self._rules[request.resource.group_resource, request.subresource](node, request)
@@ -131,6 +132,21 @@ class NodeRestriction(Plugin):
             raise _forbidden(request, f'can only access leases in the "{LEASE_NAMESPACE}" system namespace')
         if request.name != node:
             raise _forbidden(request, "can only access node lease with the same name as the requesting node")
+
+
+def _member(request: Request) -> str:
+    """The node of the user's group that a request is about; "" when it is about no such node, or no group asks."""
+    group = request.user.node_group
+    if not group:
+        return ""
+    kind = request.resource.group_resource
+    if kind == "pods" and request.operation != CREATE:
+        node = request.old.spec.node_name
+    elif kind == "pods" or request.subresource == "token":
+        return ""  # mirror pods and tokens are for kubelets
+    else:
+        node = request.name
+    return node if group_of(node) == group else ""
 
 
 def _check_mirror_pod(node: str, request: Request) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from api import rbac, selectors
 from api.errors import BadRequest
 from api.types import Container, EphemeralContainer, Pod, PodSpec, PolicyRule, Volume
+from apiserver.auth import node_groups
 from apiserver.auth.objects import NodePods
 from apiserver.auth.user import NODES
 from apiserver.requests import Attributes, Decision
@@ -40,6 +41,8 @@ class NodeAuthorizer:
         user = attributes.user
         if NODES not in user.groups:
             return _NO_OPINION
+        if user.node_group:
+            return node_groups.authorize(user.node_group, attributes, self._objects)
         node = user.node_name
         if not node:
             return Decision(False, f'unknown node for user "{user.name}"')

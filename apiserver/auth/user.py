@@ -11,6 +11,7 @@ ANONYMOUS = "system:anonymous"
 MASTERS = "system:masters"
 NODES = "system:nodes"
 NODE_PREFIX = "system:node:"
+NODE_GROUP_PREFIX = "system:node-group:"
 SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
 
 
@@ -36,6 +37,13 @@ class User:
         """The node this user is the kubelet of, or "" (upstream: the default node identifier)."""
         if NODES in self.groups and self.name.startswith(NODE_PREFIX):
             return self.name.removeprefix(NODE_PREFIX)
+        return ""
+
+    @property
+    def node_group(self) -> str:
+        """The node group this user acts for, or "" (`apiserver.auth.node_groups`)."""
+        if NODES in self.groups and self.name.startswith(NODE_GROUP_PREFIX):
+            return self.name.removeprefix(NODE_GROUP_PREFIX)
         return ""
 
 

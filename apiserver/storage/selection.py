@@ -6,6 +6,7 @@ from api import selectors
 from api.scheme import Resource
 from api.selectors import FieldSelector
 from apiserver.fields import INDEXED, check_known
+from apiserver.node_groups import NODE_FIELDS, group_of, selected_group
 from apiserver.storage.keys import object_key
 from apiserver.stored import Stored
 
@@ -22,6 +23,9 @@ class Selection:
         self.namespace = namespace
         self.name = name
         self.index_value: str | None = None
+        # Only objects of this group's nodes; "" for any.
+        self.node_group = ""
+        self._node_field = NODE_FIELDS.get(resource.group_resource, "")
         self._indexed = INDEXED.get(resource.group_resource, "")
         self._labels = selectors.labels(labels) if labels else None
         self._fields = self._take_fields(resource, selectors.fields(fields)) if fields else None
@@ -30,7 +34,13 @@ class Selection:
         self._name = self.name if scattered else ""
         self.key = object_key(self.namespace, self.name) if self.name and not scattered else ""
         # True when scope alone decides, so that no object needs to be looked at.
-        self.everything = self._labels is None and self._fields is None and self.index_value is None and not scattered
+        self.everything = (
+            self._labels is None
+            and self._fields is None
+            and self.index_value is None
+            and not self.node_group
+            and not scattered
+        )
 
     def matches(self, stored: Stored) -> bool:
         """Whether the object is in, given that `in_scope` holds."""
@@ -42,6 +52,8 @@ class Selection:
                 return False
             if self.namespace and stored.namespace != self.namespace:
                 return False
+        if self.node_group and group_of(stored.fields[self._node_field]) != self.node_group:
+            return False
         if self._labels is not None and not self._labels.matches(stored.labels):
             return False
         return self._fields is None or self._fields.matches(stored.fields)
@@ -60,6 +72,8 @@ class Selection:
             check_known(resource, field)
             if requirement.operator == "!=":
                 rest = True
+            elif field == self._node_field and (group := selected_group(value)) and self.node_group in ("", group):
+                self.node_group = group
             elif field == "metadata.name" and self.name in ("", value):
                 self.name = value
             elif field == "metadata.namespace" and self.namespace in ("", value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from api.errors import StatusError
+from apiserver.node_groups import group_of
 from apiserver.storage.changes import Change
 from apiserver.storage.keys import object_key
 from apiserver.storage.watcher import Watcher
@@ -13,13 +14,14 @@ _Group = dict[Watcher, None]
 
 
 class Watchers:
-    """Groups by object key, by indexed field, by namespace; and those that watch everything."""
+    """Groups by object key, by indexed field, by node group, by namespace; and those that watch everything."""
 
     def __init__(self) -> None:
         self._everywhere: _Group = {}
         self._by_namespace: dict[str, _Group] = {}
         self._by_key: dict[str, _Group] = {}
         self._by_index: dict[str, _Group] = {}
+        self._by_node_group: dict[str, _Group] = {}
         self._count = 0
         self._ended = False
 
@@ -28,7 +30,7 @@ class Watchers:
 
     def __iter__(self) -> Iterator[Watcher]:
         yield from self._everywhere
-        for groups in (self._by_namespace, self._by_key, self._by_index):
+        for groups in (self._by_namespace, self._by_key, self._by_index, self._by_node_group):
             for group in groups.values():
                 yield from group
 
@@ -65,6 +67,12 @@ class Watchers:
             for value in dict.fromkeys(states):
                 for watcher in self._by_index.get(value, ()):
                     watcher.offer(change)
+        if self._by_node_group:
+            # Where nothing is indexed, the objects are the nodes themselves.
+            names = [state.fields[indexed] if indexed else state.name for state in (change.old, change.new) if state]
+            for group in dict.fromkeys(map(group_of, names)):
+                for watcher in self._by_node_group.get(group, ()):
+                    watcher.offer(change)
 
     def bookmark(self) -> None:
         for watcher in self:
@@ -84,6 +92,8 @@ class Watchers:
         selection = watcher.selection
         if selection.key:
             return self._by_key, selection.key
+        if selection.node_group:
+            return self._by_node_group, selection.node_group
         if selection.index_value is not None:
             return self._by_index, selection.index_value
         if selection.namespace:
