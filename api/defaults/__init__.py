@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from api import codec
 from api import types as t
-from api.defaults import access, network, objects, pods, storage, workloads
+from api.defaults import access, daemon_sets, network, objects, pods, stateful_sets, storage, workloads
 from api.types.record import Record
 
 R = TypeVar("R", bound=Record)
@@ -21,6 +21,8 @@ _BY_TYPE: dict[type[Record], Callable[[Any], Any]] = {
     t.PodTemplate: workloads.pod_template_object,
     t.Deployment: workloads.deployment,
     t.ReplicaSet: workloads.replica_set,
+    t.StatefulSet: stateful_sets.stateful_set,
+    t.DaemonSet: daemon_sets.daemon_set,
     t.Service: network.service,
     t.Endpoints: network.endpoints,
     t.EndpointSlice: network.endpoint_slice,

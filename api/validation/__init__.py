@@ -14,7 +14,19 @@ from api import names, scheme
 from api import types as t
 from api.errors import FieldError
 from api.types.record import Record
-from api.validation import access, activity, configuration, endpoints, metadata, nodes, pods, services, workloads
+from api.validation import (
+    access,
+    activity,
+    configuration,
+    daemon_sets,
+    endpoints,
+    metadata,
+    nodes,
+    pods,
+    services,
+    stateful_sets,
+    workloads,
+)
 
 MAX_ERRORS = 200
 
@@ -24,6 +36,7 @@ _Compare = Callable[[Any, Any], Iterator[FieldError]]
 _NAMES: dict[type[Record], metadata.NameCheck] = {
     t.Namespace: names.dns1123_label,
     t.Service: names.dns1035_label,
+    t.StatefulSet: names.dns1123_label,
     t.Event: names.path_segment,
     t.EventsV1Event: names.path_segment,
     t.Role: names.path_segment,
@@ -35,6 +48,8 @@ _CREATE: dict[type[Record], _Check] = {
     t.ClusterRole: access.role,
     t.ClusterRoleBinding: access.binding,
     t.ConfigMap: configuration.config_map,
+    t.ControllerRevision: stateful_sets.controller_revision,
+    t.DaemonSet: daemon_sets.daemon_set,
     t.Deployment: workloads.deployment,
     t.Endpoints: endpoints.endpoints,
     t.EndpointSlice: endpoints.endpoint_slice,
@@ -50,10 +65,13 @@ _CREATE: dict[type[Record], _Check] = {
     t.RoleBinding: access.binding,
     t.Secret: configuration.secret,
     t.Service: services.check,
+    t.StatefulSet: stateful_sets.stateful_set,
 }
 _UPDATE: dict[type[Record], _Compare] = {
     t.ClusterRoleBinding: access.binding_update,
     t.ConfigMap: configuration.config_map_update,
+    t.ControllerRevision: stateful_sets.controller_revision_update,
+    t.DaemonSet: daemon_sets.daemon_set_update,
     t.Deployment: workloads.deployment_update,
     t.EndpointSlice: endpoints.endpoint_slice_update,
     t.EventsV1Event: activity.grouped_event_update,
@@ -63,8 +81,11 @@ _UPDATE: dict[type[Record], _Compare] = {
     t.RoleBinding: access.binding_update,
     t.Secret: configuration.secret_update,
     t.Service: services.update,
+    t.StatefulSet: stateful_sets.stateful_set_update,
 }
 _UPDATE_STATUS: dict[type[Record], _Compare] = {
+    t.DaemonSet: daemon_sets.daemon_set_status,
+    t.StatefulSet: stateful_sets.stateful_set_status,
     t.Deployment: workloads.deployment_status,
     t.Namespace: configuration.namespace_status,
     t.Node: nodes.update,
