@@ -22,9 +22,11 @@ from api.validation import (
     endpoints,
     metadata,
     nodes,
+    persistent,
     pods,
     services,
     stateful_sets,
+    storage_kinds,
     workloads,
 )
 
@@ -66,6 +68,14 @@ _CREATE: dict[type[Record], _Check] = {
     t.Secret: configuration.secret,
     t.Service: services.check,
     t.StatefulSet: stateful_sets.stateful_set,
+    t.CSIDriver: storage_kinds.csi_driver,
+    t.CSINode: storage_kinds.csi_node,
+    t.CSIStorageCapacity: storage_kinds.csi_storage_capacity,
+    t.PersistentVolume: persistent.volume,
+    t.PersistentVolumeClaim: persistent.claim,
+    t.StorageClass: storage_kinds.storage_class,
+    t.VolumeAttachment: storage_kinds.volume_attachment,
+    t.VolumeAttributesClass: storage_kinds.volume_attributes_class,
 }
 _UPDATE: dict[type[Record], _Compare] = {
     t.ClusterRoleBinding: access.binding_update,
@@ -82,6 +92,14 @@ _UPDATE: dict[type[Record], _Compare] = {
     t.Secret: configuration.secret_update,
     t.Service: services.update,
     t.StatefulSet: stateful_sets.stateful_set_update,
+    t.CSIDriver: storage_kinds.csi_driver_update,
+    t.CSINode: storage_kinds.csi_node_update,
+    t.CSIStorageCapacity: storage_kinds.csi_storage_capacity_update,
+    t.PersistentVolume: persistent.volume_update,
+    t.PersistentVolumeClaim: persistent.claim_update,
+    t.StorageClass: storage_kinds.storage_class_update,
+    t.VolumeAttachment: storage_kinds.volume_attachment_update,
+    t.VolumeAttributesClass: storage_kinds.volume_attributes_class_update,
 }
 _UPDATE_STATUS: dict[type[Record], _Compare] = {
     t.DaemonSet: daemon_sets.daemon_set_status,
@@ -92,6 +110,7 @@ _UPDATE_STATUS: dict[type[Record], _Compare] = {
     t.Pod: pods.update_status,
     t.ReplicaSet: workloads.replica_set_status,
     t.Service: services.update_status,
+    t.PersistentVolumeClaim: persistent.claim_status,
 }
 # Answered, not stored: their metadata has its own rules.
 _REVIEWS: dict[type[Record], _Check] = {
