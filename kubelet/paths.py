@@ -34,6 +34,10 @@ class Paths:
     def hosts(self, uid: str) -> Path:
         return self.pod(uid) / "etc-hosts"
 
+    def allocation(self, uid: str) -> Path:
+        """What the pod was allocated when it was resized."""
+        return self.pod(uid) / "allocation.json"
+
     def container(self, uid: str, name: str) -> Path:
         return self.pod(uid) / "containers" / name
 

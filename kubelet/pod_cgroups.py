@@ -31,6 +31,7 @@ class PodCgroups:
         self._cgroups = cgroups
         self._root = root
         self._burstable: dict[str, int] = {}
+        self._limits: dict[str, Resources] = {}
 
     def set_up(self, cpu_millis: int, memory_bytes: int) -> None:
         """Make kubepods, as big as the node, and the classes. Raises CgroupFailure."""
@@ -49,12 +50,45 @@ class PodCgroups:
         """Make the pod's cgroup with its limits; its path. Raises CgroupFailure."""
         path = self.path(pod)
         self._cgroups.create(path)
-        self._cgroups.limit(path, pod_cgroup_resources(pod))
+        self.limit(pod)
         self.adopt(pod)
         return path
 
+    def limit(self, pod: Pod) -> None:
+        """Set the limits of the pod's cgroup as its spec has them. Raises CgroupFailure."""
+        resources = pod_cgroup_resources(pod)
+        self._cgroups.limit(self.path(pod), resources)
+        self._limits[pod.metadata.uid] = resources
+
+    def widen(self, pod: Pod) -> None:
+        """Make room in the pod's cgroup for new limits of its containers, before any has them. Raises CgroupFailure.
+
+        A container may not have more than its pod: what grows does so before, what shrinks after the containers do.
+        """
+        wanted = pod_cgroup_resources(pod)
+        before = self._limits.get(pod.metadata.uid, wanted)
+        self._cgroups.limit(
+            self.path(pod),
+            Resources(
+                cpu_shares=max(before.cpu_shares, wanted.cpu_shares),
+                cpu_quota=_wider(before.cpu_quota, wanted.cpu_quota),
+                cpu_period=wanted.cpu_period,
+                memory_limit_bytes=_wider(before.memory_limit_bytes, wanted.memory_limit_bytes),
+            ),
+        )
+
+    def check_usage(self, pod: Pod, container_id: str, memory_limit_bytes: int) -> None:
+        """Raises CgroupFailure when a container uses more memory than it is to have (upstream: the same refusal)."""
+        usage = self._cgroups.usage(f"{self.path(pod)}/{container_id}")
+        if usage is not None and 0 < memory_limit_bytes < usage.working_set_bytes:
+            raise CgroupFailure(
+                f"attempting to set container memory limit ({memory_limit_bytes}) "
+                f"below current usage ({usage.working_set_bytes})"
+            )
+
     async def remove(self, uid: str) -> None:
         """Remove the pod's cgroup, killing what is left in it. Raises CgroupFailure when something cannot be killed."""
+        self._limits.pop(uid, None)
         if self._burstable.pop(uid, None) is not None:
             self._weigh_burstable()
         for qos in QosClass:
@@ -69,7 +103,8 @@ class PodCgroups:
         raise CgroupFailure(f"processes stay in cgroup {path} although they were killed")
 
     def adopt(self, pod: Pod) -> None:
-        """Count a pod whose cgroup an earlier kubelet made."""
+        """Count a pod whose cgroup is there, made by this kubelet or an earlier one."""
+        self._limits.setdefault(pod.metadata.uid, pod_cgroup_resources(pod))
         if qos_class(pod) is QosClass.BURSTABLE:
             self._burstable[pod.metadata.uid] = pod_requests(pod).get("cpu", 0)
             self._weigh_burstable()
@@ -87,3 +122,8 @@ class PodCgroups:
         """The class gets what its pods ask for together."""
         total = shares(sum(self._burstable.values()))
         self._cgroups.limit(qos_cgroup(self._root, QosClass.BURSTABLE), Resources(cpu_shares=total))
+
+
+def _wider(one: int, other: int) -> int:
+    """The larger of two limits, of which 0 is none; -1 takes a limit away."""
+    return max(one, other) if one and other else -1

@@ -29,6 +29,7 @@ from kubelet.runtime.base import (
     ContainerStatus,
     ImageNotPresent,
     InvalidConfig,
+    Resources,
     Runtime,
     RuntimeFailure,
     SandboxStatus,
@@ -96,6 +97,10 @@ class Starter:
         if await self._run(job, created):
             await self._post_start(job, created.id)
 
+    def resources(self, pod: Pod, container: AnyContainer) -> Resources:
+        """The limits of the container's cgroup."""
+        return container_resources(pod, container, self._services.node_memory_bytes)
+
     async def _spec(self, job: StartJob) -> ContainerSpec:
         pod, container, services = job.pod, job.container, self._services
         wanted = sorted(environment.references(container), key=lambda r: (r.kind.__name__, r.name))
@@ -115,7 +120,7 @@ class Starter:
             env=variables,
             working_dir=container.working_dir,
             mounts=container_mounts(pod, container, job.attempt, variables, places),
-            resources=container_resources(pod, container, services.node_memory_bytes),
+            resources=self.resources(pod, container),
             security=security.security(pod, container, services.seccomp_dir),
             stdin=container.stdin,
             stdin_once=container.stdin_once,

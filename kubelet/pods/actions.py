@@ -12,6 +12,7 @@ VOLUMES = "volumes"
 SANDBOX = "sandbox"
 RELEASE = "release"
 REMOVE = "remove"
+RESIZE = "resize"
 
 
 def start_key(container: str) -> str:
@@ -29,6 +30,7 @@ class StopCause(Enum):
     LIVENESS = "liveness"
     STARTUP = "startup"
     CHANGED = "changed"
+    RESIZED = "resized"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,14 @@ class StopContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class ResizeContainers:
+    """Give these running containers, and the pod's cgroup, the limits the node has allocated."""
+
+    names: tuple[str, ...]
+    key: str = RESIZE
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveContainer:
     """Forget a dead run: a newer one has taken its place."""
 
@@ -103,4 +113,13 @@ class Remove:
     key: str = REMOVE
 
 
-Action = MountVolumes | CreateSandbox | StartContainer | StopContainer | RemoveContainer | Release | Remove
+Action = (
+    MountVolumes
+    | CreateSandbox
+    | StartContainer
+    | StopContainer
+    | ResizeContainers
+    | RemoveContainer
+    | Release
+    | Remove
+)

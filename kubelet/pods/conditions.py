@@ -8,19 +8,35 @@ from typing import Final
 
 from api.types import ContainerStatus, Pod, PodCondition
 from kubelet.containers.resources import is_sidecar
+from kubelet.pods.resize import Pending
 
 PodReadyToStartContainers: Final = "PodReadyToStartContainers"
 Initialized: Final = "Initialized"
 Ready: Final = "Ready"
 ContainersReady: Final = "ContainersReady"
 PodScheduled: Final = "PodScheduled"
+PodResizePending: Final = "PodResizePending"
+PodResizeInProgress: Final = "PodResizeInProgress"
 
-OWNED: Final = frozenset({PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled})
+OWNED: Final = frozenset(
+    {
+        PodReadyToStartContainers,
+        Initialized,
+        Ready,
+        ContainersReady,
+        PodScheduled,
+        PodResizePending,
+        PodResizeInProgress,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What conditions depend on. `now` is the text a changed condition's transition time gets."""
+    """What conditions depend on. `now` is the text a changed condition's transition time gets.
+
+    resizing: running containers do not have what the pod is allocated yet; resize_error says why, if it failed.
+    """
 
     pod: Pod
     phase: str
@@ -28,6 +44,9 @@ class Facts:
     own: Sequence[ContainerStatus]
     sandbox_ready: bool
     now: str
+    resize_pending: Pending | None = None
+    resizing: bool = False
+    resize_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +67,10 @@ def conditions(facts: Facts, previous: Iterable[PodCondition]) -> list[PodCondit
         ContainersReady: containers_ready,
         PodScheduled: _Value(True),
     }
+    if facts.resize_pending is not None:
+        values[PodResizePending] = _Value(True, facts.resize_pending.reason, facts.resize_pending.message)
+    if facts.resizing:
+        values[PodResizeInProgress] = _Value(True, "Error" if facts.resize_error else "", facts.resize_error)
     return [_condition(type, value, facts, before.get(type)) for type, value in values.items()]
 
 

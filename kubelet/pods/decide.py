@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from api.types import Container
-from kubelet.pods import actions
+from kubelet.pods import actions, resize
 from kubelet.pods.actions import (
     Action,
     CreateSandbox,
@@ -94,6 +94,10 @@ def _running(state: PodState, view: View) -> Decision:
             _wake(decision, step.wake_at)
         if step.action is not None:
             _try(decision, view, step.action)
+    stepped = {action.key for action in decision.actions}
+    for action in resize.steps(view):
+        if action.key not in stepped:
+            _try(decision, view, action)
     decision.actions.extend(_superseded(view))
     if state is PodState.PENDING or (state is PodState.STARTING and not complete):
         decision.state = PodState.STARTING

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from api.types import Pod
+from cluster.cgroups import CgroupFailure
 from cluster.events import EventRecorder
 from cluster.logs import get_logger
 from kubelet.containers import names, termination
@@ -32,6 +33,7 @@ from kubelet.pods.actions import (
     Release,
     Remove,
     RemoveContainer,
+    ResizeContainers,
     StartContainer,
     StopCause,
     StopContainer,
@@ -87,6 +89,8 @@ class Executor:
                 await self._start(action)
             case StopContainer():
                 await self._stop(action)
+            case ResizeContainers():
+                await self._resize(action.names)
             case RemoveContainer():
                 await self._remove_container(action.id)
             case Release():
@@ -227,6 +231,28 @@ class Executor:
         except TimeoutError:
             log.info("a preStop hook outlasted the grace period", container=action.name, pod=pod_text(self._record.pod))
 
+    async def _resize(self, names: tuple[str, ...]) -> None:
+        """Widen the pod's cgroup, give the containers their new limits, then narrow the pod's to what is left."""
+        record, services = self._record, self._services
+        pod, runs = record.pod, [(find_container(record.pod, name), record.runs[name][-1]) for name in names]
+        try:
+            changes = []
+            for container, run in runs:
+                if container is None:
+                    return  # decided on an older state of things
+                wanted = services.starter.resources(pod, container)
+                services.cgroups.check_usage(pod, run.id, wanted.memory_limit_bytes)
+                changes.append((run, wanted))
+            services.cgroups.widen(pod)
+            for run, wanted in changes:
+                await services.runtime.update_container_resources(run.id, wanted)
+                self.observe(await services.runtime.container_status(run.id))
+            services.cgroups.limit(pod)
+        except (RuntimeFailure, CgroupFailure) as error:
+            record.resize_error = str(error)
+            raise
+        record.resize_error = ""
+
     async def _remove_container(self, id: str) -> None:
         record, paths = self._record, self._services.paths
         run = record.find_run(id)
@@ -278,10 +304,13 @@ def _killing_text(action: StopContainer) -> str:
         StopCause.LIVENESS: f"Container {action.name} failed liveness probe",
         StopCause.STARTUP: f"Container {action.name} failed startup probe",
         StopCause.CHANGED: f"Container {action.name} definition changed",
+        StopCause.RESIZED: f"Container {action.name} resize requires restart",
     }
     text = texts.get(action.cause)
     if text is None:
         return f"Stopping container {action.name}"
+    if action.cause is StopCause.RESIZED:
+        return text
     return f"{text}, will be restarted" if action.restarts else text
 
 

@@ -16,12 +16,13 @@ from cluster.informer import Informer
 from cluster.logs import get_logger
 from kubelet.logs.rotate import LiveLog
 from kubelet.metrics import pods as metrics
-from kubelet.pods import phase
+from kubelet.pods import phase, resizer
 from kubelet.pods.admission import NodeFacts, admit
 from kubelet.pods.cleanup import remove_leftovers
 from kubelet.pods.executor import GRACE_ANNOTATION, NodeServices
 from kubelet.pods.history import ready_before, runs_of
 from kubelet.pods.record import PodRecord
+from kubelet.pods.resize import Pending, assess
 from kubelet.pods.status import rejected
 from kubelet.pods.status_writer import StatusWriter
 from kubelet.pods.worker import PodWorker
@@ -162,15 +163,21 @@ class Pods:
         uid, now = pod.metadata.uid, time.time()
         sandboxes, containers = self._inventory.sandboxes(uid), self._inventory.containers(uid)
         over = pod.status.phase in phase.TERMINAL
-        record = PodRecord(pod, runs=runs_of(pod, containers, now), sandboxes=sandboxes)
+        allocation = resizer.load(self._services.paths, uid) if sandboxes or containers else {}
+        record = PodRecord(pod, runs=runs_of(pod, containers, now), sandboxes=sandboxes, allocation=allocation)
         if sandboxes or record.runs:
-            self._services.cgroups.adopt(pod)
+            self._services.cgroups.adopt(record.pod)
         elif not over and pod.metadata.deletion_timestamp is None and self._refuse(pod, now):
             over = True
         if over:
             record.end_deleted(now)
         ready = frozenset(id for id, was_ready in ready_before(pod).items() if was_ready)
         self._spawn(record, silent=over, ready=ready)
+
+    def _assess(self, pod: Pod) -> Pending | None:
+        """What stands against giving a pod of this node the resources it asks for now."""
+        others = [w.record.pod for w in self._workers.values() if w.active and w.record.uid != pod.metadata.uid]
+        return assess(pod, others, self._node().allocatable)
 
     def _refuse(self, pod: Pod, now: float) -> bool:
         """Whether the node will not run the pod; its status says so then."""
@@ -192,7 +199,15 @@ class Pods:
         self._spawn(record, silent=True, ready=frozenset())
 
     def _spawn(self, record: PodRecord, *, silent: bool, ready: frozenset[str]) -> None:
-        worker = PodWorker(record, self._services, self._writer, self._runtime_name, ready_before=ready, silent=silent)
+        worker = PodWorker(
+            record,
+            self._services,
+            self._writer,
+            self._runtime_name,
+            self._assess,
+            ready_before=ready,
+            silent=silent,
+        )
         uid = record.uid
         self._workers[uid] = worker
         task = asyncio.create_task(worker.run(), name=f"pod-{record.pod.metadata.name}")
@@ -203,8 +218,15 @@ class Pods:
         self._workers.pop(uid, None)
         self._tasks.pop(uid, None)
         self._writer.forget(uid)
+        self._wake_deferred()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a pod's worker failed", uid=uid, reason=repr(error))
+
+    def _wake_deferred(self) -> None:
+        """There is room again for pods that wait for more resources."""
+        for worker in self._workers.values():
+            if worker.record.resize_pending is not None:
+                worker.wake()
 
     async def _container_ended(self, container_id: str, uid: str) -> None:
         worker = self._workers.get(uid)

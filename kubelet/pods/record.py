@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from api.types import Pod
+from api.types import Pod, ResourceRequirements
 from kubelet.containers.backoff import BackOff
 from kubelet.pods.actions import StopCause
+from kubelet.pods.resize import Pending, allocation_of, with_allocation
 from kubelet.pods.start import Waiting
 from kubelet.pods.view import Run, Stop, View, grace_seconds
 from kubelet.runtime.base import ContainerState, SandboxStatus
@@ -19,6 +20,8 @@ from kubelet.runtime.base import ContainerState, SandboxStatus
 class PodRecord:
     """Changed only by the pod's worker and its executor, always on the event loop.
 
+    pod: the object, its spec showing the resources the node has allocated; desired: as the API server has it.
+    resize_pending, resize_error: why a wish for other resources is not granted, or not carried out.
     gone: the object is no longer in the API server. aborted: set when the pod begins to end.
     """
 
@@ -38,6 +41,25 @@ class PodRecord:
     failures: Counter[str] = field(default_factory=Counter)
     problems: dict[str, Waiting] = field(default_factory=dict)
     aborted: asyncio.Event = field(default_factory=asyncio.Event)
+    allocation: dict[str, ResourceRequirements] = field(default_factory=dict)
+    desired: Pod = field(init=False)
+    resize_pending: Pending | None = None
+    resize_error: str = ""
+
+    def __post_init__(self) -> None:
+        self.allocation = self.allocation or allocation_of(self.pod)
+        self.take(self.pod)
+
+    def take(self, pod: Pod) -> None:
+        """Take over the object as the API server has it."""
+        self.desired = pod
+        self.pod = with_allocation(pod, self.allocation)
+
+    def allocate(self) -> None:
+        """Grant the pod the resources it asks for."""
+        self.allocation = allocation_of(self.desired)
+        self.pod = self.desired
+        self.resize_pending = None
 
     @property
     def uid(self) -> str:

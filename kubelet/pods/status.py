@@ -25,8 +25,9 @@ from api.types import (
     VolumeMountStatus,
 )
 from kubelet.containers.resources import qos_class
-from kubelet.pods import actions, phase
+from kubelet.pods import actions, phase, resize
 from kubelet.pods.conditions import Facts, conditions
+from kubelet.pods.resize import Pending
 from kubelet.pods.start import Waiting
 from kubelet.pods.state import PodState
 from kubelet.pods.view import NANOSECONDS, AnyContainer, Run, View
@@ -55,6 +56,8 @@ class Report:
     previous: PodStatus
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     ready: frozenset[str] = frozenset()
+    resize_pending: Pending | None = None
+    resize_error: str = ""
 
 
 def status_of(report: Report) -> PodStatus:
@@ -70,7 +73,17 @@ def status_of(report: Report) -> PodStatus:
     stop = view.stop
     now_phase = phase.Failed if stop is not None and stop.reason else phase.phase_of(pod, init, own, over=over)
     ips = _pod_ips(report)
-    facts = Facts(pod, now_phase, tuple(init), tuple(own), view.sandbox_ready, timestamps.now_text(view.now))
+    facts = Facts(
+        pod=pod,
+        phase=now_phase,
+        init=tuple(init),
+        own=tuple(own),
+        sandbox_ready=view.sandbox_ready,
+        now=timestamps.now_text(view.now),
+        resize_pending=report.resize_pending,
+        resizing=not over and resize.in_progress(view),
+        resize_error=report.resize_error,
+    )
     return PodStatus(
         phase=now_phase,
         reason=stop.reason if stop is not None else "",
@@ -140,7 +153,7 @@ def _container(report: Report, container: AnyContainer, default: Waiting) -> Con
         started=started,
         state=state,
         last_state=last,
-        resources=container.resources if running else None,
+        resources=resize.shown(container.resources, run.spec.resources) if running else None,
         allocated_resources=dict(container.resources.requests) if running else {},
         volume_mounts=_volume_mounts(container),
     )

@@ -13,11 +13,12 @@ from kubelet.containers.problem import Problem
 from kubelet.containers.security import pod_text
 from kubelet.metrics import pods as metrics
 from kubelet.metrics import probes as probe_metrics
-from kubelet.pods import actions, phase
+from kubelet.pods import actions, phase, resize
 from kubelet.pods.actions import Action, StartContainer, StopContainer
 from kubelet.pods.decide import Decision, decide
 from kubelet.pods.executor import Executor, NodeServices
 from kubelet.pods.record import PodRecord
+from kubelet.pods.resizer import RETRY_SECONDS, Assess, Resizer
 from kubelet.pods.start import CRASH_LOOP, Waiting
 from kubelet.pods.state import PodState, StateMachine
 from kubelet.pods.status import Report, status_of
@@ -37,6 +38,7 @@ log = get_logger()
 class PodWorker:
     """The pod's life on this node.
 
+    assess: whether the node can grant the pod other resources than it has.
     silent: the status is someone else's word already (a pod that had ended, was refused, or has no object any more).
     ready_before: ids of containers an earlier kubelet found ready.
     """
@@ -47,6 +49,7 @@ class PodWorker:
         services: NodeServices,
         writer: StatusWriter,
         runtime_name: str,
+        assess: Assess,
         *,
         ready_before: frozenset[str] = frozenset(),
         silent: bool = False,
@@ -60,6 +63,7 @@ class PodWorker:
         self._machine = StateMachine()
         self._awake = asyncio.Event()
         self._executor = Executor(record, services, self.wake)
+        self._resizer = Resizer(record, services.paths, assess, self._executor.announce)
         self._prober = PodProber(services.runtime, self._labels(), self._announce_probe, self.wake)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed: list[asyncio.Event] = []
@@ -96,8 +100,8 @@ class PodWorker:
     def update(self, pod: Pod) -> None:
         """The object changed."""
         record, before = self.record, self.record.pod
-        record.pod = pod
-        self._executor.volumes.pod_changed(pod)
+        record.take(pod)
+        self._executor.volumes.pod_changed(record.pod)
         if pod.metadata.deletion_timestamp is not None and (
             before.metadata.deletion_timestamp != pod.metadata.deletion_timestamp or record.stop is None
         ):
@@ -165,6 +169,7 @@ class PodWorker:
 
     def _step(self) -> float | None:
         """Decide until the state is settled, start what was decided, tell; when to look again."""
+        deferred = self._resizer.consider(ended=self.record.stop is not None)
         while True:
             view = self._view()
             decision = decide(self._machine.state, view)
@@ -183,6 +188,9 @@ class PodWorker:
         self._follow_probes()
         self._tell_of_backoff(decision)
         self._report(decision)
+        if deferred:
+            again = time.time() + RETRY_SECONDS
+            return again if decision.wake_at is None else min(again, decision.wake_at)
         return decision.wake_at
 
     def _view(self) -> View:
@@ -268,14 +276,18 @@ class PodWorker:
             self._writer.finish(record.pod)
 
     def _compute(self, decision: Decision) -> PodStatus:
+        view = self._view()
+        self._resizer.follow(resize.in_progress(view))
         report = Report(
-            view=self._view(),
+            view=view,
             state=self.state,
             node_ip=self._services.node_ip,
             runtime_name=self._runtime_name,
             previous=self._status,
             waiting={**decision.waiting, **self.record.problems},
             ready=frozenset(self._prober.ready),
+            resize_pending=self.record.resize_pending,
+            resize_error=self.record.resize_error,
         )
         return status_of(report)
 

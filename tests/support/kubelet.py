@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from api import codec
 from api.types import Pod
+from kubelet.containers.resources import container_resources
 from kubelet.pods.actions import (
     Action,
     CreateSandbox,
@@ -16,6 +17,7 @@ from kubelet.pods.actions import (
     Release,
     Remove,
     RemoveContainer,
+    ResizeContainers,
     StartContainer,
     StopContainer,
 )
@@ -23,7 +25,7 @@ from kubelet.pods.decide import Decision, decide
 from kubelet.pods.record import PodRecord
 from kubelet.pods.start import backoff_key
 from kubelet.pods.state import StateMachine
-from kubelet.pods.view import NANOSECONDS, Run
+from kubelet.pods.view import NANOSECONDS, Run, find_container
 from kubelet.runtime.base import (
     ContainerSpec,
     ContainerState,
@@ -169,9 +171,20 @@ class Model:
         self.record.observe(ended)
         self.started.discard(current.id)
 
+    def _limited(self, current: Run) -> Run:
+        """The run with the limits its container is allocated."""
+        found = find_container(self.record.pod, current.spec.name)
+        if found is None:
+            return current
+        resources = container_resources(self.record.pod, found, 1)
+        return replace(current, spec=replace(current.spec, resources=resources))
+
     def _carry_out(self, action: Action) -> None:
         record = self.record
         match action:
+            case ResizeContainers():
+                for name in action.names:
+                    record.observe(self._limited(record.runs[name][-1]))
             case MountVolumes():
                 record.volumes_ready = True
             case CreateSandbox():
@@ -197,7 +210,7 @@ class Model:
                     image=image,
                     id=id,
                 )
-                record.observe(new)
+                record.observe(self._limited(new))
                 self.started.add(id)
             case StopContainer():
                 current = record.find_run(action.id)

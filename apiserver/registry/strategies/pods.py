@@ -11,6 +11,7 @@ from api import quantity
 from api.errors import FieldError
 from api.types import Pod, PodCondition, PodStatus, ResourceRequirements
 from api.validation import pods
+from apiserver.registry.strategies import pod_resize
 from apiserver.registry.strategy import Strategy
 from apiserver.registry.views import View
 
@@ -26,6 +27,7 @@ class PodStrategy(Strategy):
     def views(self) -> dict[str, View]:
         return super().views() | {
             "ephemeralcontainers": View(self._prepare_ephemeral, self._validate_ephemeral),
+            "resize": View(self._prepare_resize, self._validate_resize),
         }
 
     def prepare_create(self, record: Pod) -> Any:
@@ -48,6 +50,12 @@ class PodStrategy(Strategy):
         if seconds is None:
             seconds = record.spec.termination_grace_period_seconds or 0
         return 1 if seconds < 0 else seconds
+
+    def _prepare_resize(self, new: Pod, old: Pod) -> Any:
+        return self.count_generation(pod_resize.prepare(new, old), old)
+
+    def _validate_resize(self, new: Pod, old: Pod) -> list[FieldError]:
+        return pod_resize.validate(new, old, qos_class(new), qos_class(old))
 
     def _prepare_ephemeral(self, new: Pod, old: Pod) -> Any:
         """Everything but the ephemeral containers is kept."""

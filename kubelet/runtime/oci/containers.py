@@ -34,6 +34,7 @@ from ..base import (
     ContainerStatus,
     NotFound,
     NotRunning,
+    Resources,
     RuntimeFailure,
     StartFailure,
 )
@@ -208,6 +209,12 @@ class Containers:
                     await ended.wait()
         if not ended.is_set():
             await self._kill(record)
+
+    def resized(self, container_id: str, resources: Resources) -> None:
+        """Remember the limits a container has been given while it ran."""
+        record = self.record(container_id)
+        spec = msgspec.structs.replace(record.status.spec, resources=resources)
+        self._save(msgspec.structs.replace(record, status=msgspec.structs.replace(record.status, spec=spec)))
 
     async def remove(self, container_id: str) -> None:
         """Kill it if need be and delete all of it; its log stays."""

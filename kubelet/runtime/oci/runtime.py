@@ -194,6 +194,7 @@ class OciRuntime:
         if await process.wait() != 0:
             name = record.status.spec.name
             raise RuntimeFailure(f"runc could not change the limits of container {name!r}: they may be below its use")
+        self._containers.resized(container_id, resources)
 
     async def exec(self, container_id: str, argv: Sequence[str], *, tty: bool = False, stdin: bool = False) -> Session:
         """See `Runtime`."""
