@@ -38,9 +38,11 @@ from kubelet.pods.actions import (
     StopCause,
     StopContainer,
 )
+from kubelet.pods.cleanup import remove_leftovers
 from kubelet.pods.record import PodRecord
 from kubelet.pods.start import backoff_key
 from kubelet.pods.view import AnyContainer, Run, find_container
+from kubelet.probes.prober import Announce, PodProber
 from kubelet.removal import remove_tree
 from kubelet.runtime.base import ContainerState, NotFound, PortMapping, Runtime, RuntimeFailure, SandboxSpec
 from kubelet.volumes.pod_volumes import MountFailure, PodVolumes, VolumeServices
@@ -67,6 +69,15 @@ class NodeServices:
     node_name: str
     node_ip: str
     facts: Callable[[str], PodFacts]
+
+    def executor(self, record: PodRecord, changed: Callable[[], None]) -> Executor:
+        return Executor(record, self, changed)
+
+    def prober(self, labels: tuple[str, str, str], announce: Announce, changed: Callable[[], None]) -> PodProber:
+        return PodProber(self.runtime, labels, announce, changed)
+
+    async def remove_leftovers(self, known: set[str]) -> None:
+        await remove_leftovers(self.paths, self.cgroups, known)
 
 
 class Executor:

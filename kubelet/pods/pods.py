@@ -12,17 +12,16 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from api.types import Container, ObjectMeta, Pod, PodSpec
-from cluster.informer import Informer
 from cluster.logs import get_logger
 from kubelet.logs.rotate import LiveLog
 from kubelet.metrics import pods as metrics
 from kubelet.pods import phase, resizer
 from kubelet.pods.admission import NodeFacts, admit
-from kubelet.pods.cleanup import remove_leftovers
-from kubelet.pods.executor import GRACE_ANNOTATION, NodeServices
+from kubelet.pods.executor import GRACE_ANNOTATION
 from kubelet.pods.history import ready_before, runs_of
 from kubelet.pods.record import PodRecord
 from kubelet.pods.resize import Pending, assess
+from kubelet.pods.services import PodServices, PodSource
 from kubelet.pods.status import rejected
 from kubelet.pods.status_writer import StatusWriter
 from kubelet.pods.worker import PodWorker
@@ -60,9 +59,9 @@ class Pods:
 
     def __init__(
         self,
-        services: NodeServices,
+        services: PodServices,
         writer: StatusWriter,
-        informer: Informer[Pod],
+        informer: PodSource,
         node: Callable[[], NodeFacts],
         runtime_name: str,
     ) -> None:
@@ -157,7 +156,7 @@ class Pods:
         known = set(self._workers)
         self._inventory = Inventory((), ())
         self._adopted = True
-        await remove_leftovers(self._services.paths, self._services.cgroups, known)
+        await self._services.remove_leftovers(known)
 
     def _begin(self, pod: Pod) -> None:
         uid, now = pod.metadata.uid, time.time()

@@ -16,15 +16,15 @@ from kubelet.metrics import probes as probe_metrics
 from kubelet.pods import actions, phase, resize
 from kubelet.pods.actions import Action, StartContainer, StopContainer
 from kubelet.pods.decide import Decision, decide
-from kubelet.pods.executor import Executor, NodeServices
 from kubelet.pods.record import PodRecord
 from kubelet.pods.resizer import RETRY_SECONDS, Assess, Resizer
+from kubelet.pods.services import PodServices
 from kubelet.pods.start import CRASH_LOOP, Waiting
 from kubelet.pods.state import PodState, StateMachine
 from kubelet.pods.status import Report, status_of
 from kubelet.pods.status_writer import StatusWriter, merged
 from kubelet.pods.view import NANOSECONDS, Run, View, find_container, sidecars
-from kubelet.probes.prober import PodProber, Probed
+from kubelet.probes.prober import Probed
 from kubelet.runtime.base import ContainerState, RuntimeFailure
 from kubelet.volumes.pod_volumes import MountFailure
 
@@ -46,7 +46,7 @@ class PodWorker:
     def __init__(
         self,
         record: PodRecord,
-        services: NodeServices,
+        services: PodServices,
         writer: StatusWriter,
         runtime_name: str,
         assess: Assess,
@@ -62,9 +62,9 @@ class PodWorker:
         self._silent = silent
         self._machine = StateMachine()
         self._awake = asyncio.Event()
-        self._executor = Executor(record, services, self.wake)
+        self._executor = services.executor(record, self.wake)
         self._resizer = Resizer(record, services.paths, assess, self._executor.announce)
-        self._prober = PodProber(services.runtime, self._labels(), self._announce_probe, self.wake)
+        self._prober = services.prober(self._labels(), self._announce_probe, self.wake)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed: list[asyncio.Event] = []
         self._announced: dict[str, str] = {}
