@@ -13,7 +13,7 @@ from scheduler.plugins.topology import domain_sums, pods_matching, spread_to_slo
 from scheduler.pod_info import PodInfo
 from scheduler.snapshot import Snapshot
 from scheduler.snapshot.nodes import Counts, Mask
-from scheduler.snapshot.pods import TermPool, add_counts
+from scheduler.snapshot.pods import TermPool
 from scheduler.terms import Term
 
 REASON_AFFINITY = "node(s) didn't match pod affinity rules"
@@ -93,7 +93,7 @@ def _add_others(total: Counts, pod: PodInfo, snapshot: Snapshot, pool: TermPool,
         if not _matches(weighted.term, pod, snapshot):
             continue
         holders = np.zeros(snapshot.nodes.slots, dtype=np.int64)
-        add_counts(holders, counts, weighted.weight if weight is None else weight)
+        counts.add_to(holders, weighted.weight if weight is None else weight)
         total += _in_domain(weighted.term, holders, snapshot)
 
 

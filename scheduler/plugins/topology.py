@@ -6,7 +6,6 @@ import numpy as np
 
 from scheduler.snapshot import LabelColumn, Snapshot
 from scheduler.snapshot.nodes import Counts, Mask
-from scheduler.snapshot.pods import add_counts
 from scheduler.terms import LabelMatch, Term
 
 
@@ -15,7 +14,7 @@ def pods_selected(snapshot: Snapshot, namespace: str, selector: LabelMatch) -> C
     total = np.zeros(snapshot.nodes.slots, dtype=np.int64)
     for group in snapshot.pods.groups(namespace):
         if not group.terminating and selector(group.labels):
-            add_counts(total, group.counts)
+            group.counts.add_to(total)
     return total
 
 
@@ -27,7 +26,7 @@ def pods_matching(snapshot: Snapshot, terms: tuple[Term, ...]) -> Counts:
             continue
         for group in snapshot.pods.groups(namespace):
             if all(term.selector(group.labels) for term in terms):
-                add_counts(total, group.counts)
+                group.counts.add_to(total)
     return total
 
 

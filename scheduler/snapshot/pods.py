@@ -11,24 +11,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from scheduler.pod_info import HostPort, PodInfo
-from scheduler.snapshot.nodes import Counts
+from scheduler.snapshot.slot_counts import SlotCounts
 from scheduler.terms import Term, WeightedTerm
 
 GroupKey = tuple[frozenset[tuple[str, str]], bool]
-SlotCounts = Counter[int]
 
 
 @dataclass(frozen=True, slots=True)
 class PodGroup:
-    """Pods that no selector can tell apart; `counts` maps slots to how many of them are there."""
+    """Pods that no selector can tell apart; `counts` says how many of them are on each slot."""
 
     namespace: str
     labels: Mapping[str, str]
     terminating: bool
-    counts: SlotCounts = field(default_factory=Counter)
+    counts: SlotCounts = field(default_factory=SlotCounts)
 
 
 class TermPool:
@@ -38,8 +35,10 @@ class TermPool:
         self._counts: dict[WeightedTerm, SlotCounts] = {}
 
     def count(self, term: WeightedTerm, slot: int, change: int) -> None:
-        counts = self._counts.setdefault(term, Counter())
-        _count(counts, slot, change)
+        counts = self._counts.get(term)
+        if counts is None:
+            counts = self._counts[term] = SlotCounts()
+        counts.change(slot, change)
         if not counts:
             del self._counts[term]
 
@@ -97,7 +96,7 @@ class PodTable:
         group = groups.get(key)
         if group is None:
             group = groups[key] = PodGroup(pod.namespace, pod.labels, pod.terminating)
-        _count(group.counts, slot, change)
+        group.counts.change(slot, change)
         if not group.counts:
             del groups[key]
             if not groups:
@@ -121,18 +120,5 @@ def overlaps(address: str, other: str) -> bool:
     return address == other or "0.0.0.0" in (address, other) or "::" in (address, other)
 
 
-def add_counts(total: Counts, counts: Mapping[int, int], weight: int = 1) -> None:
-    """Add per-slot counts to a column, in place."""
-    slots = np.fromiter(counts.keys(), dtype=np.intp, count=len(counts))
-    values = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
-    total[slots] += values * weight
-
-
 def _weightless(terms: Iterable[Term]) -> Iterator[WeightedTerm]:
     return (WeightedTerm(term, 0) for term in terms)
-
-
-def _count(counts: SlotCounts, slot: int, change: int) -> None:
-    counts[slot] += change
-    if not counts[slot]:
-        del counts[slot]
