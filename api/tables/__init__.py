@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 
 from api.scheme import Resource
-from api.tables import bindings, configuration, events, network, nodes, pods, workloads
+from api.tables import bindings, configuration, events, network, nodes, pods, sets, workloads
 from api.tables.layout import NAME, Column, Layout
 from api.types import (
     ClusterRoleBinding,
     ConfigMap,
+    ControllerRevision,
+    DaemonSet,
     Deployment,
     Endpoints,
     EndpointSlice,
@@ -31,11 +33,14 @@ from api.types import (
     Secret,
     Service,
     ServiceAccount,
+    StatefulSet,
 )
 
 _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
     ClusterRoleBinding: bindings.ROLE_BINDINGS,
     ConfigMap: configuration.CONFIG_MAPS,
+    ControllerRevision: sets.CONTROLLER_REVISIONS,
+    DaemonSet: sets.DAEMON_SETS,
     Deployment: workloads.DEPLOYMENTS,
     Endpoints: network.ENDPOINTS,
     EndpointSlice: network.ENDPOINT_SLICES,
@@ -52,6 +57,7 @@ _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
     Secret: configuration.SECRETS,
     Service: network.SERVICES,
     ServiceAccount: configuration.SERVICE_ACCOUNTS,
+    StatefulSet: sets.STATEFUL_SETS,
 }
 
 _DEFAULT = Layout(

@@ -7,7 +7,7 @@ from typing import Final
 
 from api.scheme import Resource
 from apiserver.registry.allocation import Allocations
-from apiserver.registry.strategies import configuration, workloads
+from apiserver.registry.strategies import configuration, sets, workloads
 from apiserver.registry.strategies.namespaces import NamespaceStrategy
 from apiserver.registry.strategies.nodes import NodeStrategy
 from apiserver.registry.strategies.pods import PodStrategy
@@ -16,6 +16,7 @@ from apiserver.registry.strategy import Strategy
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
+    "daemonsets.apps": sets.DaemonSetStrategy,
     "deployments.apps": workloads.DeploymentStrategy,
     "endpoints": configuration.EndpointsStrategy,
     "endpointslices.discovery.k8s.io": configuration.EndpointSliceStrategy,
@@ -28,6 +29,7 @@ _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
     "replicasets.apps": workloads.ReplicaSetStrategy,
     "secrets": configuration.SecretStrategy,
     "serviceaccounts": configuration.ServiceAccountStrategy,
+    "statefulsets.apps": sets.StatefulSetStrategy,
 }
 
 
