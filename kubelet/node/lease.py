@@ -69,13 +69,11 @@ class NodeLease:
 
     async def _take(self, spec: LeaseSpec) -> Lease:
         metadata = ObjectMeta(name=self._name, namespace=NAMESPACE)
+        # Created first: of five thousand new nodes none has a lease to be read.
         try:
+            return await self._client.create(self._owned(Lease(metadata=metadata, spec=spec)))
+        except AlreadyExists:
             found = await self._client.get(Lease, self._name, NAMESPACE)
-        except NotFound:
-            try:
-                return await self._client.create(self._owned(Lease(metadata=metadata, spec=spec)))
-            except AlreadyExists:
-                found = await self._client.get(Lease, self._name, NAMESPACE)
         return await self._client.update(self._owned(replace(found, spec=spec)))
 
     def _owned(self, lease: Lease) -> Lease:

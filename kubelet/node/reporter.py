@@ -92,17 +92,21 @@ class NodeReporter:
             if self.node is not None and old is not None and self.node.metadata.uid == old.metadata.uid:
                 self.node = None
                 self._wake.set()
-        elif self.node is None or _revision(new) > _revision(self.node):
+        elif self.node is None or _revision(new) >= _revision(self.node):
             self.node = new
             # Said of a node that was not heard of for a while: it is heard of again.
             if any(condition.status == "Unknown" for condition in new.status.conditions):
                 self._wake.set()
 
+    @property
+    def pressed(self) -> bool:
+        """Whether something has happened since the last report that wants one at once."""
+        return self._wake.is_set()
+
     async def run(self) -> None:
         """Register, then report until cancelled."""
         retry = FIRST_RETRY_SECONDS
         while True:
-            self._wake.clear()
             try:
                 await self.report(time.time())
             except StatusError as error:
@@ -119,6 +123,7 @@ class NodeReporter:
 
     async def report(self, now: float) -> None:
         """Write the status if there is need. Raises StatusError."""
+        self._wake.clear()
         measured = await self._measure()
         if self.node is None:
             await self._register(measured, now)
