@@ -67,13 +67,13 @@ class _Told:
 
 @dataclass(slots=True)
 class _Bucket:
-    """Token bucket for one object."""
+    """Token bucket for one object, or for all of a source."""
 
     tokens: float
     refilled_at: float
 
-    def take(self, now: float) -> bool:
-        self.tokens = min(BURST, self.tokens + (now - self.refilled_at) * REFILL_PER_SECOND)
+    def take(self, now: float, burst: float = BURST, per_second: float = REFILL_PER_SECOND) -> bool:
+        self.tokens = min(burst, self.tokens + (now - self.refilled_at) * per_second)
         self.refilled_at = now
         if self.tokens < 1:
             return False
@@ -97,9 +97,21 @@ def reference_to(object: Record, field_path: str = "") -> ObjectReference:
 
 
 class EventRecorder:
-    """Writes Events in the background; `run()` is the task that does it."""
+    """Writes Events in the background; `run()` is the task that does it.
 
-    def __init__(self, client: Client, component: str, host: str = "", clock: Clock | None = None) -> None:
+    per_second: how many events of all objects together, after twice as many at once; None for no such limit
+    (upstream: the kubelet's eventRecordQPS).
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        component: str,
+        host: str = "",
+        clock: Clock | None = None,
+        *,
+        per_second: float | None = None,
+    ) -> None:
         self._client = client
         self._component = component
         self._host = host
@@ -108,11 +120,16 @@ class EventRecorder:
         self._told: OrderedDict[tuple[str, ...], _Told] = OrderedDict()
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
         self._named_last = 0
+        self._per_second = per_second
+        self._all = _Bucket(2 * (per_second or 0.0), self._clock.monotonic())
 
     def record(self, object: Record, type: str, reason: str, message: str, *, field_path: str = "") -> None:
         """Tell of something that happened to `object`. Never waits; a full queue or a spent limit drops the event."""
+        now = self._clock.monotonic()
+        if self._per_second is not None and not self._all.take(now, 2 * self._per_second, self._per_second):
+            return
         reference = reference_to(object, field_path)
-        if not self._bucket((reference.kind, reference.uid or reference.name)).take(self._clock.monotonic()):
+        if not self._bucket((reference.kind, reference.uid or reference.name)).take(now):
             return
         try:
             self._waiting.put_nowait(_Fact(reference, type, reason, message, self._clock.time()))
