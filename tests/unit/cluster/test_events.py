@@ -96,3 +96,15 @@ async def test_one_object_may_not_talk_without_end() -> None:
     recorder.record(config_map("a"), "Normal", "Seen", "after a while")
     await written(client, recorder)
     assert len(client.created) == 26
+
+
+async def test_a_source_may_be_limited_as_a_whole() -> None:
+    client, clock = RecordingClient(), FakeClock()
+    recorder = EventRecorder(client, "tester", "host-1", clock, per_second=2.0)  # type: ignore[arg-type]
+    for number in range(10):
+        recorder.record(config_map(f"a{number}"), "Normal", "Seen", "a thing was seen")
+    clock.advance(1.0)
+    for number in range(10):
+        recorder.record(config_map(f"b{number}"), "Normal", "Seen", "a thing was seen")
+    await written(client, recorder)
+    assert [event.involved_object.name for event in client.created] == ["a0", "a1", "a2", "a3", "b0", "b1"]
