@@ -20,6 +20,7 @@ from apiserver.admission.node_restriction import NodeRestriction
 from apiserver.admission.nodes import TaintNodesByCondition
 from apiserver.admission.pods import DefaultTolerationSeconds, Priority
 from apiserver.admission.service_accounts import ServiceAccountPlugin
+from apiserver.admission.storage import DefaultStorageClass, PersistentVolumeClaimResize, StorageObjectInUseProtection
 from apiserver.auth.authn import Authenticator
 from apiserver.auth.authorizer import ClusterAuthorizer
 from apiserver.auth.cached_objects import CachedObjects
@@ -99,6 +100,9 @@ class Assembly:
             TaintNodesByCondition(),
             DefaultTolerationSeconds(),
             Priority(),
+            StorageObjectInUseProtection(),
+            DefaultStorageClass(reader(_v1("storage.k8s.io", "storageclasses"))),
+            PersistentVolumeClaimResize(reader(_v1("storage.k8s.io", "storageclasses"))),
             EscalationCheck(self.authorizer, self._role),
         ]
 

@@ -10,12 +10,15 @@ from typing import Any
 import msgspec
 
 from api.scheme import Resource
-from api.tables import bindings, configuration, events, network, nodes, pods, sets, workloads
+from api.tables import bindings, configuration, events, network, nodes, pods, sets, storage, workloads
 from api.tables.layout import NAME, Column, Layout
 from api.types import (
     ClusterRoleBinding,
     ConfigMap,
     ControllerRevision,
+    CSIDriver,
+    CSINode,
+    CSIStorageCapacity,
     DaemonSet,
     Deployment,
     Endpoints,
@@ -25,6 +28,8 @@ from api.types import (
     Lease,
     Namespace,
     Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
     Pod,
     PodTemplate,
     ReplicaSet,
@@ -34,6 +39,9 @@ from api.types import (
     Service,
     ServiceAccount,
     StatefulSet,
+    StorageClass,
+    VolumeAttachment,
+    VolumeAttributesClass,
 )
 
 _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
@@ -57,6 +65,14 @@ _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
     Secret: configuration.SECRETS,
     Service: network.SERVICES,
     ServiceAccount: configuration.SERVICE_ACCOUNTS,
+    CSIDriver: storage.DRIVERS,
+    CSINode: storage.NODES,
+    CSIStorageCapacity: storage.CAPACITIES,
+    PersistentVolume: storage.VOLUMES,
+    PersistentVolumeClaim: storage.CLAIMS,
+    StorageClass: storage.CLASSES,
+    VolumeAttachment: storage.ATTACHMENTS,
+    VolumeAttributesClass: storage.ATTRIBUTES_CLASSES,
     StatefulSet: sets.STATEFUL_SETS,
 }
 

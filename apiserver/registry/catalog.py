@@ -7,7 +7,7 @@ from typing import Final
 
 from api.scheme import Resource
 from apiserver.registry.allocation import Allocations
-from apiserver.registry.strategies import configuration, sets, workloads
+from apiserver.registry.strategies import configuration, sets, storage, workloads
 from apiserver.registry.strategies.namespaces import NamespaceStrategy
 from apiserver.registry.strategies.nodes import NodeStrategy
 from apiserver.registry.strategies.pods import PodStrategy
@@ -24,11 +24,19 @@ _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
     "leases.coordination.k8s.io": configuration.LeaseStrategy,
     "namespaces": NamespaceStrategy,
     "nodes": NodeStrategy,
+    "persistentvolumeclaims": storage.PersistentVolumeClaimStrategy,
+    "persistentvolumes": storage.PersistentVolumeStrategy,
     "pods": PodStrategy,
     "podtemplates": configuration.PodTemplateStrategy,
     "replicasets.apps": workloads.ReplicaSetStrategy,
     "secrets": configuration.SecretStrategy,
     "serviceaccounts": configuration.ServiceAccountStrategy,
+    "csidrivers.storage.k8s.io": storage.CSIDriverStrategy,
+    "csinodes.storage.k8s.io": storage.StorageStrategy,
+    "csistoragecapacities.storage.k8s.io": storage.StorageStrategy,
+    "storageclasses.storage.k8s.io": storage.StorageStrategy,
+    "volumeattachments.storage.k8s.io": storage.StorageStrategy,
+    "volumeattributesclasses.storage.k8s.io": storage.StorageStrategy,
     "statefulsets.apps": sets.StatefulSetStrategy,
 }
 
