@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from api import codec
 from api import types as t
-from api.defaults import access, daemon_sets, network, objects, pods, stateful_sets, storage, workloads
+from api.defaults import access, daemon_sets, network, objects, pods, policy, stateful_sets, storage, workloads
 from api.types.record import Record
 
 R = TypeVar("R", bound=Record)
@@ -27,6 +27,8 @@ _BY_TYPE: dict[type[Record], Callable[[Any], Any]] = {
     t.Endpoints: network.endpoints,
     t.EndpointSlice: network.endpoint_slice,
     t.Namespace: objects.namespace,
+    t.LimitRange: policy.limit_range,
+    t.PriorityClass: policy.priority_class,
     t.Node: objects.node,
     t.Secret: objects.secret,
     t.RoleBinding: access.role_binding,

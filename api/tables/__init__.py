@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from api.scheme import Resource
-from api.tables import bindings, configuration, events, network, nodes, pods, sets, storage, workloads
+from api.tables import bindings, configuration, events, network, nodes, pods, policy, sets, storage, workloads
 from api.tables.layout import NAME, Column, Layout
 from api.types import (
     ClusterRoleBinding,
@@ -31,8 +31,12 @@ from api.types import (
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
+    PodDisruptionBudget,
     PodTemplate,
+    PriorityClass,
     ReplicaSet,
+    ResourceQuota,
+    RuntimeClass,
     RoleBinding,
     Scale,
     Secret,
@@ -58,7 +62,11 @@ _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
     Namespace: configuration.NAMESPACES,
     Node: nodes.NODES,
     Pod: pods.PODS,
+    PodDisruptionBudget: policy.POD_DISRUPTION_BUDGETS,
     PodTemplate: workloads.POD_TEMPLATES,
+    PriorityClass: policy.PRIORITY_CLASSES,
+    ResourceQuota: policy.RESOURCE_QUOTAS,
+    RuntimeClass: policy.RUNTIME_CLASSES,
     ReplicaSet: workloads.REPLICA_SETS,
     RoleBinding: bindings.ROLE_BINDINGS,
     Scale: workloads.SCALES,

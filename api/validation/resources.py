@@ -40,11 +40,11 @@ def is_extended(name: str) -> bool:
 def requirements(resources: ResourceRequirements, claim_names: Collection[str], path: str) -> Errors:
     """Requests, limits and claims of a container."""
     for name, amount in resources.limits.items():
-        yield from _resource_name(name, f"{path}.limits[{name}]")
+        yield from container_resource_name(name, f"{path}.limits[{name}]")
         yield from resource_quantity(name, amount, f"{path}.limits[{name}]")
         yield from _huge_page_quantity(name, amount, f"{path}.limits[{name}]")
     for name, amount in resources.requests.items():
-        yield from _resource_name(name, f"{path}.requests[{name}]")
+        yield from container_resource_name(name, f"{path}.requests[{name}]")
         yield from resource_quantity(name, amount, f"{path}.requests[{name}]")
         yield from _within_limit(name, amount, resources.limits, path)
         yield from _huge_page_quantity(name, amount, f"{path}.requests[{name}]")
@@ -72,12 +72,28 @@ def overhead(amounts: Mapping[str, str], path: str) -> Errors:
     yield from requirements(ResourceRequirements(limits=dict(amounts)), (), path)
 
 
-def _resource_name(name: str, path: str) -> Errors:
-    malformed = names.qualified_name(name)
+def is_quota_resource(name: str) -> bool:
+    """Counted by quotas under a name of Kubernetes' own."""
+    return (name in _STANDARD and name != "storage") or is_huge_page(name.removeprefix("requests."))
+
+
+def overcommits(name: str) -> bool:
+    """Whether limits may be above requests."""
+    return is_native(name) and not is_huge_page(name)
+
+
+def resource_name(name: str, path: str) -> Errors:
+    """The name of any resource."""
     yield from well_formed(name, path, names.qualified_name)
-    if "/" not in name:
-        if not malformed and name not in _STANDARD and not is_huge_page(name):
+    if "/" not in name and not names.qualified_name(name):
+        if name not in _STANDARD and not is_huge_page(name.removeprefix("requests.")):
             yield FieldError.invalid(path, name, "must be a standard resource type or fully qualified")
+
+
+def container_resource_name(name: str, path: str) -> Errors:
+    """The name of a resource that containers can have."""
+    yield from resource_name(name, path)
+    if "/" not in name:
         if name not in _CONTAINER_RESOURCES and not is_huge_page(name):
             yield FieldError.invalid(path, name, "must be a standard resource for containers")
     elif not is_native(name) and not is_extended(name):
@@ -86,14 +102,13 @@ def _resource_name(name: str, path: str) -> Errors:
 
 def _within_limit(name: str, amount: str, limits: Mapping[str, str], path: str) -> Errors:
     """Requests never exceed limits; what cannot be overcommitted is requested exactly up to its limit."""
-    overcommits = is_native(name) and not is_huge_page(name)
     limit = limits.get(name)
     if limit is None:
-        if not overcommits:
+        if not overcommits(name):
             yield FieldError.required(f"{path}.limits", "Limit must be set for non overcommitable resources")
         return
     wanted, allowed = quantity.parse(amount), quantity.parse(limit)
-    if wanted != allowed and not overcommits:
+    if wanted != allowed and not overcommits(name):
         yield FieldError.invalid(f"{path}.requests", amount, f"must be equal to {name} limit of {limit}")
     elif wanted > allowed:
         yield FieldError.invalid(f"{path}.requests", amount, f"must be less than or equal to {name} limit of {limit}")

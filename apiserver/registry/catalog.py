@@ -11,6 +11,12 @@ from apiserver.registry.strategies import configuration, sets, storage, workload
 from apiserver.registry.strategies.namespaces import NamespaceStrategy
 from apiserver.registry.strategies.nodes import NodeStrategy
 from apiserver.registry.strategies.pods import PodStrategy
+from apiserver.registry.strategies.policy import (
+    PodDisruptionBudgetStrategy,
+    PriorityClassStrategy,
+    ResourceQuotaStrategy,
+    RuntimeClassStrategy,
+)
 from apiserver.registry.strategies.services import ServiceStrategy
 from apiserver.registry.strategy import Strategy
 
@@ -26,9 +32,13 @@ _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
     "nodes": NodeStrategy,
     "persistentvolumeclaims": storage.PersistentVolumeClaimStrategy,
     "persistentvolumes": storage.PersistentVolumeStrategy,
+    "poddisruptionbudgets.policy": PodDisruptionBudgetStrategy,
     "pods": PodStrategy,
     "podtemplates": configuration.PodTemplateStrategy,
     "replicasets.apps": workloads.ReplicaSetStrategy,
+    "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
+    "resourcequotas": ResourceQuotaStrategy,
+    "runtimeclasses.node.k8s.io": RuntimeClassStrategy,
     "secrets": configuration.SecretStrategy,
     "serviceaccounts": configuration.ServiceAccountStrategy,
     "csidrivers.storage.k8s.io": storage.CSIDriverStrategy,
