@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from api.types import Node, Pod, Service
-from cluster import connection
+from cluster import connection, kernel_mounts
 from cluster.cgroups import CgroupFailure, Cgroups
 from cluster.client import Client
 from cluster.daemon import Daemon, FatalError
 from cluster.events import EventRecorder
 from cluster.informer import Informer
-from kubelet import kernel_mounts
 from kubelet.config import Config
 from kubelet.containers import names
 from kubelet.containers.environment import MASTER_SERVICE, service_variables

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from api import quantity
 from api.types import EmptyDirVolumeSource, Pod
-from kubelet import kernel_mounts
+from cluster import kernel_mounts
 from kubelet.containers.resources import pod_limits
 from kubelet.volumes.atomic import own_by_group
 from kubelet.volumes.failure import VolumeFailure

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from api.errors import StatusError
 from api.types import ConfigMap, Pod, ProjectedVolumeSource, Secret, ServiceAccountTokenProjection, Volume
+from cluster import kernel_mounts
 from cluster.logs import get_logger
-from kubelet import kernel_mounts
 from kubelet.containers.fields import PodFacts
 from kubelet.objects import Kind, ObjectCache
 from kubelet.paths import Paths

@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path, PurePosixPath
 
-from kubelet import kernel_mounts
+from cluster import kernel_mounts
 
 
 class SubpathFailure(Exception):

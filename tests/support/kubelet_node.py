@@ -25,12 +25,12 @@ import pytest
 from api import codec
 from api.errors import AlreadyExists, NotFound
 from api.types import ConfigMap, Event, Namespace, Node, ObjectMeta, Pod, ServiceAccount
+from cluster import kernel_mounts
 from cluster.cgroups import Cgroups
 from cluster.client import Client
 from cluster.connection import Connection
 from images.bootstrap import bootstrap
 from images.store import Store
-from kubelet import kernel_mounts
 from tests.support.apiserver import LOOPBACK, Apiserver, Authority
 from tests.support.etcd import Etcd, free_port
 from tests.support.netns import Namespace as NetworkNamespace

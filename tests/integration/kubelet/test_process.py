@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kubelet import kernel_mounts
+from cluster import kernel_mounts
 from tests.support.kubelet_node import LISTEN_PORT, NodeUnderTest
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kubelet import kernel_mounts
+from cluster import kernel_mounts
 from kubelet.removal import remove_tree
 from kubelet.runtime.oci import statistics
 

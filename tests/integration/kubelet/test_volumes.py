@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from api.types import ConfigMap, ObjectMeta, Pod, Secret
-from kubelet import kernel_mounts
+from cluster import kernel_mounts
 from tests.support.kubelet_node import Pods
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -1,4 +1,4 @@
-"""mount(2) and umount2(2): tmpfs and bind mounts for volumes."""
+"""mount(2) and umount2(2): for the volumes of kubelets and of storage drivers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+MS_RDONLY: Final = 0x1
+MS_REMOUNT: Final = 0x20
 MS_BIND: Final = 0x1000
 MNT_DETACH: Final = 2
 
@@ -28,6 +30,21 @@ def mount_tmpfs(target: Path, *, size_bytes: int | None, mode: int) -> None:
 def bind(source: str, target: Path) -> None:
     """Make `target` show `source`. Raises OSError."""
     _mount(source, target, None, MS_BIND, None)
+
+
+def bind_read_only(source: str, target: Path) -> None:
+    """As `bind`, and nothing may be written through `target`. Raises OSError; nothing is mounted then."""
+    bind(source, target)
+    try:
+        _mount("none", target, None, MS_BIND | MS_REMOUNT | MS_RDONLY, None)
+    except OSError:
+        unmount(target)
+        raise
+
+
+def mount(source: str, target: Path, kind: str, *, options: str = "", readonly: bool = False) -> None:
+    """Mount a file system. options: what its kind understands, comma-separated. Raises OSError."""
+    _mount(source, target, kind, MS_RDONLY if readonly else 0, options or None)
 
 
 def _mount(source: str, target: Path, kind: str | None, flags: int, options: str | None) -> None:
