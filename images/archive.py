@@ -87,10 +87,11 @@ def open_archive(path: Path, scratch: Path) -> Iterator[ArchiveFiles]:
 
 def read_images(files: ArchiveFiles) -> list[ArchivedImage]:
     """The images of an archive. Raises CorruptImage, UnsupportedImage."""
-    if files.has("manifest.json"):
-        images = _docker_images(files)
-    elif files.has("index.json"):
+    # Docker writes both nowadays: only the second keeps the manifest, and so the digest.
+    if files.has("index.json"):
         images = _oci_images(files)
+    elif files.has("manifest.json"):
+        images = _docker_images(files)
     else:
         raise CorruptImage(
             f"{files.label} is not an image archive: it has neither manifest.json (docker save) nor index.json"

@@ -25,3 +25,19 @@ class UnsupportedImage(ImageError):
 
 class StoreUnusable(ImageError):
     """The store's folder cannot be used: not allowed, full, or of another user."""
+
+
+class RegistryError(ImageError):
+    """A registry did not do what was asked."""
+
+
+class RegistryUnavailable(RegistryError):
+    """It cannot be reached, hangs, breaks off or is out of order: another try may succeed."""
+
+
+class NotInRegistry(RegistryError):
+    """It has no such image, or not for this machine."""
+
+
+class AccessDenied(RegistryError):
+    """It wants other credentials than were given."""

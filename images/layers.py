@@ -30,6 +30,16 @@ def layer_name(diff_id: str) -> str:
     return base64.b32encode(raw).decode().rstrip("=").lower()
 
 
+def unpack_verified(stream: BinaryIO, diff_id: str, directory: Path) -> None:
+    """Unpack an uncompressed tar into an empty folder. Raises CorruptImage unless it is this diff id's."""
+    directory.chmod(0o755)
+    reader = HashingReader(stream)
+    unpack_layer(cast(BinaryIO, reader), directory)
+    digest = reader.drain()
+    if digest != diff_id:
+        raise CorruptImage(f"layer {diff_id} has the content of {digest}")
+
+
 class Layers:
     """The unpacked layers of one store."""
 
@@ -54,15 +64,20 @@ class Layers:
         """Unpack an uncompressed tar; it appears only whole. Raises CorruptImage unless it is this diff id's."""
         temporary = Path(tempfile.mkdtemp(dir=self._scratch))
         try:
-            temporary.chmod(0o755)
-            reader = HashingReader(stream)
-            unpack_layer(cast(BinaryIO, reader), temporary)
-            digest = reader.drain()
-            if digest != diff_id:
-                raise CorruptImage(f"layer {diff_id} has the content of {digest}")
+            unpack_verified(stream, diff_id, temporary)
             temporary.rename(self.path(diff_id))
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def adopt(self, folder: Path, diff_id: str) -> None:
+        """Take over a folder that `unpack_verified` filled; one that is there already stays."""
+        if not self.has(diff_id):
+            folder.rename(self.path(diff_id))
+
+    def mounted(self) -> set[Path]:
+        """The layers some mount of this machine names."""
+        mounts = _MOUNTS.read_text(errors="surrogateescape")
+        return {layer for layer in self._directory.iterdir() if layer.name in mounts}
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

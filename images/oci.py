@@ -16,9 +16,12 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
+# Of a name in the store's index: the digest its registry gave for it, which may be a list's of several platforms.
+RESOLVED = "podling/resolved-digest"
 
 Document = TypeVar("Document")
 
@@ -28,6 +31,7 @@ class Platform(msgspec.Struct, frozen=True, omit_defaults=True):
 
     architecture: str = ""
     os: str = ""
+    variant: str = ""
 
 
 class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -57,6 +61,17 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     media_type: str = MANIFEST
 
 
+class Healthcheck(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+    """How Docker would see whether a container is well; times in nanoseconds, 0 for Docker's default."""
+
+    test: list[str] | None = None
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
 class RunConfig(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
     """How the image wants to be run. Missing and null lists are alike."""
 
@@ -67,6 +82,11 @@ class RunConfig(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True
     working_dir: str = ""
     stop_signal: str = ""
     labels: dict[str, str] | None = None
+    exposed_ports: dict[str, dict[str, str]] | None = None
+    volumes: dict[str, dict[str, str]] | None = None
+    healthcheck: Healthcheck | None = None
+    on_build: list[str] | None = None
+    shell: list[str] | None = None
 
 
 class RootFs(msgspec.Struct, frozen=True):
@@ -74,6 +94,15 @@ class RootFs(msgspec.Struct, frozen=True):
 
     diff_ids: list[str]
     type: str = "layers"
+
+
+class History(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a layer, or an empty step, came about."""
+
+    created: str | None = None
+    created_by: str = ""
+    comment: str = ""
+    empty_layer: bool = False
 
 
 class ImageConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -84,6 +113,8 @@ class ImageConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     rootfs: RootFs
     config: RunConfig | None = None
     created: str | None = None
+    history: list[History] | None = None
+    variant: str = ""
 
 
 class DockerArchiveEntry(msgspec.Struct, frozen=True, rename="pascal"):

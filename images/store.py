@@ -14,44 +14,26 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import msgspec
 
-from . import filesystem, oci
+from . import filesystem, incoming, oci
 from .archive import ArchivedImage, ArchivedLayer, ArchiveFiles, machine_architecture, open_archive, read_images
 from .blobs import Blobs
 from .compression import MALFORMED, open_decompressed
 from .errors import CorruptImage, ImageError, NoSuchImage, StoreUnusable, UnsupportedImage
+from .image import Image, find
+from .incoming import Incoming
 from .layers import Layers
-from .reference import Reference, is_digest, parse
+from .reference import is_digest, parse
 from .tree import write_tree
 
 DEFAULT_ROOT = Path("/var/lib/podling/images")
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 _UNUSABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 _EPOCH = "1970-01-01T00:00:00Z"
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image of the store. `id` is its config's digest, `digest` its manifest's; `layers` has the lowest first."""
-
-    id: str
-    digest: str
-    names: tuple[str, ...]
-    config: oci.RunConfig
-    layers: tuple[Path, ...]
-    size_bytes: int
-    created: str
-
-    @cached_property
-    def repository_digest(self) -> str:
-        """`repository@digest`, as containerStatuses[].imageID shows it; the bare id for an image without a name."""
-        return f"{parse(self.names[0]).repository}@{self.digest}" if self.names else self.id
 
 
 class Store:
@@ -75,7 +57,7 @@ class Store:
         if is_digest(reference):
             found = next((image for image in images.values() if reference in (image.id, image.digest)), None)
         else:
-            found = _find(images, parse(reference))
+            found = find(images, parse(reference))
         if found is None:
             raise NoSuchImage(f"image {reference!r} is not in the image store {self.root}")
         return found
@@ -165,6 +147,62 @@ class Store:
             self._add({full: self._put_manifest(msgspec.json.encode(document), descriptors)})
         return self.resolve(full)
 
+    @contextlib.contextmanager
+    def receiving(self) -> Iterator[Incoming]:
+        """A folder to fill without keeping others from the store; `adopt` takes it over."""
+        with self._writing():
+            directory, descriptor = incoming.create(self.root / "incoming")
+        with self.usable(), incoming.opened(directory, descriptor) as folder:
+            yield folder
+
+    def adopt(self, received: Incoming, manifest: bytes, config: bytes, names: Mapping[str, str]) -> Image:
+        """Make what was received an image. `names` maps each full name to the digest its registry gave, or "".
+
+        Every blob and layer is in `received` or in the store already. Raises NoSuchImage when another process removed
+        one of the latter meanwhile: then another try receives it.
+        """
+        documents = oci.decode(oci.Manifest, manifest, "the manifest")
+        described = oci.decode(oci.ImageConfig, config, "the config")
+        with self._writing():
+            for layer, diff_id in zip(documents.layers, described.rootfs.diff_ids, strict=True):
+                self._adopt_layer(received, layer.digest, diff_id)
+            self._blobs.put(config)
+            descriptor = self._descriptor(documents.media_type or oci.MANIFEST, self._blobs.put(manifest))
+            self._add(dict.fromkeys(names, descriptor), names)
+        return self.resolve(next(iter(names)))
+
+    def has_layer(self, digest: str, diff_id: str) -> bool:
+        """Whether a layer is here both as it was sent and unpacked."""
+        return self._blobs.path(digest).is_file() and self._layers.has(diff_id)
+
+    def blob(self, digest: str) -> Path:
+        """The file of a blob, compressed as it was sent. Raises NoSuchImage."""
+        path = self._blobs.path(digest)
+        if not path.is_file():
+            raise NoSuchImage(f"the image store has lost blob {digest}; load or pull its image again")
+        return path
+
+    def documents(self, image: Image) -> tuple[bytes, oci.Manifest, bytes, oci.ImageConfig]:
+        """An image's manifest and config, as they are stored and read."""
+        manifest, config = self._documents(image.digest)
+        return self._blobs.read(image.digest), manifest, self._blobs.read(image.id), config
+
+    def tag(self, source: str, target: str) -> Image:
+        """Give an image one more name. Raises NoSuchImage, InvalidReference."""
+        wanted = parse(target)
+        if wanted.digest:
+            raise ImageError(f"refusing to give the name {target!r}: a digest is computed, not given")
+        with self._writing():
+            image = self.resolve(source)
+            kept = next(each for each in self._index().manifests if each.digest == image.digest)
+            self._add({str(wanted): msgspec.structs.replace(kept, annotations={})})
+        return self.resolve(target)
+
+    def in_use(self) -> Sequence[Image]:
+        """The images whose topmost layer some container of this machine has mounted."""
+        mounted = self._layers.mounted()
+        return [image for image in self.list() if image.layers and image.layers[-1] in mounted]
+
     def remove(self, reference: str) -> None:
         """Forget a name; what no other name and no mounted container needs is deleted. Raises NoSuchImage."""
         with self._writing():
@@ -216,11 +254,22 @@ class Store:
     def _descriptor(self, media_type: str, digest: str) -> oci.Descriptor:
         return oci.Descriptor(media_type, digest, self._blobs.path(digest).stat().st_size)
 
-    def _add(self, added: Mapping[str, oci.Descriptor]) -> None:
+    def _adopt_layer(self, received: Incoming, digest: str, diff_id: str) -> None:
+        if (blob := received.blob(digest)).is_file():
+            blob.rename(self._blobs.path(digest))
+        if (folder := received.layer(diff_id)).is_dir():
+            self._layers.adopt(folder, diff_id)
+        if not self.has_layer(digest, diff_id):
+            raise NoSuchImage(f"layer {digest} was removed from the image store meanwhile: try again")
+
+    def _add(self, added: Mapping[str, oci.Descriptor], resolved: Mapping[str, str] | None = None) -> None:
         """Give names to manifests; a name given anew leaves its former image."""
         kept = [each for each in self._index().manifests if each.annotations[oci.REF_NAME] not in added]
         for name, descriptor in added.items():
-            kept.append(msgspec.structs.replace(descriptor, annotations={oci.REF_NAME: name}))
+            annotations = {oci.REF_NAME: name}
+            if resolved and resolved.get(name):
+                annotations[oci.RESOLVED] = resolved[name]
+            kept.append(msgspec.structs.replace(descriptor, annotations=annotations))
         self._write_index(kept)
 
     def _index(self) -> oci.Index:
@@ -273,28 +322,31 @@ class Store:
         return self._cached[1]
 
     def _read_images(self) -> Mapping[str, Image]:
-        names: dict[str, tuple[str, ...]] = {}
+        names: dict[str, dict[str, str]] = {}
         for each in self._index().manifests:
-            names[each.digest] = (*names.get(each.digest, ()), each.annotations[oci.REF_NAME])
+            resolved = each.annotations.get(oci.RESOLVED, "")
+            names.setdefault(each.digest, {})[each.annotations[oci.REF_NAME]] = resolved
         images = [self._image(digest, each) for digest, each in names.items()]
         return {name: image for image in images for name in image.names}
 
-    def _image(self, digest: str, names: tuple[str, ...]) -> Image:
+    def _image(self, digest: str, names: Mapping[str, str]) -> Image:
         manifest, config = self._documents(digest)
         return Image(
             id=manifest.config.digest,
             digest=digest,
-            names=names,
+            names=tuple(names),
             config=config.config or oci.RunConfig(),
             layers=tuple(self._layers.path(diff_id) for diff_id in config.rootfs.diff_ids),
             size_bytes=manifest.config.size + sum(layer.size for layer in manifest.layers),
             created=config.created or "",
+            resolved={name: digest for name, digest in names.items() if digest},
+            diff_ids=tuple(config.rootfs.diff_ids),
         )
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """One writer at a time, in a store that is ours and tidy."""
-        try:
+        with self.usable():
             self._prepare()
             descriptor = os.open(self.root / "store.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -304,6 +356,12 @@ class Store:
                 yield
             finally:
                 os.close(descriptor)
+
+    @contextlib.contextmanager
+    def usable(self) -> Iterator[None]:
+        """What makes the folder unusable, as StoreUnusable."""
+        try:
+            yield
         except OSError as error:
             if error.errno in _UNUSABLE:
                 raise StoreUnusable(f"cannot write to the image store {self.root}: {error.strerror}") from error
@@ -317,13 +375,3 @@ class Store:
         self._blobs.create()
         self._layers.create()
         (self.root / "oci-layout").write_bytes(_LAYOUT)
-
-
-def _find(images: Mapping[str, Image], wanted: Reference) -> Image | None:
-    """By digest when the reference has one, else by name."""
-    if not wanted.digest:
-        return images.get(str(wanted))
-    for image in images.values():
-        if image.digest == wanted.digest:
-            return image
-    return None

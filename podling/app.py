@@ -19,6 +19,15 @@ _COMMANDS = {
     "restart": ("podling.launcher.commands:restart", "Restart one process."),
     "node": ("podling.launcher.commands:node_app", "Switch emulated nodes off and on."),
     "image": ("podling.image_commands:image_app", "The images pods can be run from."),
+    "images": ("podling.image_commands:ls", "List the images."),
+    "load": ("podling.image_commands:load", "Take the images of an archive."),
+    "save": ("podling.image_commands:save", "Write images into an archive."),
+    "tag": ("podling.image_commands:tag", "Give an image one more name."),
+    "rmi": ("podling.image_commands:rm", "Remove images by name."),
+    "pull": ("podling.registry_commands:pull", "Fetch an image from its registry."),
+    "push": ("podling.registry_commands:push", "Give an image to its registry."),
+    "login": ("podling.registry_commands:login", "Keep credentials for a registry."),
+    "logout": ("podling.registry_commands:logout", "Forget a registry's credentials."),
 }
 
 

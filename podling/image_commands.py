@@ -1,7 +1,8 @@
-"""`podling image …`: the machine's local OCI image store."""
+"""`podling image …` and Docker's names for the same: the machine's local OCI image store."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from images import saving
 from images.errors import ImageError
 from images.store import Store
 from podling import directory
@@ -19,11 +21,20 @@ from podling.tabular import columns
 
 Dir = Annotated[Path | None, Parameter(name="--dir", help="A cluster's directory: use the store it was set up with.")]
 
+Input = Annotated[Path | None, Parameter(name=("--input", "-i"), help="The archive, as Docker has it.")]
+
 image_app = App(name="image", help="The images pods can be run from.")
 
 
 @image_app.command
-def load(file: Path, *, name: str = "", dir: Dir = None) -> None:
+def load(
+    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
+    /,
+    *,
+    input: Input = None,
+    name: str = "",
+    dir: Dir = None,
+) -> None:
     """Take the images of an archive: `docker save`, OCI, plain or compressed.
 
     Parameters
@@ -33,8 +44,11 @@ def load(file: Path, *, name: str = "", dir: Dir = None) -> None:
     name
         A name for the image of an archive that has just one.
     """
-    with _store_errors():
-        for image in _store(dir).load(file, name):
+    archive = file or input
+    if archive is None:
+        raise CommandError("say which archive: podling load FILE")
+    with store_errors():
+        for image in open_store(dir).load(archive, name):
             print(f"loaded {', '.join(image.names)} ({image.id[:19]})")
 
 
@@ -71,8 +85,8 @@ def import_(
     """
     import shlex
 
-    with _store_errors():
-        image = _store(dir).import_rootfs(
+    with store_errors():
+        image = open_store(dir).import_rootfs(
             source,
             name,
             cmd=shlex.split(cmd),
@@ -85,27 +99,81 @@ def import_(
 
 
 @image_app.command
-def ls(*, dir: Dir = None) -> None:
+def ls(
+    *,
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="", help="Ids only.")] = False,
+    digests: Annotated[bool, Parameter(negative="", help="Also each image's digest.")] = False,
+    dir: Dir = None,
+) -> None:
     """List the images."""
-    with _store_errors():
-        images = _store(dir).list()
-    rows = [
-        (name, image.id.removeprefix("sha256:")[:12], f"{image.size_bytes / 1e6:.1f}MB")
-        for image in images
-        for name in image.names
-    ]
-    print(columns(("NAME", "ID", "SIZE"), rows))
+    with store_errors():
+        images = open_store(dir).list()
+    if quiet:
+        print("\n".join(_short(image.id) for image in images))
+        return
+    rows = []
+    for image in images:
+        for name in image.names:
+            digest = [image.resolved.get(name, image.digest)] if digests else []
+            rows.append((name, *digest, _short(image.id), f"{image.size_bytes / 1e6:.1f}MB"))
+    print(columns(("NAME", *(["DIGEST"] if digests else []), "ID", "SIZE"), rows))
 
 
 @image_app.command
-def rm(name: str, *, dir: Dir = None) -> None:
-    """Remove a name, and the image with its last one. Running containers keep what they have mounted."""
-    with _store_errors():
-        _store(dir).remove(name)
-    print(f"removed {name}")
+def rm(*names: str, dir: Dir = None) -> None:
+    """Remove names, and images with their last ones. Running containers keep what they have mounted."""
+    if not names:
+        raise CommandError("say which: podling rmi NAME ...")
+    for name in names:
+        with store_errors():
+            open_store(dir).remove(name)
+        print(f"removed {name}")
 
 
-def _store(given: Path | None) -> Store:
+@image_app.command
+def tag(source: str, target: str, *, dir: Dir = None) -> None:
+    """Give an image one more name: `tag app 127.0.0.1:5000/team/app:1`."""
+    with store_errors():
+        open_store(dir).tag(source, target)
+
+
+@image_app.command
+def save(
+    *names: str,
+    output: Annotated[
+        Path | None, Parameter(name=("--output", "-o"), help="The file (default: standard output).")
+    ] = None,
+    dir: Dir = None,
+) -> None:
+    """Write images into an archive that `podling load` and `docker load` read."""
+    if not names:
+        raise CommandError("say which: podling save NAME ... -o FILE")
+    if output is None and sys.stdout.isatty():
+        raise CommandError("an archive is nothing for a terminal: name a file with -o, or redirect")
+    with store_errors():
+        store = open_store(dir)
+        for name in names:
+            store.resolve(name)
+        if output is None:
+            saving.save(store, names, sys.stdout.buffer)
+            return
+        partial = output.with_name(output.name + ".partial")
+        try:
+            with partial.open("wb") as target:
+                saving.save(store, names, target)
+            partial.rename(output)
+        except OSError as error:
+            raise CommandError(f"cannot write {output}: {error.strerror}") from None
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:12]
+
+
+def open_store(given: Path | None) -> Store:
+    """The store of the cluster in a folder, else the machine's."""
     if given is None:
         return Store(DEFAULT_IMAGE_STORE)
     path = directory.resolve(given)
@@ -116,7 +184,8 @@ def _store(given: Path | None) -> Store:
 
 
 @contextmanager
-def _store_errors() -> Iterator[None]:
+def store_errors() -> Iterator[None]:
+    """What is wrong with images, as a command says it."""
     try:
         yield
     except ImageError as error:

@@ -25,7 +25,8 @@ import msgspec
 
 from cluster.cgroups import CgroupFailure, Cgroups
 from cluster.logs import get_logger
-from images.store import Image, Store
+from images.image import Image
+from images.store import Store
 
 from ..base import (
     ContainerEvent,

@@ -16,7 +16,8 @@ import msgspec
 
 from cluster.cgroups import CgroupFailure, Cgroups
 from images.errors import ImageError, InvalidReference, NoSuchImage
-from images.store import Image, Store
+from images.image import Image
+from images.store import Store
 
 from ..base import (
     Connection,
