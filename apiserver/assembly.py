@@ -13,12 +13,16 @@ from typing import Any, Final
 from api import event_conversion, rbac, scheme
 from api.scheme import Resource
 from api.types import ClusterRole, Node, PolicyRule
+from apiserver.admission.by_namespace import ByNamespace
 from apiserver.admission.chain import Admission
 from apiserver.admission.escalation import EscalationCheck
+from apiserver.admission.limits import LimitBounds, LimitDefaults
 from apiserver.admission.namespaces import NamespaceGuard, NamespaceLifecycle
 from apiserver.admission.node_restriction import NodeRestriction
 from apiserver.admission.nodes import TaintNodesByCondition
-from apiserver.admission.pods import DefaultTolerationSeconds, Priority
+from apiserver.admission.pods import DefaultTolerationSeconds
+from apiserver.admission.priorities import OneDefaultPriority, Priority
+from apiserver.admission.runtime_classes import RuntimeClassPlugin
 from apiserver.admission.service_accounts import ServiceAccountPlugin
 from apiserver.admission.storage import DefaultStorageClass, PersistentVolumeClaimResize, StorageObjectInUseProtection
 from apiserver.auth.authn import Authenticator
@@ -93,17 +97,23 @@ class Assembly:
 
     def _plugins(self) -> list[Any]:
         reader = self.storage.reader
+        limit_ranges = ByNamespace(self.storage.caches["limitranges"])
+        priorities = reader(_v1("scheduling.k8s.io", "priorityclasses"))
         return [
             NamespaceLifecycle(),
+            LimitDefaults(limit_ranges),
             NodeRestriction(reader(_core("pods"))),
             ServiceAccountPlugin(reader(_core("serviceaccounts"))),
             TaintNodesByCondition(),
             DefaultTolerationSeconds(),
-            Priority(),
+            Priority(priorities),
+            OneDefaultPriority(priorities),
+            RuntimeClassPlugin(reader(_v1("node.k8s.io", "runtimeclasses"))),
             StorageObjectInUseProtection(),
             DefaultStorageClass(reader(_v1("storage.k8s.io", "storageclasses"))),
             PersistentVolumeClaimResize(reader(_v1("storage.k8s.io", "storageclasses"))),
             EscalationCheck(self.authorizer, self._role),
+            LimitBounds(limit_ranges),
         ]
 
     def _add_stored(self, resources: list[Resource]) -> None:

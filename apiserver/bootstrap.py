@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from api import defaults, errors, rbac, scheme
+from api import defaults, errors, priorities, rbac, scheme
 from api.types import Namespace, ObjectMeta
 from apiserver.auth.user import LOOPBACK
 from apiserver.registry.objects import ObjectRegistry
@@ -30,6 +30,12 @@ async def ensure_namespaces(namespaces: ObjectRegistry) -> None:
     for name in NAMESPACES:
         if namespaces.reader.cache.get("", name) is None:
             await create_if_absent(namespaces, Namespace(metadata=ObjectMeta(name=name)))
+
+
+async def ensure_priority_classes(classes: ObjectRegistry) -> None:
+    for record in priorities.bootstrap():
+        if classes.reader.cache.get("", record.metadata.name) is None:
+            await create_if_absent(classes, record)
 
 
 async def ensure_policy(registries: dict[str, Registry]) -> None:

@@ -62,6 +62,7 @@ async def run(daemon: Daemon, config: ApiserverConfig) -> None:
     daemon.stack.push_async_callback(parts.kubelets.close)
     await bootstrap.ensure_namespaces(parts.stored_registry("namespaces"))
     await bootstrap.ensure_policy(parts.registries)
+    await bootstrap.ensure_priority_classes(parts.stored_registry("priorityclasses.scheduling.k8s.io"))
     service = _kubernetes_service(parts, config)
     await service.ensure()
     daemon.spawn("kubernetes-service", service.run())

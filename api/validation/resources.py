@@ -85,9 +85,9 @@ def overcommits(name: str) -> bool:
 def resource_name(name: str, path: str) -> Errors:
     """The name of any resource."""
     yield from well_formed(name, path, names.qualified_name)
-    if "/" not in name and not names.qualified_name(name):
-        if name not in _STANDARD and not is_huge_page(name.removeprefix("requests.")):
-            yield FieldError.invalid(path, name, "must be a standard resource type or fully qualified")
+    standard = "/" in name or name in _STANDARD or is_huge_page(name.removeprefix("requests."))
+    if not standard and not names.qualified_name(name):
+        yield FieldError.invalid(path, name, "must be a standard resource type or fully qualified")
 
 
 def container_resource_name(name: str, path: str) -> Errors:

@@ -1,4 +1,4 @@
-"""What every new pod gets besides its service account: eviction tolerations and a priority (upstream plugins)."""
+"""What every new pod gets besides its service account: eviction tolerations (upstream plugin)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from api import errors
 from api.scheme import Resource
 from api.types import Pod, Toleration
 from apiserver.admission.chain import CREATE, Plugin, Request
 
 TOLERATION_SECONDS: Final = 300
 _TAINTS: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-_SYSTEM_PRIORITIES: Final = {
-    "system-cluster-critical": 2_000_000_000,
-    "system-node-critical": 2_000_001_000,
-}
-_PREEMPTS: Final = "PreemptLowerPriority"
 
 
 class _NewPods(Plugin):
@@ -38,31 +32,6 @@ class DefaultTolerationSeconds(_NewPods):
         if not added:
             return pod
         return replace(pod, spec=replace(pod.spec, tolerations=[*pod.spec.tolerations, *added]))
-
-
-class Priority(_NewPods):
-    """The number behind a priority class name. There are the two classes every cluster has."""
-
-    async def create(self, request: Request) -> Pod:
-        pod: Pod = request.new
-        spec = pod.spec
-        priority = 0
-        if spec.priority_class_name:
-            known = _SYSTEM_PRIORITIES.get(spec.priority_class_name)
-            if known is None:
-                cause = f"no PriorityClass with name {spec.priority_class_name} was found"
-                raise errors.Forbidden("pods", request.name, cause)
-            priority = known
-        if spec.priority not in (None, priority):
-            cause = (
-                f"the integer value of priority ({spec.priority}) must not be provided in pod spec; priority "
-                f"admission controller computed {priority} from the given PriorityClass name"
-            )
-            raise errors.Forbidden("pods", request.name, cause)
-        policy = spec.preemption_policy or _PREEMPTS
-        if spec.priority == priority and spec.preemption_policy == policy:
-            return pod
-        return replace(pod, spec=replace(spec, priority=priority, preemption_policy=policy))
 
 
 def _tolerates(pod: Pod, taint: str) -> bool:

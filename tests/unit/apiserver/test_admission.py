@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from api import codec, scheme
+from api import codec, priorities, scheme
 from api.errors import Forbidden, NotFound
 from api.types import (
     AggregationRule,
@@ -40,7 +40,8 @@ from apiserver.admission.escalation import EscalationCheck
 from apiserver.admission.namespaces import NamespaceLifecycle
 from apiserver.admission.node_restriction import NodeRestriction
 from apiserver.admission.nodes import TaintNodesByCondition
-from apiserver.admission.pods import DefaultTolerationSeconds, Priority
+from apiserver.admission.pods import DefaultTolerationSeconds
+from apiserver.admission.priorities import Priority
 from apiserver.admission.service_accounts import MOUNT_PATH, ServiceAccountPlugin
 from apiserver.auth.user import LOOPBACK, User
 from apiserver.requests import Attributes, Decision, WriteOptions
@@ -81,6 +82,9 @@ def request(
 def pod(name: str = "p", *, node: str = "", uid: str = "", spec: PodSpec | None = None, **metadata: Any) -> Pod:
     spec = spec or PodSpec(containers=[Container(name="c", image="i")], node_name=node)
     return Pod(metadata=ObjectMeta(name=name, namespace="default", uid=uid, **metadata), spec=spec)
+
+
+CLASSES = Reader("priorityclasses", *priorities.bootstrap())
 
 
 def account(name: str = "default", **fields: Any) -> ServiceAccount:
@@ -164,15 +168,15 @@ async def test_default_tolerations_are_added_where_missing() -> None:
 )
 async def test_priorities(name: str, priority: int) -> None:
     spec = replace(pod().spec, priority_class_name=name)
-    admitted = (await Priority().create(request(CREATE, pod(spec=spec)))).spec
+    admitted = (await Priority(CLASSES).create(request(CREATE, pod(spec=spec)))).spec
     assert (admitted.priority, admitted.preemption_policy) == (priority, "PreemptLowerPriority")
 
 
 async def test_priorities_cannot_be_made_up() -> None:
     with pytest.raises(Forbidden, match="no PriorityClass with name high was found"):
-        await Priority().create(request(CREATE, pod(spec=replace(pod().spec, priority_class_name="high"))))
+        await Priority(CLASSES).create(request(CREATE, pod(spec=replace(pod().spec, priority_class_name="high"))))
     with pytest.raises(Forbidden, match=r"the integer value of priority \(7\) must not be provided in pod spec"):
-        await Priority().create(request(CREATE, pod(spec=replace(pod().spec, priority=7))))
+        await Priority(CLASSES).create(request(CREATE, pod(spec=replace(pod().spec, priority=7))))
 
 
 async def test_new_nodes_are_tainted_once() -> None:
