@@ -35,14 +35,16 @@ class _Wanted:
 
 
 class StatusWriter:
-    """`freshest` gives the newest object an informer has, by namespace and name."""
+    """`freshest` gives the newest object an informer has, by namespace and name. workers: writes under way at once."""
 
-    def __init__(self, client: Client, freshest: Callable[[str, str], Pod | None]) -> None:
+    def __init__(
+        self, client: Client, freshest: Callable[[str, str], Pod | None], *, workers: int = WORKERS
+    ) -> None:
         self._client = client
         self._freshest = freshest
         self._wanted: dict[str, _Wanted] = {}
         self._queue: WorkQueue[str] = WorkQueue(max_delay_seconds=5.0)
-        self._controller = Controller("pod-status", self._queue, self._write, workers=WORKERS)
+        self._controller = Controller("pod-status", self._queue, self._write, workers=workers)
 
     async def run(self) -> None:
         """Write until cancelled."""
