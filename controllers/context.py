@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 from api.errors import StatusError
-from api.types import EndpointSlice, Pod, ReplicaSet, Service
+from api.types import (
+    ControllerRevision,
+    DaemonSet,
+    EndpointSlice,
+    PersistentVolumeClaim,
+    Pod,
+    ReplicaSet,
+    Service,
+    StatefulSet,
+)
 from api.types.record import Record
 from cluster import metrics
 from cluster.client import Client
@@ -64,6 +73,10 @@ def by_service(endpoint_slice: EndpointSlice) -> list[Hashable]:
 INDEXES: Mapping[type[Record], Mapping[str, Callable[[Any], list[Hashable]]]] = {
     Pod: {"controller": by_controller, "namespace": by_namespace, "node": by_node},
     ReplicaSet: {"controller": by_controller, "namespace": by_namespace},
+    StatefulSet: {"namespace": by_namespace},
+    DaemonSet: {"namespace": by_namespace},
+    ControllerRevision: {"controller": by_controller},
+    PersistentVolumeClaim: {"namespace": by_namespace},
     EndpointSlice: {"service": by_service},
     Service: {"namespace": by_namespace},
 }

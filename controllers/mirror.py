@@ -78,6 +78,20 @@ class Mirror(Generic[T]):
         self._deleted[key] = _uid(object)
         return deleted
 
+    async def terminate(self, object: T) -> bool:
+        """Delete this very object, which may take a grace period: it is shown as it is then. False when it was gone."""
+        if not await self.delete(object):
+            return False
+        key = key_of(object)
+        try:
+            left = await self._client.get(type(object), key[1], key[0])
+        except NotFound:
+            return True
+        if _uid(left) == _uid(object):
+            self._deleted.pop(key, None)
+            self._wrote(left)
+        return True
+
     def _wrote(self, answer: T) -> T:
         self._written[key_of(answer)] = answer
         return answer

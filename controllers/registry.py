@@ -17,6 +17,7 @@ from controllers.pod_gc import PodGarbageCollector
 from controllers.replicaset.controller import ReplicaSetController
 from controllers.root_ca import RootCAPublisher
 from controllers.service_account import ServiceAccountController
+from controllers.statefulset.controller import StatefulSetController
 
 
 def add_all(context: Context, config: ControllersConfig, certificates: str) -> None:
@@ -29,6 +30,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     EndpointSliceMirroringController(context)
     ReplicaSetController(context)
     DeploymentController(context)
+    StatefulSetController(context)
     NodeLifecycleController(context, config.node_grace_seconds)
     TaintEvictor(context)
     ServiceAccountController(context)

@@ -1,0 +1,1 @@
+"""ControllerRevisions: the history of the templates of StatefulSets and DaemonSets."""

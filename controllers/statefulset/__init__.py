@@ -1,0 +1,1 @@
+"""StatefulSets: pods with names, hosts and storage of their own."""
