@@ -22,6 +22,7 @@ from apiserver.admission.node_restriction import NodeRestriction
 from apiserver.admission.nodes import TaintNodesByCondition
 from apiserver.admission.pods import DefaultTolerationSeconds
 from apiserver.admission.priorities import OneDefaultPriority, Priority
+from apiserver.admission.quotas.ledger import QuotaLedger
 from apiserver.admission.runtime_classes import RuntimeClassPlugin
 from apiserver.admission.service_accounts import ServiceAccountPlugin
 from apiserver.admission.storage import DefaultStorageClass, PersistentVolumeClaimResize, StorageObjectInUseProtection
@@ -119,6 +120,7 @@ class Assembly:
     def _add_stored(self, resources: list[Resource]) -> None:
         namespaces = _core("namespaces")
         guard = NamespaceGuard(self.storage.reader(namespaces), self.storage.keys, storage_of(namespaces))
+        quotas = QuotaLedger(self.storage.caches["resourcequotas"], self.storage.keys)
         for resource in resources:
             self.registries[resource.group_resource] = ObjectRegistry(
                 resource,
@@ -127,6 +129,7 @@ class Assembly:
                 strategy_for(resource, self.allocations),
                 self.admission,
                 guard if resource.namespaced else None,
+                quotas if resource.namespaced else None,
             )
 
     def _add_subresources(self, issuer: TokenIssuer) -> None:

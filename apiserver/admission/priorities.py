@@ -1,4 +1,4 @@
-"""Priority: the number behind a pod's priority class, and at most one class for pods that name none (upstream plugin)."""
+"""Priority: the number behind a pod's class, and at most one class for pods that name none (upstream plugin)."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from api.scheme import Resource
 from api.types import DeleteOptions
 from apiserver.admission.chain import CREATE, DELETE, UPDATE, Admission, Request
 from apiserver.admission.namespaces import NamespaceGuard
+from apiserver.admission.quotas.ledger import QuotaLedger
 from apiserver.auth.user import User
 from apiserver.registry import bodies, deletion, metadata, patching
 from apiserver.registry.bodies import Kind
@@ -32,6 +33,7 @@ from apiserver.requests import ListOptions, Page, Result, Stored, Watch, WriteOp
 from apiserver.storage.keys import storage_of
 from apiserver.storage.reader import Reader
 from apiserver.storage.store import Planned, SideConflict, Store
+from apiserver.storage.transactions import Side
 
 NAME_ATTEMPTS: Final = 8
 DELETES_AT_ONCE: Final = 16
@@ -43,7 +45,7 @@ Produce = Callable[[Stored], tuple[Any, tuple[str, ...]]]
 
 
 class ObjectRegistry(Registry):
-    """One stored resource. `namespaces` guards creation in namespaces; None for cluster-scoped kinds."""
+    """One stored resource. `namespaces` guards creation in namespaces, `quotas` bounds it; None for cluster-scoped kinds."""
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class ObjectRegistry(Registry):
         strategy: Strategy,
         admission: Admission,
         namespaces: NamespaceGuard | None = None,
+        quotas: QuotaLedger | None = None,
     ) -> None:
         super().__init__(resource)
         self.reader = reader
@@ -63,6 +66,7 @@ class ObjectRegistry(Registry):
         self._storage = storage_of(resource)
         self._admission = admission
         self._namespaces = namespaces
+        self._quotas = quotas
         self._kind = Kind(resource.record, resource.api_version, resource.kind)
         self._views: Mapping[str, View] = strategy.views()
 
@@ -118,27 +122,33 @@ class ObjectRegistry(Registry):
         request = Request(user, CREATE, self.resource, "", namespace, name, record, None, options)
         record = self.strategy.prepare_create(await self._admission.create(request))
         self._refuse(name, self.strategy.validate_create(record))
+        request.new = record
 
         async def attempt() -> Stored:
             nonlocal guard
             claimed, sides = self.strategy.allocate(record, None)
             data = codec.encode(claimed)
-            if options.dry_run:
-                return await self._pretend_create(namespace, name, data)
             if self._namespaces is not None:
                 guard = guard or await self._namespaces.guard(namespace, self.resource, name)
                 sides, guard = (*sides, guard), None
-            return await self._store.create(
-                self.resource,
-                self._storage,
-                namespace,
-                name,
-                data,
-                ttl_seconds=self.strategy.ttl_seconds,
-                sides=sides,
-            )
+            if self._quotas is None:
+                return await self._put_new(namespace, name, data, sides, options)
+            async with self._quotas.charge(request) as charge:
+                stored = await self._put_new(namespace, name, data, (*sides, *charge.sides), options)
+                charge.written(stored.revision)
+                return stored
 
         return Result(await self._claim(attempt), warnings, created=True)
+
+    async def _put_new(
+        self, namespace: str, name: str, data: bytes, sides: Sequence[Side], options: WriteOptions
+    ) -> Stored:
+        if options.dry_run:
+            return await self._pretend_create(namespace, name, data)
+        ttl = self.strategy.ttl_seconds
+        return await self._store.create(
+            self.resource, self._storage, namespace, name, data, ttl_seconds=ttl, sides=sides
+        )
 
     async def _pretend_create(self, namespace: str, name: str, data: bytes) -> Stored:
         if await self._store.read(self.resource, self._storage, namespace, name) is not None:
@@ -221,6 +231,9 @@ class ObjectRegistry(Registry):
         new = self._admission.update(request)
         self._refuse(current.name, view.validate(new, old))
         new, sides = strategy.allocate(new, old)
+        if self._quotas is not None:
+            request.new = new
+            sides = (*sides, *self._quotas.charge_update(request))
         data = codec.encode(new)
         marked = new.metadata.deletion_timestamp and not new.metadata.deletion_grace_period_seconds
         if marked and strategy.finalized(new):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from api import quantity
 from api.errors import FieldError
-from api.types import Pod, PodCondition, PodStatus, ResourceRequirements
+from api.pod_qos import qos_class
+from api.types import Pod, PodCondition, PodStatus
 from api.validation import pods
 from apiserver.registry.strategies import pod_resize
 from apiserver.registry.strategy import Strategy
 from apiserver.registry.views import View
 
-_QOS_RESOURCES: Final = ("cpu", "memory")
 _FINISHED: Final = ("Succeeded", "Failed")
 
 
@@ -86,31 +84,3 @@ def _gated(pod: Pod) -> list[PodCondition]:
     return [PodCondition(type="PodScheduled", status="False", reason="SchedulingGated", message=message)]
 
 
-def qos_class(pod: Pod) -> str:
-    """Guaranteed, Burstable or BestEffort (upstream documentation "Pod Quality of Service Classes")."""
-    whole = pod.spec.resources
-    if whole is not None and (whole.requests or whole.limits):
-        # Resources of the pod as a whole stand for those of its containers.
-        used = [_nonzero(whole)]
-    else:
-        containers = [*pod.spec.containers, *pod.spec.init_containers]
-        used = [_nonzero(container.resources) for container in containers]
-    if not any(requests or limits for requests, limits in used):
-        return "BestEffort"
-    guaranteed = all(
-        set(limits) == set(_QOS_RESOURCES) and all(requests.get(name) == limits[name] for name in limits)
-        for requests, limits in used
-    )
-    return "Guaranteed" if guaranteed else "Burstable"
-
-
-def _nonzero(resources: ResourceRequirements) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    limits = dict(_amounts(resources.limits.items()))
-    # What is limited but not requested counts as requested.
-    return {**limits, **dict(_amounts(resources.requests.items()))}, limits
-
-
-def _amounts(resources: Iterable[tuple[str, str]]) -> Iterable[tuple[str, Any]]:
-    for name, text in resources:
-        if name in _QOS_RESOURCES and (amount := quantity.parse(text)):
-            yield name, amount
