@@ -8,24 +8,27 @@ Neighbour: `scheduler.shell` feeds the changes in and carries the decisions out.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from api.types import Namespace, Node, Pod, ReplicaSet, Service
-from scheduler.cycle import Chosen, Unschedulable, choose_node
+from api.types import Namespace, Node, Pod, PodDisruptionBudget, ReplicaSet, Service
+from scheduler.attempt import Nomination, Unschedulable, attempt
+from scheduler.cycle import Chosen
 from scheduler.events import Change, ClusterEvent, NamespaceChange, PodChange, node_change
-from scheduler.framework import Plugin
+from scheduler.framework import Hint, Profile
 from scheduler.pod_info import PodInfo, is_terminal, pod_info
-from scheduler.queue import Place, QueuedPod, SchedulingQueue
+from scheduler.preemption.candidates import Candidates
+from scheduler.queue import Place, QueuedPod, SchedulingQueue, is_gated
 from scheduler.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What became of one attempt."""
+    """What became of one attempt. denominated: waiting pods for which no room is made any more."""
 
     queued: QueuedPod
     outcome: Chosen | Unschedulable
+    denominated: tuple[QueuedPod, ...] = ()
 
 
 class Core:
@@ -33,16 +36,19 @@ class Core:
 
     def __init__(
         self,
-        plugins: Sequence[Plugin],
+        profiles: Mapping[str, Profile],
         random_source: random.Random,
         *,
-        scheduler_name: str,
         observe: Callable[[str, Place], None] = lambda _event, _place: None,
     ) -> None:
-        self._plugins = plugins
-        self._hints = {plugin.name: plugin.hint or _any_event for plugin in plugins}
+        self.profiles = profiles
+        self._hints: dict[tuple[str, str], Hint] = {
+            (name, plugin.name): plugin.hint or _any_event
+            for name, profile in profiles.items()
+            for plugin in profile.plugins
+        }
         self._random = random_source
-        self._scheduler_name = scheduler_name
+        self._candidates = Candidates()
         self._binding: dict[str, QueuedPod] = {}
         self.queue = SchedulingQueue(observe)
         self.snapshot = Snapshot()
@@ -52,19 +58,17 @@ class Core:
         """How many pods are counted on nodes without the API server having shown them there."""
         return len(self._binding)
 
-    @property
-    def filter_names(self) -> list[str]:
-        """The plugins that can turn nodes down."""
-        return [plugin.name for plugin in self._plugins if plugin.filter is not None]
-
-    def turned_down(self, plugin: str) -> int:
-        """How many waiting pods a plugin has turned nodes down for."""
-        return sum(plugin in queued.rejected_by for queued in self.queue.waiting())
+    def turned_down(self, profile: str, plugin: str) -> int:
+        """How many waiting pods of a profile a plugin has turned nodes down for."""
+        waiting = self.queue.waiting()
+        return sum(plugin in q.rejected_by and q.pod.pod.spec.scheduler_name == profile for q in waiting)
 
     def node_changed(self, old: Node | None, new: Node | None, now: float) -> None:
         if new is not None:
             self.snapshot.put_node(new)
         elif old is not None:
+            for uid in [uid for uid, placed in self.snapshot.nominated.items() if placed.node == old.metadata.name]:
+                self._denominate(uid)
             self.snapshot.remove_node(old.metadata.name)
         event = node_change(old, new)
         if event is not None:
@@ -91,6 +95,12 @@ class Core:
         elif new is not None and (old is None or old.spec.selector != new.spec.selector):
             self.snapshot.workloads.put_replica_set(new)
 
+    def budget_changed(self, old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> None:
+        if new is not None:
+            self.snapshot.budgets.put(new)
+        elif old is not None:
+            self.snapshot.budgets.remove(old.metadata.namespace, old.metadata.name)
+
     def pod_changed(self, old: Pod | None, new: Pod | None, now: float) -> None:
         if old is not None and (new is None or old.metadata.uid != new.metadata.uid):
             self._pod_gone(old.metadata.uid, now)
@@ -100,21 +110,32 @@ class Core:
             self._pod_gone(new.metadata.uid, now)
         elif new.spec.node_name:
             self._pod_assigned(pod_info(new), now)
-        elif new.spec.scheduler_name == self._scheduler_name:
-            self._pod_pending(new, now)
+        elif new.spec.scheduler_name in self.profiles:
+            self._pod_pending(old, new, now)
 
     def step(self, now: float) -> Decision | None:
         """Try the next pod; None when there is none to try now."""
         queued = self.queue.pop(now)
         if queued is None:
             return None
-        outcome = choose_node(queued.pod, self.snapshot, self._plugins, self._random)
+        profile = self.profiles[queued.pod.pod.spec.scheduler_name]
+        outcome = attempt(queued.pod, self.snapshot, profile, self._random, self._candidates)
         if isinstance(outcome, Chosen):
             self.snapshot.place(queued.pod, outcome.node)
             self._binding[queued.pod.uid] = queued
-        else:
-            self.queue.unschedulable(queued, now, outcome.plugins)
-        return Decision(queued, outcome)
+            return Decision(queued, outcome)
+        if outcome.gives_up:
+            self._denominate(queued.pod.uid)
+        self.queue.unschedulable(queued, now, outcome.plugins)
+        denominated = self._nominate(queued.pod, outcome.nomination, now) if outcome.nomination is not None else ()
+        return Decision(queued, outcome, denominated)
+
+    def preemption_failed(self, uid: str, now: float) -> None:
+        """Not all who were to make room for a pod could be removed: it looks for room anew."""
+        self._denominate(uid)
+        queued = self.queue.get(uid)
+        if queued is not None and queued.place is Place.UNSCHEDULABLE:
+            self.queue.retry(queued, now, "PreemptionFailed")
 
     def binding_failed(self, queued: QueuedPod, now: float) -> None:
         """The API server did not take the binding: the pod is taken off its node and backs off."""
@@ -123,6 +144,23 @@ class Core:
             return  # gone or bound meanwhile
         self._freed(uid, now)
         self.queue.failed(queued, now)
+
+    def _nominate(self, pod: PodInfo, nomination: Nomination, now: float) -> tuple[QueuedPod, ...]:
+        """Count a pod where room is made for it; the pods for which there was to be room are returned."""
+        losers = []
+        for uid in nomination.denominated:
+            self._denominate(uid)
+            queued = self.queue.get(uid)
+            if queued is not None:
+                losers.append(queued)
+                if queued.place is Place.UNSCHEDULABLE:
+                    self.queue.retry(queued, now, "NominationLost")
+        self.snapshot.place(pod, nomination.node, nominated=True)
+        return tuple(losers)
+
+    def _denominate(self, uid: str) -> None:
+        if uid in self.snapshot.nominated:
+            self.snapshot.displace(uid)
 
     def _pod_gone(self, uid: str, now: float) -> None:
         self._binding.pop(uid, None)
@@ -133,14 +171,22 @@ class Core:
         placement = self.snapshot.displace(uid)
         if placement is not None:
             node = self.snapshot.nodes.record(placement.node)
-            self._tell(PodChange(Change.ASSIGNED_POD_DELETED, placement.pod, None, node), now)
+            event = PodChange(Change.ASSIGNED_POD_DELETED, placement.pod, None, node)
+            self._tell_nominated(placement.node, event, now)
+            self._tell(event, now)
 
     def _pod_assigned(self, pod: PodInfo, now: float) -> None:
         self.queue.remove(pod.uid)
         newly = self._binding.pop(pod.uid, None) is not None
         before = self.snapshot.placement(pod.uid)
         node = self.snapshot.nodes.record(pod.pod.spec.node_name)
-        if before is not None and _counted_alike(before.pod, pod) and before.node == pod.pod.spec.node_name:
+        if (
+            before is not None
+            and not before.nominated
+            and before.node == pod.pod.spec.node_name
+            and _counted_alike(before.pod, pod)
+        ):
+            self.snapshot.refresh(pod)
             if newly:
                 self._tell(PodChange(Change.POD_ASSIGNED, None, pod, node), now)
             return
@@ -148,7 +194,7 @@ class Core:
         change = Change.POD_ASSIGNED if before is None or newly else Change.ASSIGNED_POD_UPDATED
         self._tell(PodChange(change, before.pod if before else None, pod, node), now)
 
-    def _pod_pending(self, pod: Pod, now: float) -> None:
+    def _pod_pending(self, old: Pod | None, pod: Pod, now: float) -> None:
         uid = pod.metadata.uid
         if pod.metadata.deletion_timestamp is not None:
             self._pod_gone(uid, now)
@@ -157,22 +203,55 @@ class Core:
         if binding is not None:
             binding.pod = replace(binding.pod, pod=pod)
             return
+        info = pod_info(pod)
+        self._follow_nomination(old, info)
         waiting = self.queue.get(uid)
         if waiting is None:
-            self.queue.add(pod_info(pod), now)
+            self.queue.add(info, now)
             return
         before = waiting.pod.pod
         helpful = before.spec != pod.spec or before.metadata.labels != pod.metadata.labels
-        self.queue.update(pod_info(pod), now, helpful=helpful)
+        self.queue.update(info, now, helpful=helpful)
+
+    def _follow_nomination(self, old: Pod | None, pod: PodInfo) -> None:
+        """Take over a nomination that was made elsewhere, or before this process was started."""
+        before = old.status.nominated_node_name if old is not None else ""
+        nominated = pod.pod.status.nominated_node_name
+        if nominated == before or is_gated(pod):
+            return  # what is known here may be newer than what the API server has told
+        self._denominate(pod.uid)
+        if self.snapshot.nodes.slot(nominated) is not None:
+            self.snapshot.place(pod, nominated, nominated=True)
 
     def _tell(self, event: ClusterEvent, now: float) -> None:
         """Retry the waiting pods that the event may help."""
-        for queued in self.queue.waiting():
-            if not queued.rejected_by or any(self._hints[name](queued.pod, event) for name in queued.rejected_by):
+        for alike in self.queue.kinds():
+            if self._helps(alike[0], event):
+                for queued in alike:
+                    self.queue.retry(queued, now, event.change.value)
+
+    def _tell_nominated(self, node: str, event: ClusterEvent, now: float) -> None:
+        """Retry the pods that wait for room on a node if it is there now."""
+        slot = self.snapshot.nodes.slot(node)
+        if slot is None or not self.snapshot.nominated:
+            return
+        for uid in [placed.pod.uid for placed in self.snapshot.on_slot(slot) if placed.nominated]:
+            queued = self.queue.get(uid)
+            if queued is None or queued.place is not Place.UNSCHEDULABLE:
+                continue
+            with self.snapshot.without([uid]):
+                helped = self._helps(queued, event)
+            if helped:
                 self.queue.retry(queued, now, event.change.value)
 
+    def _helps(self, queued: QueuedPod, event: ClusterEvent) -> bool:
+        profile = queued.pod.pod.spec.scheduler_name
+        return not queued.rejected_by or any(
+            self._hints[profile, plugin](queued.pod, event, self.snapshot) for plugin in queued.rejected_by
+        )
 
-def _any_event(_pod: PodInfo, _event: ClusterEvent) -> bool:
+
+def _any_event(_pod: PodInfo, _event: ClusterEvent, _snapshot: Snapshot) -> bool:
     """The hint of a plugin that has none."""
     return True
 

@@ -35,15 +35,17 @@ class Rejection:
     resolvable: bool = True
 
 
+Refuse = Callable[[PodInfo, Snapshot], str | None]
 Filter = Callable[[PodInfo, Snapshot], Sequence[Rejection]]
 Score = Callable[[PodInfo, Snapshot, Mask], Scores | None]
-Hint = Callable[[PodInfo, ClusterEvent], bool]
+Hint = Callable[[PodInfo, ClusterEvent, Snapshot], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
     """One reason to choose or refuse nodes.
 
+    refuse: why the pod can go nowhere yet, whatever the node (upstream: PreFilter); None when it can.
     filter: the nodes that cannot take the pod.
     score: 0 to 100 for each node of the mask, None when the plugin does not tell them apart.
     weight: what a score counts beside the other plugins' scores.
@@ -52,11 +54,24 @@ class Plugin:
     """
 
     name: str
+    refuse: Refuse | None = None
     filter: Filter | None = None
     score: Score | None = None
     weight: int = 1
     hint: Hint | None = None
     tells_every_reason: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the pods that name a scheduler are placed by: plugins in filtering order (upstream: a profile).
+
+    preempts: pods that fit nowhere may have less important ones removed.
+    """
+
+    name: str
+    plugins: tuple[Plugin, ...]
+    preempts: bool = True
 
 
 def normalized(scores: Scores, feasible: Mask, *, reverse: bool = False) -> Scores:

@@ -36,6 +36,10 @@ incoming_pods = Counter(
     "scheduler_queue_incoming_pods", "Number of pods added to scheduling queues by event and queue", ["queue", "event"]
 )
 cache_size = Gauge("scheduler_scheduler_cache_size", "Number of nodes, pods, and assumed pods in the cache", ["type"])
+preemption_attempts = Counter("scheduler_preemption_attempts", "Total preemption attempts in the cluster till now")
+preemption_victims = Histogram(
+    "scheduler_preemption_victims", "Number of selected preemption victims", buckets=(1, 2, 4, 8, 16, 32, 64)
+)
 unschedulable_pods = Gauge(
     "scheduler_unschedulable_pods",
     "Number of waiting pods that a plugin has turned down",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from api.types import Pod, PodAffinity, PodAntiAffinity
 from scheduler.resources import Amounts, pod_requests, scoring_requests
@@ -23,7 +26,11 @@ class HostPort(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PodInfo:
-    """A pod with its requests, ports and terms. Amounts are in milli-cores and whole units."""
+    """A pod with its requests, ports and terms. Amounts are in milli-cores and whole units.
+
+    claims: the names of its persistent volume claims, in its namespace; ephemeral: those made for the pod alone.
+    images: normalized names, one for each container.
+    """
 
     pod: Pod
     requests: Amounts
@@ -35,6 +42,28 @@ class PodInfo:
     preferred: tuple[WeightedTerm, ...]
     hard_spread: tuple[SpreadConstraint, ...]
     soft_spread: tuple[SpreadConstraint, ...]
+    claims: tuple[str, ...] = ()
+    ephemeral: frozenset[str] = frozenset()
+    images: tuple[str, ...] = ()
+
+    @property
+    def likeness(self) -> bytes:
+        """Equal for pods that every node and every event treats alike, but for their priority and nomination."""
+        spec = self.pod.spec
+        parts = (
+            self.namespace,
+            sorted(self.labels.items()),
+            sorted(self.requests.items()),
+            self.host_ports,
+            self.claims,
+            spec.node_name,
+            spec.scheduler_name,
+            sorted(spec.node_selector.items()),
+            spec.affinity,
+            spec.tolerations,
+            spec.topology_spread_constraints,
+        )
+        return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).digest()
 
     @property
     def uid(self) -> str:
@@ -84,7 +113,27 @@ def pod_info(pod: Pod) -> PodInfo:
         _preferred(affinity, pod, 1) + _preferred(anti_affinity, pod, -1),
         tuple(constraint for when, constraint in constraints if when == "DoNotSchedule"),
         tuple(constraint for when, constraint in constraints if when != "DoNotSchedule"),
+        *_claims(pod),
+        tuple(normalized_image(c.image) for c in (*spec.init_containers, *spec.containers)),
     )
+
+
+def normalized_image(name: str) -> str:
+    """The name with its tag, `latest` when it has neither tag nor digest (upstream: normalizedImageName)."""
+    return name if name.rfind(":") > name.rfind("/") else f"{name}:latest"
+
+
+def _claims(pod: Pod) -> tuple[tuple[str, ...], frozenset[str]]:
+    named = []
+    ephemeral = set()
+    for volume in pod.spec.volumes:
+        if volume.persistent_volume_claim is not None:
+            named.append(volume.persistent_volume_claim.claim_name)
+        elif volume.ephemeral is not None:
+            name = f"{pod.metadata.name}-{volume.name}"
+            named.append(name)
+            ephemeral.add(name)
+    return tuple(dict.fromkeys(named)), frozenset(ephemeral)
 
 
 def _host_ports(pod: Pod) -> tuple[HostPort, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -34,7 +34,11 @@ class Place(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class QueuedPod:
-    """A pod in the queue. rejected_by: the plugins that turned it down last; empty when nothing is known."""
+    """A pod in the queue.
+
+    rejected_by: the plugins that turned it down last; empty when nothing is known. kind: equal for unschedulable pods
+    of which an event helps all or none.
+    """
 
     pod: PodInfo
     first_seen: float
@@ -44,6 +48,7 @@ class QueuedPod:
     attempted_at: float = 0.0
     after_error: bool = False
     rejected_by: frozenset[str] = field(default_factory=frozenset)
+    kind: Hashable = None
 
     @property
     def backoff_until(self) -> float:
@@ -87,6 +92,7 @@ class SchedulingQueue:
         self._backoff = _Heap(self._is_current)
         self._error_backoff = _Heap(self._is_current)
         self._unschedulable: dict[str, QueuedPod] = {}  # in order of their last attempt
+        self._kinds: dict[Hashable, dict[str, QueuedPod]] = {}
         self._counts: Counter[Place] = Counter()
 
     def __len__(self) -> int:
@@ -102,6 +108,10 @@ class SchedulingQueue:
     def waiting(self) -> list[QueuedPod]:
         """The unschedulable pods, for events to be held against."""
         return list(self._unschedulable.values())
+
+    def kinds(self) -> list[list[QueuedPod]]:
+        """The unschedulable pods, those together that an event helps together."""
+        return [list(pods.values()) for pods in self._kinds.values()]
 
     def add(self, pod: PodInfo, now: float) -> None:
         """A pod that is new here."""
@@ -130,7 +140,11 @@ class SchedulingQueue:
         if queued is not None:
             self._counts[queued.place] -= 1
             del self._tickets[uid]
-            self._unschedulable.pop(uid, None)
+            if self._unschedulable.pop(uid, None) is not None:
+                alike = self._kinds[queued.kind]
+                del alike[uid]
+                if not alike:
+                    del self._kinds[queued.kind]
 
     def retry(self, queued: QueuedPod, now: float, event: str) -> None:
         """Something may have helped an unschedulable pod."""
@@ -187,6 +201,8 @@ class SchedulingQueue:
             heap.push(queued.backoff_until, queued.queued_at, ticket, queued)
         elif place is Place.UNSCHEDULABLE:
             self._unschedulable[uid] = queued
+            queued.kind = (queued.pod.likeness, queued.rejected_by)
+            self._kinds.setdefault(queued.kind, {})[uid] = queued
         self._observe(event, place)
 
     def _flush(self, now: float) -> None:

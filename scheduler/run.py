@@ -10,6 +10,7 @@ from cluster.daemon import Daemon
 from cluster.events import EventRecorder
 from scheduler.config import SchedulerConfig
 from scheduler.core import Core
+from scheduler.framework import Profile
 from scheduler.plugins import DEFAULT_PLUGINS
 from scheduler.shell import Scheduler, count_incoming
 
@@ -20,12 +21,14 @@ async def run(process: Daemon, config: SchedulerConfig) -> None:
     process.stack.push_async_callback(channel.close)
     client = Client(channel)
     process.stack.push_async_callback(client.close)
-    recorder = EventRecorder(client, config.scheduler_name)
-    core = Core(DEFAULT_PLUGINS, random.Random(), scheduler_name=config.scheduler_name, observe=count_incoming)
-    scheduler = Scheduler(client, core, recorder, config.scheduler_name)
+    profiles = {config.scheduler_name: Profile(config.scheduler_name, DEFAULT_PLUGINS)}
+    recorders = {name: EventRecorder(client, name) for name in profiles}
+    core = Core(profiles, random.Random(), observe=count_incoming)
+    scheduler = Scheduler(client, core, recorders)
     scheduler.expose_sizes()
     process.ready_check("informers-synced", lambda: scheduler.synced)
-    process.spawn("events", recorder.run())
+    for name, recorder in recorders.items():
+        process.spawn(f"events-{name}", recorder.run())
     for resource, informer in scheduler.informers.items():
         process.spawn(f"informer-{resource}", informer.run())
     process.spawn("scheduling", scheduler.run())

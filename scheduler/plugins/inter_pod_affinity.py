@@ -50,7 +50,7 @@ def score(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
     return scores
 
 
-def helps(pod: PodInfo, event: ClusterEvent) -> bool:
+def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     if isinstance(event, NamespaceChange):
         return True
     if isinstance(event, NodeChange):

@@ -57,7 +57,7 @@ def score(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
     return normalized(total, feasible)
 
 
-def helps(pod: PodInfo, event: ClusterEvent) -> bool:
+def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     if not isinstance(event, NodeChange) or event.new is None:
         return False
     return _allows(pod, event.new) and (event.old is None or not _allows(pod, event.old))

@@ -19,7 +19,7 @@ def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
     return [Rejection("node(s) didn't match the requested node name", others, resolvable=False)]
 
 
-def helps(pod: PodInfo, event: ClusterEvent) -> bool:
+def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     return (
         isinstance(event, NodeChange)
         and event.change is Change.NODE_ADDED

@@ -22,7 +22,7 @@ def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
     return [Rejection(REASON, nodes)]
 
 
-def helps(pod: PodInfo, event: ClusterEvent) -> bool:
+def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     if isinstance(event, NodeChange):
         return event.change is Change.NODE_ADDED
     if not isinstance(event, PodChange) or event.change is not Change.ASSIGNED_POD_DELETED or event.old is None:

@@ -43,9 +43,9 @@ def score(pod: PodInfo, snapshot: Snapshot, _feasible: Mask) -> Scores | None:
     return ((cpu + memory) // np.maximum(kinds, 1)).astype(np.float64)
 
 
-def helps(pod: PodInfo, event: ClusterEvent) -> bool:
+def helps(pod: PodInfo, event: ClusterEvent, snapshot: Snapshot) -> bool:
     if isinstance(event, PodChange):
-        return _frees(pod, event)
+        return _frees(pod, event) and event.node is not None and _fits(pod, event.node.metadata.name, snapshot)
     if not isinstance(event, NodeChange) or event.new is None:
         return False
     allocatable = amounts(event.new.status.allocatable)
@@ -64,6 +64,18 @@ def _frees(pod: PodInfo, event: PodChange) -> bool:
         return False
     return any(
         event.new.requests.get(resource, 0) < event.old.requests.get(resource, 0)
+        for resource in _requested_resources(pod)
+    )
+
+
+def _fits(pod: PodInfo, node: str, snapshot: Snapshot) -> bool:
+    """What the node has left is enough now: thousands of waiting pods are not tried for every pod that ends."""
+    nodes = snapshot.nodes
+    slot = nodes.slot(node)
+    if slot is None or nodes.requested(PODS)[slot] >= nodes.allocatable(PODS)[slot]:
+        return False
+    return all(
+        pod.requests[resource] <= nodes.allocatable(resource)[slot] - nodes.requested(resource)[slot]
         for resource in _requested_resources(pod)
     )
 

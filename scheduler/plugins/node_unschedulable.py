@@ -19,7 +19,7 @@ def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
     return [Rejection("node(s) were unschedulable", nodes.unschedulable, resolvable=False)]
 
 
-def helps(_pod: PodInfo, event: ClusterEvent) -> bool:
+def helps(_pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     if not isinstance(event, NodeChange) or event.new is None or event.new.spec.unschedulable:
         return False
     return event.old is None or event.old.spec.unschedulable

@@ -49,7 +49,7 @@ def score(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
     return _inverted(np.rint(crowding), rated)
 
 
-def helps(pod: PodInfo, event: ClusterEvent) -> bool:
+def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     if isinstance(event, NodeChange):
         keys = [constraint.topology_key for constraint in pod.hard_spread]
         before = event.old.metadata.labels if event.old else {}

@@ -80,7 +80,7 @@ def score(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
     return normalized(intolerable[codes], feasible, reverse=True)
 
 
-def helps(pod: PodInfo, event: ClusterEvent) -> bool:
+def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     if not isinstance(event, NodeChange) or event.new is None:
         return False
     return _open_to(pod, event.new) and (event.old is None or not _open_to(pod, event.old))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -27,7 +28,7 @@ HOSTNAME_LABEL = "kubernetes.io/hostname"
 NAME_FIELD = "metadata.name"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LabelColumn:
     """One label over all slots: `codes[slot]` indexes `values`, or is -1 where the label is absent."""
 
@@ -36,10 +37,11 @@ class LabelColumn:
 
     def code(self, value: str) -> int:
         """The code of a value; -2, which no slot has, when no node carries it."""
-        try:
-            return self.values.index(value)
-        except ValueError:
-            return -2
+        return self._code_of.get(value, -2)
+
+    @cached_property
+    def _code_of(self) -> dict[str, int]:
+        return {value: code for code, value in enumerate(self.values)}
 
 
 class NodeTable:
@@ -52,6 +54,8 @@ class NodeTable:
         self.records: list[Node | None] = [None] * INITIAL_SLOTS
         self.present: Mask = np.zeros(INITIAL_SLOTS, dtype=np.bool_)
         self.unschedulable: Mask = np.zeros(INITIAL_SLOTS, dtype=np.bool_)
+        # Raised with every change of what a slot has or holds: what was worked out of an older one no longer holds.
+        self.version: Counts = np.zeros(INITIAL_SLOTS, dtype=np.int64)
         self._rows: dict[str, int] = {CPU: 0, MEMORY: 1, EPHEMERAL_STORAGE: 2, PODS: 3}
         self._allocatable: Counts = np.zeros((4, INITIAL_SLOTS), dtype=np.int64)
         self._requested: Counts = np.zeros((4, INITIAL_SLOTS), dtype=np.int64)
@@ -95,6 +99,7 @@ class NodeTable:
         self.unschedulable[slot] = node.spec.unschedulable
         if old is None or old.status.allocatable != node.status.allocatable:
             self._put_allocatable(slot, amounts(node.status.allocatable))
+            self.version[slot] += 1
         if old is None or old.metadata.labels != node.metadata.labels:
             self._label_columns.clear()
         if old is None or old.spec.taints != node.spec.taints:
@@ -108,6 +113,7 @@ class NodeTable:
         self.records[slot] = None
         self.present[slot] = False
         self._allocatable[:, slot] = 0
+        self.version[slot] += 1
         self._label_columns.clear()
         self._taint_column = None
         self._release_slot(name, slot)
@@ -193,6 +199,7 @@ class NodeTable:
             row = self._row(resource)
             self._requested[row, slot] += sign * value
         self._requested[self._rows[PODS], slot] += sign
+        self.version[slot] += 1
         self._scoring[0, slot] += sign * cpu
         self._scoring[1, slot] += sign * memory
 
@@ -225,6 +232,7 @@ class NodeTable:
         self._pods_on_slot.extend([0] * old)
         self.present = np.pad(self.present, (0, old))
         self.unschedulable = np.pad(self.unschedulable, (0, old))
+        self.version = np.pad(self.version, (0, old))
         self._allocatable = np.pad(self._allocatable, ((0, 0), (0, old)))
         self._requested = np.pad(self._requested, ((0, 0), (0, old)))
         self._scoring = np.pad(self._scoring, ((0, 0), (0, old)))

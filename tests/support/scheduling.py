@@ -5,11 +5,16 @@ from __future__ import annotations
 import random
 
 from api.types import Namespace, Node, Pod
+from scheduler.attempt import Unschedulable, attempt
 from scheduler.core import Core
-from scheduler.cycle import Chosen, Unschedulable, choose_node
+from scheduler.cycle import Chosen
+from scheduler.framework import Profile
 from scheduler.plugins import DEFAULT_PLUGINS
 from scheduler.pod_info import pod_info
+from scheduler.preemption.candidates import Candidates
 from scheduler.snapshot import Snapshot
+
+PROFILE = Profile("default-scheduler", DEFAULT_PLUGINS)
 
 
 def snapshot(nodes: list[Node], pods: list[Pod] = [], namespaces: list[Namespace] = []) -> Snapshot:  # noqa: B006
@@ -36,7 +41,7 @@ def feasible(state: Snapshot, pod: Pod) -> set[str]:
 
 def choose(state: Snapshot, pod: Pod, seed: int = 0) -> str:
     """The node chosen, or the message why there is none."""
-    outcome = choose_node(pod_info(pod), state, DEFAULT_PLUGINS, random.Random(seed))
+    outcome = attempt(pod_info(pod), state, PROFILE, random.Random(seed), Candidates())
     return outcome.node if isinstance(outcome, Chosen) else outcome.message
 
 
@@ -51,7 +56,7 @@ def scores(state: Snapshot, pod: Pod, plugin_name: str) -> dict[str, float]:
 
 
 def core(nodes: list[Node] = [], seed: int = 0) -> Core:  # noqa: B006
-    result = Core(DEFAULT_PLUGINS, random.Random(seed), scheduler_name="default-scheduler")
+    result = Core({PROFILE.name: PROFILE}, random.Random(seed))
     for node in nodes:
         result.node_changed(None, node, 0.0)
     return result

@@ -1,4 +1,4 @@
-from scheduler.shell import unschedulable_patch
+from scheduler.statuses import unschedulable_patch
 from tests.support.objects import node, pod
 from tests.support.scheduling import choose, snapshot
 
