@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from cluster import daemon
 from kubelet import config
 from kubelet.run import run
@@ -9,7 +11,13 @@ from kubelet.run import run
 
 def main() -> None:
     """Run the kubelet until told to stop."""
-    daemon.main("kubelet", config.from_args(config.parser().parse_args()), run)
+    flags = config.parser()
+    args = flags.parse_args()
+    try:
+        parsed = config.from_args(args)
+    except argparse.ArgumentTypeError as error:
+        flags.error(str(error))
+    daemon.main("kubelet", parsed, run)
 
 
 if __name__ == "__main__":

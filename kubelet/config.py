@@ -16,9 +16,8 @@ from cluster import connection, daemon
 from cluster.command_line import Parser
 from cluster.connection import Connection
 from cluster.daemon import DaemonConfig, parse_address
-
-EVICTION_SIGNALS = ("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "pid.available")
-DEFAULT_EVICTION_HARD = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,imagefs.available<15%"
+from kubelet.eviction import flags as eviction_flags
+from kubelet.eviction.thresholds import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,7 @@ class Config:
     cgroup_root: str
     seccomp_dir: Path
     allowed_unsafe_sysctls: tuple[str, ...] = ()
+    eviction: Policy = field(default_factory=Policy)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -118,13 +118,7 @@ def _add_node_flags(group: argparse._ArgumentGroup) -> None:
         metavar="KEY=VALUE:EFFECT,...",
         help="taints to register with",
     )
-    group.add_argument(
-        "--eviction-hard",
-        default=DEFAULT_EVICTION_HARD,
-        type=_thresholds,
-        metavar="SIGNAL<VALUE,...",
-        help="when a pressure condition is raised (default: %(default)s)",
-    )
+    eviction_flags.add_flags(group)
     _add_seconds(group, "--lease-renew-seconds", 10.0, "how often the node says that it lives")
     _add_seconds(group, "--lease-duration-seconds", 40, "how long its word holds")
     _add_seconds(group, "--status-check-seconds", 10.0, "how often the status is computed")
@@ -202,6 +196,7 @@ def from_args(args: argparse.Namespace) -> Config:
         cgroup_root=args.cgroup_root,
         seccomp_dir=(args.seccomp_dir or data_dir / "seccomp").absolute(),
         allowed_unsafe_sysctls=args.allowed_unsafe_sysctls,
+        eviction=eviction_flags.from_args(args),
     )
 
 
@@ -246,18 +241,3 @@ def _taints(text: str) -> tuple[tuple[str, str, str], ...]:
         key, _, value = rest.partition("=")
         found.append((key, value, effect))
     return tuple(found)
-
-
-def _thresholds(text: str) -> dict[str, str]:
-    """Signal → amount (`100Mi`) or share (`10%`)."""
-    found = {}
-    for word in _words(text):
-        signal, less, value = word.partition("<")
-        if not less or signal not in EVICTION_SIGNALS:
-            raise argparse.ArgumentTypeError(
-                f"{word!r} is not SIGNAL<VALUE with a signal of {', '.join(EVICTION_SIGNALS)}"
-            )
-        if not value.endswith("%"):
-            _size(value)
-        found[signal] = value
-    return found

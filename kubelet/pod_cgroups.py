@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from api.types import Pod
-from cluster.cgroups import CgroupFailure, Cgroups
+from cluster.cgroups import CgroupFailure, Cgroups, Usage
 from kubelet.containers.resources import (
     MIN_SHARES,
     QosClass,
@@ -77,9 +77,14 @@ class PodCgroups:
             ),
         )
 
+    def usage(self, pod: Pod, container_id: str = "") -> Usage | None:
+        """What the pod, or one of its containers, uses; None when it has no cgroup. Raises CgroupFailure."""
+        path = self.path(pod)
+        return self._cgroups.usage(f"{path}/{container_id}" if container_id else path)
+
     def check_usage(self, pod: Pod, container_id: str, memory_limit_bytes: int) -> None:
         """Raises CgroupFailure when a container uses more memory than it is to have (upstream: the same refusal)."""
-        usage = self._cgroups.usage(f"{self.path(pod)}/{container_id}")
+        usage = self.usage(pod, container_id)
         if usage is not None and 0 < memory_limit_bytes < usage.working_set_bytes:
             raise CgroupFailure(
                 f"attempting to set container memory limit ({memory_limit_bytes}) "

@@ -19,6 +19,9 @@ from kubelet.containers.fields import PodFacts
 from kubelet.containers.images import Images
 from kubelet.containers.names import ClusterDns, Resolver
 from kubelet.containers.starter import Starter, StarterServices
+from kubelet.eviction.figures import FiguresReader
+from kubelet.eviction.manager import EvictionManager
+from kubelet.eviction.thresholds import Pressure
 from kubelet.logs.rotate import LogRotator
 from kubelet.metrics import pods as pod_metrics
 from kubelet.metrics.cadvisor import cadvisor_page, resource_page
@@ -27,6 +30,7 @@ from kubelet.metrics.usage import UsageReader
 from kubelet.network.routes import Routes
 from kubelet.node import machine
 from kubelet.node.lease import NodeLease
+from kubelet.node.machine import Usage
 from kubelet.node.reporter import NodeReporter, Registration
 from kubelet.node.status import Identity, Measured, Size, allocatable
 from kubelet.objects import ObjectCache
@@ -74,9 +78,10 @@ async def run(daemon: Daemon, config: Config) -> None:
     """Set everything up; raises FatalError when this machine or its flags do not allow it."""
     host = await _open_host(daemon, config)
     cluster = await _open_cluster(daemon, config)
-    reporter = _node_reporter(config, host, cluster)
+    pressure = Pressure(config.eviction)
+    reporter = _node_reporter(config, host, cluster, pressure)
     writer = StatusWriter(cluster.client, cluster.pods.get)
-    facts = _node_facts(config, host, reporter)
+    facts = _node_facts(config, host, reporter, pressure)
     pods = Pods(_node_services(config, host, cluster), writer, cluster.pods, facts, host.version.name)
     server = NodeServer(PodStreams(pods, host.runtime, host.paths))
     await _listen(daemon, config, server)
@@ -91,6 +96,7 @@ async def run(daemon: Daemon, config: Config) -> None:
     daemon.spawn("pod-status", writer.run())
     daemon.spawn("pods", pods.run())
     daemon.spawn("pod-objects", cluster.pods.run())
+    daemon.spawn("eviction", _eviction(config, host, cluster, pods, pressure, reporter).run())
     daemon.spawn("log-rotation", LogRotator(host.runtime, config.logs, pods.live_logs).run())
     daemon.ready_check("node-registered", lambda: reporter.node is not None)
     daemon.ready_check("pods-adopted", lambda: pods.adopted)
@@ -155,7 +161,25 @@ async def _open_cluster(daemon: Daemon, config: Config) -> Cluster:
     )
 
 
-def _node_reporter(config: Config, host: Host, cluster: Cluster) -> NodeReporter:
+def _usage(config: Config, host: Host) -> Usage:
+    return machine.usage(host.size.memory_bytes, host.cgroups, config.cgroup_root, config.data_dir, config.image_store)
+
+
+def _eviction(
+    config: Config, host: Host, cluster: Cluster, pods: Pods, pressure: Pressure, reporter: NodeReporter
+) -> EvictionManager:
+    return EvictionManager(
+        pressure,
+        lambda: _usage(config, host),
+        pods,
+        FiguresReader(host.runtime, host.pod_cgroups, host.paths),
+        cluster.recorder,
+        lambda: reporter.node,
+        reporter.wake,
+    )
+
+
+def _node_reporter(config: Config, host: Host, cluster: Cluster, pressure: Pressure) -> NodeReporter:
     identity = Identity(config.node.name, config.node.ip, config.node.listen[1], machine.system_info(host.version))
 
     async def measure() -> Measured:
@@ -166,16 +190,13 @@ def _node_reporter(config: Config, host: Host, cluster: Cluster) -> NodeReporter
             images = await host.runtime.list_images()
         except RuntimeFailure as error:
             problems.append(f"container runtime is down: {error}")
-        usage = machine.usage(
-            host.size.memory_bytes, host.cgroups, config.cgroup_root, config.data_dir, config.image_store
-        )
-        return Measured(host.size, config.node.eviction_hard, usage, images, problems)
+        return Measured(host.size, config.node.eviction_hard, pressure.conditions, images, problems)
 
     registration = Registration.of(config.node)
     return NodeReporter(cluster.client, cluster.recorder, registration, identity, config.intervals, measure)
 
 
-def _node_facts(config: Config, host: Host, reporter: NodeReporter) -> Callable[[], NodeFacts]:
+def _node_facts(config: Config, host: Host, reporter: NodeReporter, pressure: Pressure) -> Callable[[], NodeFacts]:
     registered = Registration.of(config.node).node()
     limits = allocatable(host.size, config.node.eviction_hard)
 
@@ -187,6 +208,7 @@ def _node_facts(config: Config, host: Host, reporter: NodeReporter) -> Callable[
             taints=node.spec.taints,
             allocatable=limits,
             allowed_unsafe_sysctls=config.allowed_unsafe_sysctls,
+            pressures=pressure.conditions,
         )
 
     return facts

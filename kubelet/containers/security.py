@@ -116,3 +116,12 @@ def forbidden_sysctl(pod: Pod, allowed_unsafe: Sequence[str]) -> str | None:
         if name.startswith(("kernel.", "fs.mqueue.")) and pod.spec.host_ipc:
             return f'forbidden sysctl: "{name}" not allowed with host ipc enabled'
     return None
+
+
+def unenforceable_app_armor(pod: Pod) -> str | None:
+    """Why the node refuses the pod's AppArmor profiles, or None: nodes here have no AppArmor (upstream's words)."""
+    contexts = [container.security_context for container in (*pod.spec.init_containers, *pod.spec.containers)]
+    profiles = [context.app_armor_profile for context in (pod.spec.security_context, *contexts) if context is not None]
+    if all(profile is None or profile.type == "Unconfined" for profile in profiles):
+        return None
+    return "Cannot enforce AppArmor: AppArmor is not enabled on the host"

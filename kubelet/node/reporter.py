@@ -103,6 +103,10 @@ class NodeReporter:
         """Whether something has happened since the last report that wants one at once."""
         return self._wake.is_set()
 
+    def wake(self) -> None:
+        """Look at the status soon: something it tells of has changed."""
+        self._wake.set()
+
     async def run(self) -> None:
         """Register, then report until cancelled."""
         retry = FIRST_RETRY_SECONDS

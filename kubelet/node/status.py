@@ -5,7 +5,7 @@ Source: upstream's pkg/kubelet/nodestatus setters and pkg/kubelet/eviction thres
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -20,11 +20,9 @@ from api.types import (
     NodeStatus,
     NodeSystemInfo,
 )
-from kubelet.node.machine import Usage
 from kubelet.runtime.base import ImageStatus
 
 MAX_IMAGES = 50
-DISK_SIGNALS = ("nodefs.available", "nodefs.inodesFree", "imagefs.available")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +80,18 @@ def _amount(threshold: str, total: int) -> int:
     return quantity.whole(threshold)
 
 
-def exceeded(usage: Usage, thresholds: Mapping[str, str]) -> set[str]:
-    """The signals that are below their thresholds."""
-    measured = {
-        "memory.available": (usage.memory_available_bytes, usage.memory_bytes),
-        "nodefs.available": (usage.nodefs.available_bytes, usage.nodefs.total_bytes),
-        "nodefs.inodesFree": (usage.nodefs.free_inodes, usage.nodefs.total_inodes),
-        "imagefs.available": (usage.imagefs.available_bytes, usage.imagefs.total_bytes),
-        "pid.available": (usage.pids_available, usage.pids),
-    }
-    found = set()
-    for signal, threshold in thresholds.items():
-        left, total = measured[signal]
-        # Some file systems count no inodes: they cannot run out.
-        if total and left < _amount(threshold, total):
-            found.add(signal)
-    return found
-
-
 def conditions(
-    previous: Iterable[NodeCondition], signals: set[str], problems: Sequence[str], now: str
+    previous: Iterable[NodeCondition], pressures: Collection[str], problems: Sequence[str], now: str
 ) -> list[NodeCondition]:
-    """The kubelet's conditions and, unchanged, those of others. `problems` keep the node from being ready."""
+    """The kubelet's conditions and, unchanged, those of others.
+
+    `pressures` are the types of those that are true; `problems` keep the node from being ready.
+    """
     before = {condition.type: condition for condition in previous}
-    disk = any(signal in signals for signal in DISK_SIGNALS)
     ours = [
-        _pressure("MemoryPressure", "memory.available" in signals, _MEMORY),
-        _pressure("DiskPressure", disk, _DISK),
-        _pressure("PIDPressure", "pid.available" in signals, _PID),
+        _pressure("MemoryPressure", "MemoryPressure" in pressures, _MEMORY),
+        _pressure("DiskPressure", "DiskPressure" in pressures, _DISK),
+        _pressure("PIDPressure", "PIDPressure" in pressures, _PID),
         _ready(problems),
     ]
     result = []
@@ -169,11 +151,11 @@ def images(found: Iterable[ImageStatus]) -> list[ContainerImage]:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What is looked at anew for each status."""
+    """What is looked at anew for each status. pressures: types of the pressure conditions that are true."""
 
     size: Size
     thresholds: Mapping[str, str]
-    usage: Usage
+    pressures: Collection[str]
     images: Sequence[ImageStatus]
     problems: Sequence[str]
 
@@ -188,9 +170,7 @@ def status_of(identity: Identity, measured: Measured, previous: NodeStatus, now:
         ],
         capacity=capacity(measured.size),
         allocatable=allocatable(measured.size, measured.thresholds),
-        conditions=conditions(
-            previous.conditions, exceeded(measured.usage, measured.thresholds), measured.problems, now
-        ),
+        conditions=conditions(previous.conditions, measured.pressures, measured.problems, now),
         daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
         images=images(measured.images),
         node_info=identity.info,

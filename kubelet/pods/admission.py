@@ -6,25 +6,27 @@ upstream's reason (pkg/kubelet/lifecycle/predicate.go) and fails. Pods that alre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from api.types import NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration
-from kubelet.containers.resources import amount, pod_requests
-from kubelet.containers.security import forbidden_sysctl
+from kubelet.containers.resources import QosClass, amount, pod_requests, qos_class
+from kubelet.containers.security import forbidden_sysctl, unenforceable_app_armor
+from kubelet.eviction.ranking import is_critical
 
 ANY_ADDRESS = ("", "0.0.0.0")
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What the decision needs to know of the node."""
+    """What the decision needs to know of the node. pressures: the pressure conditions that are true."""
 
     name: str
     labels: Mapping[str, str]
     taints: Sequence[Taint]
     allocatable: Mapping[str, str]
     allowed_unsafe_sysctls: Sequence[str] = ()
+    pressures: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,26 @@ class Rejection:
 
 def admit(pod: Pod, others: Sequence[Pod], node: NodeFacts) -> Rejection | None:
     """None when the pod may run beside `others`, the pods that already do."""
+    pressed = _pressure(pod, node)
+    if pressed is not None:
+        return pressed
+    if (message := unenforceable_app_armor(pod)) is not None:
+        return Rejection("AppArmor", message)
     forbidden = forbidden_sysctl(pod, node.allowed_unsafe_sysctls)
     if forbidden is not None:
         return Rejection("SysctlForbidden", forbidden)
     return _resources(pod, others, node) or _placement(pod, others, node)
+
+
+def _pressure(pod: Pod, node: NodeFacts) -> Rejection | None:
+    """A node under pressure takes critical pods; short of memory alone, also those that have asked for some."""
+    if not node.pressures or is_critical(pod):
+        return None
+    if set(node.pressures) == {"MemoryPressure"}:
+        taint = Taint(key="node.kubernetes.io/memory-pressure", effect="NoSchedule")
+        if qos_class(pod) is not QosClass.BEST_EFFORT or any(_tolerates(t, taint) for t in pod.spec.tolerations):
+            return None
+    return Rejection("Evicted", f"The node had condition: [{' '.join(sorted(node.pressures))}]. ")
 
 
 def _resources(pod: Pod, others: Sequence[Pod], node: NodeFacts) -> Rejection | None:

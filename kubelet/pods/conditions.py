@@ -17,6 +17,8 @@ ContainersReady: Final = "ContainersReady"
 PodScheduled: Final = "PodScheduled"
 PodResizePending: Final = "PodResizePending"
 PodResizeInProgress: Final = "PodResizeInProgress"
+# Also the eviction API's, the scheduler's and the taint manager's: ours only when we say so.
+DisruptionTarget: Final = "DisruptionTarget"
 
 OWNED: Final = frozenset(
     {
@@ -35,6 +37,7 @@ OWNED: Final = frozenset(
 class Facts:
     """What conditions depend on. `now` is the text a changed condition's transition time gets.
 
+    disruption: why the node ends a pod that could have gone on.
     resizing: running containers do not have what the pod is allocated yet; resize_error says why, if it failed.
     """
 
@@ -47,6 +50,7 @@ class Facts:
     resize_pending: Pending | None = None
     resizing: bool = False
     resize_error: str = ""
+    disruption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ def conditions(facts: Facts, previous: Iterable[PodCondition]) -> list[PodCondit
         values[PodResizePending] = _Value(True, facts.resize_pending.reason, facts.resize_pending.message)
     if facts.resizing:
         values[PodResizeInProgress] = _Value(True, "Error" if facts.resize_error else "", facts.resize_error)
+    if facts.disruption:
+        values[DisruptionTarget] = _Value(True, "TerminationByKubelet", facts.disruption)
     return [_condition(type, value, facts, before.get(type)) for type, value in values.items()]
 
 

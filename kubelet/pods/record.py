@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from api.types import Pod, ResourceRequirements
 from kubelet.containers.backoff import BackOff
@@ -105,7 +105,7 @@ class PodRecord:
         if before is None:
             self.stop = stop
         elif stop.deadline < before.deadline:
-            self.stop = Stop(stop.deadline, before.reason, before.message)
+            self.stop = replace(before, deadline=stop.deadline)
         self.aborted.set()
 
     def end_deleted(self, now: float) -> None:

@@ -71,7 +71,9 @@ def status_of(report: Report) -> PodStatus:
     if over:
         init, own = _account_for_lost(init, own)
     stop = view.stop
-    now_phase = phase.Failed if stop is not None and stop.reason else phase.phase_of(pod, init, own, over=over)
+    # A pod the node has ended has failed once nothing of it can run any more (upstream: mergePodStatus).
+    told = stop if stop is not None and over else None
+    now_phase = phase.Failed if told is not None and told.reason else phase.phase_of(pod, init, own, over=over)
     ips = _pod_ips(report)
     facts = Facts(
         pod=pod,
@@ -83,11 +85,12 @@ def status_of(report: Report) -> PodStatus:
         resize_pending=report.resize_pending,
         resizing=not over and resize.in_progress(view),
         resize_error=report.resize_error,
+        disruption=stop.disruption if stop is not None else "",
     )
     return PodStatus(
         phase=now_phase,
-        reason=stop.reason if stop is not None else "",
-        message=stop.message if stop is not None else "",
+        reason=told.reason if told is not None else "",
+        message=told.message if told is not None else "",
         conditions=conditions(facts, report.previous.conditions),
         init_container_statuses=init,
         container_statuses=own,

@@ -37,9 +37,7 @@ class _Wanted:
 class StatusWriter:
     """`freshest` gives the newest object an informer has, by namespace and name. workers: writes under way at once."""
 
-    def __init__(
-        self, client: Client, freshest: Callable[[str, str], Pod | None], *, workers: int = WORKERS
-    ) -> None:
+    def __init__(self, client: Client, freshest: Callable[[str, str], Pod | None], *, workers: int = WORKERS) -> None:
         self._client = client
         self._freshest = freshest
         self._wanted: dict[str, _Wanted] = {}
@@ -117,7 +115,8 @@ class StatusWriter:
 
 def merged(found: PodStatus, ours: PodStatus) -> PodStatus:
     """Our status with what is others' in the object as found; a pod that has ended stays ended."""
-    foreign = [condition for condition in found.conditions if condition.type not in OWNED]
+    told = OWNED | {condition.type for condition in ours.conditions}
+    foreign = [condition for condition in found.conditions if condition.type not in told]
     final = found.phase in phase.TERMINAL
     return replace(
         ours,

@@ -27,11 +27,13 @@ class Stop:
     """The pod is to end: containers are killed at `deadline` (seconds since the epoch).
 
     reason, message: of the pod's status, when the node itself ended it; its phase is Failed then.
+    disruption: message of the DisruptionTarget condition, when the pod could have gone on but for the node.
     """
 
     deadline: float
     reason: str = ""
     message: str = ""
+    disruption: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from kubelet.pods.start import CRASH_LOOP, Waiting
 from kubelet.pods.state import PodState, StateMachine
 from kubelet.pods.status import Report, status_of
 from kubelet.pods.status_writer import StatusWriter, merged
-from kubelet.pods.view import NANOSECONDS, Run, View, find_container, sidecars
+from kubelet.pods.view import NANOSECONDS, Run, Stop, View, find_container, sidecars
 from kubelet.probes.prober import Probed
 from kubelet.runtime.base import ContainerState, RuntimeFailure
 from kubelet.volumes.pod_volumes import MountFailure
@@ -113,6 +113,14 @@ class PodWorker:
         self.record.gone = True
         self.record.end_deleted(time.time())
         self._executor.volumes.stop_following()
+        self.wake()
+
+    def end(self, stop: Stop, event: tuple[str, str, str]) -> None:
+        """The node ends the pod; `event`: type, reason and message."""
+        if self.record.stop is None:
+            self._executor.announce(*event)
+            self._prober.stop_judging()
+        self.record.end(stop)
         self.wake()
 
     def container_ended(self, run: Run) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from pathlib import Path
 
 from cluster.cgroups import Cgroups
 
+from ...disk_usage import disk_usage
 from ..base import ContainerStats
 
 
@@ -17,7 +16,7 @@ def container_stats(container_id: str, cgroup: str, written: Path, cgroups: Cgro
     usage = cgroups.usage(cgroup)
     if usage is None:
         return None
-    size, inodes = _disk_usage(written)
+    size, inodes = disk_usage(written)
     return ContainerStats(
         id=container_id,
         timestamp=time.time_ns(),
@@ -29,19 +28,3 @@ def container_stats(container_id: str, cgroup: str, written: Path, cgroups: Cgro
         writable_layer_bytes=size,
         writable_layer_inodes=inodes,
     )
-
-
-def _disk_usage(directory: Path) -> tuple[int, int]:
-    """Bytes on disk and number of files below a folder; what disappears meanwhile is passed over."""
-    size = inodes = 0
-    # A stack of our own: folders may be nested deeper than Python's. What is too deep for a path is not counted.
-    waiting = [str(directory)]
-    while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    size += entry.stat(follow_symlinks=False).st_blocks * 512
-                    inodes += 1
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-    return size, inodes

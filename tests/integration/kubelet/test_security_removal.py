@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cluster import kernel_mounts
+from kubelet.disk_usage import disk_usage
 from kubelet.removal import remove_tree
-from kubelet.runtime.oci import statistics
 
 DEPTH = 2_500
 
@@ -45,7 +45,7 @@ def test_a_tree_of_any_depth_goes(deep: Path) -> None:
 
 
 def test_a_tree_of_any_depth_is_measured(deep: Path) -> None:
-    _, inodes = statistics._disk_usage(deep)
+    _, inodes = disk_usage(deep)
     assert inodes > 1_000
 
 

@@ -11,7 +11,6 @@ from kubelet import config
 from kubelet.metrics.cadvisor import cadvisor_page, resource_page
 from kubelet.metrics.usage import ContainerUsage, Interface, NodeUsage, PodUsage
 from kubelet.network.routes import plan, wanted_routes
-from kubelet.node.machine import Disk, Usage
 from kubelet.node.status import (
     Identity,
     Measured,
@@ -19,7 +18,6 @@ from kubelet.node.status import (
     allocatable,
     capacity,
     conditions,
-    exceeded,
     images,
     same,
     status_of,
@@ -30,11 +28,6 @@ from tests.support.kubelet import pod, run
 MIB = 2**20
 SIZE = Size(cpu_millis=1500, memory_bytes=1024 * MIB, ephemeral_bytes=1000 * MIB, max_pods=7)
 THRESHOLDS = {"memory.available": "100Mi", "nodefs.available": "10%"}
-
-
-def usage(memory: int = 500 * MIB, disk: int = 900 * MIB, inodes: int = 90) -> Usage:
-    whole = Disk(1000 * MIB, disk, 100, inodes)
-    return Usage(1024 * MIB, memory, whole, whole, 1000, 900)
 
 
 def test_capacity_and_allocatable() -> None:
@@ -53,23 +46,6 @@ def test_quantities_are_in_the_form_the_api_server_keeps() -> None:
         assert {name: quantity.canonical(text) for name, text in resources.items()} == resources
 
 
-@pytest.mark.parametrize(
-    ("measured", "expected"),
-    [
-        (usage(), set()),
-        (usage(memory=99 * MIB), {"memory.available"}),
-        (usage(disk=99 * MIB), {"nodefs.available"}),
-    ],
-)
-def test_thresholds(measured: Usage, expected: set[str]) -> None:
-    assert exceeded(measured, THRESHOLDS) == expected
-
-
-def test_a_file_system_that_counts_no_inodes_cannot_run_out() -> None:
-    whole = Disk(1000, 900, 0, 0)
-    assert exceeded(Usage(1, 1, whole, whole, 1, 1), {"nodefs.inodesFree": "5%"}) == set()
-
-
 def test_conditions_keep_their_time_and_others_conditions() -> None:
     first = conditions([NodeCondition(type="NetworkUnavailable", status="False")], set(), [], "t1")
     assert [(found.type, found.status) for found in first] == [
@@ -79,7 +55,7 @@ def test_conditions_keep_their_time_and_others_conditions() -> None:
         ("Ready", "True"),
         ("NetworkUnavailable", "False"),
     ]
-    second = conditions(first, {"memory.available"}, ["runtime is down"], "t2")
+    second = conditions(first, {"MemoryPressure"}, ["runtime is down"], "t2")
     times = {found.type: (found.status, found.last_transition_time, found.last_heartbeat_time) for found in second}
     assert times["MemoryPressure"] == ("True", "t2", "t2")
     assert times["DiskPressure"] == ("False", "t1", "t2")
@@ -89,7 +65,7 @@ def test_conditions_keep_their_time_and_others_conditions() -> None:
 
 def test_a_heartbeat_alone_is_not_a_change() -> None:
     identity = Identity("n", "10.0.0.1", 10250, NodeSystemInfo())
-    measured = Measured(SIZE, THRESHOLDS, usage(), [], [])
+    measured = Measured(SIZE, THRESHOLDS, (), [], [])
     first = status_of(identity, measured, NodeStatus(), "t1")
     second = status_of(identity, measured, first, "t2")
     assert first != second
@@ -167,6 +143,7 @@ def test_eviction_thresholds_default_to_upstreams() -> None:
         "nodefs.available": "10%",
         "nodefs.inodesFree": "5%",
         "imagefs.available": "15%",
+        "imagefs.inodesFree": "5%",
     }
 
 
