@@ -91,6 +91,18 @@ def is_mount_point(path: Path) -> bool:
     return path in mounts_under(path)
 
 
+def mount_point_of(device: Path) -> Path | None:
+    """Any place where a block device's file system is mounted."""
+    number = device.stat().st_rdev
+    wanted = f"{os.major(number)}:{os.minor(number)}"
+    with Path("/proc/self/mountinfo").open(encoding="utf-8", errors="surrogateescape") as table:
+        for line in table:
+            fields = line.split(" ", 5)
+            if fields[2] == wanted:
+                return Path(_OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4]))
+    return None
+
+
 def is_tmpfs(path: Path) -> bool:
     """Whether a path is kept in memory."""
 

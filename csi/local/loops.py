@@ -1,0 +1,103 @@
+"""Loop devices: files shown as disks (drivers/block/loop.c, linux/loop.h)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_LOOP_CTL_GET_FREE: Final = 0x4C82
+_LOOP_CONFIGURE: Final = 0x4C0A
+_LOOP_CLR_FD: Final = 0x4C01
+_LOOP_SET_CAPACITY: Final = 0x4C07
+_AUTOCLEAR: Final = 4
+_MAJOR: Final = 7
+# struct loop_config: descriptor, block size, loop_info64 (five 64-bit and four 32-bit numbers, names, key), reserve.
+_CONFIG: Final = struct.Struct("=II 5Q 4I 64s 64s 32s 2Q 8Q")
+# Somebody else may take a free device before us.
+_ATTEMPTS: Final = 20
+_BLOCKS: Final = Path("/sys/block")
+
+
+def attach(image: Path, *, autoclear: bool) -> tuple[Path, int]:
+    """Show a file as a disk; the device, and a descriptor of it that the caller closes.
+
+    autoclear: the kernel detaches it once nobody has it mounted or open any more. Raises OSError: ENOENT or EPERM
+    where this machine grants no loop devices.
+    """
+    backing = os.open(image, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        for _ in range(_ATTEMPTS):
+            device = _free()
+            opened = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(opened, _LOOP_CONFIGURE, _config(backing, image, autoclear=autoclear))
+            except OSError as error:
+                os.close(opened)
+                if error.errno != errno.EBUSY:
+                    raise
+                continue
+            return device, opened
+    finally:
+        os.close(backing)
+    raise OSError(errno.EBUSY, "every free loop device was taken by somebody else", str(image))
+
+
+def _config(backing: int, image: Path, *, autoclear: bool) -> bytes:
+    flags = _AUTOCLEAR if autoclear else 0
+    shown = os.fsencode(image)[-63:]
+    return _CONFIG.pack(backing, 0, 0, 0, 0, 0, 0, 0, 0, 0, flags, shown, b"", b"", 0, 0, *(0,) * 8)
+
+
+def _free() -> Path:
+    control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        number = fcntl.ioctl(control, _LOOP_CTL_GET_FREE)
+    finally:
+        os.close(control)
+    device = Path(f"/dev/loop{number}")
+    if not device.exists():
+        # A /dev that is no devtmpfs does not grow by itself.
+        os.mknod(device, 0o600 | stat.S_IFBLK, os.makedev(_MAJOR, number))
+    return device
+
+
+def devices_of(image: Path) -> list[Path]:
+    """The devices that show a file."""
+    wanted = str(image.resolve())
+    return [device for device, backing in _attached() if backing == wanted]
+
+
+def _attached() -> Iterator[tuple[Path, str]]:
+    for block in _BLOCKS.glob("loop*"):
+        try:
+            backing = (block / "loop" / "backing_file").read_text().removesuffix("\n")
+        except OSError:
+            continue  # not attached, or no more
+        yield Path("/dev") / block.name, backing
+
+
+def detach(device: Path) -> None:
+    """Show the file no more; once the last user is gone, when there still are some. Raises OSError."""
+    _ioctl(device, _LOOP_CLR_FD, ignored=errno.ENXIO)
+
+
+def set_capacity(device: Path) -> None:
+    """Have the disk be as large as its file is now. Raises OSError."""
+    _ioctl(device, _LOOP_SET_CAPACITY)
+
+
+def _ioctl(device: Path, request: int, *, ignored: int | None = None) -> None:
+    opened = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(opened, request, 0)
+    except OSError as error:
+        if error.errno != ignored:
+            raise
+    finally:
+        os.close(opened)
