@@ -16,6 +16,7 @@ from controllers.node_lifecycle.evictor import TaintEvictor
 from controllers.pod_gc import PodGarbageCollector
 from controllers.replicaset.controller import ReplicaSetController
 from controllers.root_ca import RootCAPublisher
+from controllers.resource_quota.controller import ResourceQuotaController
 from controllers.service_account import ServiceAccountController
 from controllers.statefulset.controller import StatefulSetController
 
@@ -36,6 +37,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     ServiceAccountController(context)
     RootCAPublisher(context, certificates)
     NamespaceController(context)
+    ResourceQuotaController(context)
     GarbageCollector(context)
     PodGarbageCollector(context, config.terminated_pod_threshold)
     ClusterRoleAggregator(context)

@@ -1,4 +1,4 @@
-"""Which objects a quota is about, beyond their kind: its scopes. Source: upstream's podMatchesScopeFunc and siblings."""
+"""Which objects a quota is about, beyond their kind: its scopes. Source: upstream's podMatchesScopeFunc."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
 _NAMED: Final = frozenset({"configmaps", "secrets", "replicationcontrollers", "resourcequotas"})
 # What the system makes for its own purposes (upstream: the plugin's ignored resources).
 _UNCOUNTED: Final = frozenset({"events", "events.events.k8s.io", "bindings"})
-_FINISHED: Final = ("Succeeded", "Failed")
+FINISHED: Final = ("Succeeded", "Failed")
 
 
 def is_counted(resource: Resource) -> bool:
@@ -75,7 +75,7 @@ def missing_requirements(resource: Resource, record: Any, names: Iterable[str]) 
 
 def holds_node_resources(pod: Pod, now: float) -> bool:
     """Whether a pod counts beyond its mere existence: not once it is finished or should be long gone."""
-    if pod.status.phase in _FINISHED:
+    if pod.status.phase in FINISHED:
         return False
     metadata = pod.metadata
     if not metadata.deletion_timestamp or metadata.deletion_grace_period_seconds is None:

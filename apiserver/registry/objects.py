@@ -45,7 +45,7 @@ Produce = Callable[[Stored], tuple[Any, tuple[str, ...]]]
 
 
 class ObjectRegistry(Registry):
-    """One stored resource. `namespaces` guards creation in namespaces, `quotas` bounds it; None for cluster-scoped kinds."""
+    """One stored resource. `namespaces` guards creation in namespaces, `quotas` bounds it; None for all other kinds."""
 
     def __init__(
         self,
@@ -260,7 +260,8 @@ class ObjectRegistry(Registry):
         status = None
         if deleted and not self.strategy.returns_deleted:
             status = deleted_status(self.resource, stored)
-        return Result(stored, deleted=deleted, status=status)
+        warnings = deletion.warnings(self.strategy, delete_options)
+        return Result(stored, warnings, deleted=deleted, status=status)
 
     async def delete_collection(
         self,

@@ -1,0 +1,1 @@
+"""Counting what namespaces with quotas use."""
