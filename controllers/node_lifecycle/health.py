@@ -58,6 +58,9 @@ def judge(
         return Verdict(sign, None, None)  # said already; only a sign of life from the node itself changes it
     if condition(node, READY) is None:
         grace_seconds = max(grace_seconds, STARTUP_GRACE_SECONDS)
+    if lease is not None:
+        # A node that renews less often says so: it is not given up before its own word has lapsed.
+        grace_seconds = max(grace_seconds, lease.spec.lease_duration_seconds or 0)
     left = sign.seen_at + grace_seconds - monotonic
     if left > 0:
         return Verdict(sign, None, left)

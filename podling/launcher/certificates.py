@@ -48,6 +48,9 @@ def ensure(cluster: Cluster, now: datetime.datetime) -> None:
     _leaf(etcd_authority, etcd, "client", "kube-apiserver", now, (), ())
     for node in cluster.nodes:
         ensure_node(cluster, authority, node, now)
+    for group in cluster.hollow_groups:
+        name, user = f"kubelet-{group.name}", f"system:node-group:{group.name}"
+        _leaf(authority, directory, name, user, now, ("system:nodes",), (*LOOPBACK, group.status_ip))
     _write_kubeconfig(cluster)
 
 

@@ -34,6 +34,9 @@ def up(
     nodes: int | None = None,
     node_cpu: str | None = None,
     node_memory: str | None = None,
+    hollow_nodes: int | None = None,
+    hollow_node_cpu: str | None = None,
+    hollow_node_memory: str | None = None,
     etcd: str = "",
     etcd_endpoints: str = "",
     etcd_ca_file: str = "",
@@ -50,6 +53,12 @@ def up(
         Cores of a node, as a quantity: 2, 500m (default: the machine's).
     node_memory
         Memory of a node, as a quantity: 2Gi, 512Mi (default: 4Gi, at most half the machine's).
+    hollow_nodes
+        How many simulated nodes beside them, whose pods have no processes (default: as before, else 0).
+    hollow_node_cpu
+        Cores of a simulated node (default: 32).
+    hollow_node_memory
+        Memory of a simulated node (default: 256Gi).
     etcd
         The etcd binary (default: the one on PATH).
     etcd_endpoints
@@ -63,8 +72,11 @@ def up(
     """
     options = Options(
         nodes=nodes,
-        node_cpu=_cores(node_cpu),
+        node_cpu=_cores(node_cpu, "--node-cpu"),
         node_memory=_bytes(node_memory),
+        hollow_nodes=hollow_nodes,
+        hollow_node_cpu=_cores(hollow_node_cpu, "--hollow-node-cpu"),
+        hollow_node_memory=_hollow_bytes(hollow_node_memory),
         etcd_binary=_absolute(etcd) if "/" in etcd else etcd,
         etcd_endpoints=[endpoint for endpoint in etcd_endpoints.split(",") if endpoint],
         etcd_ca_file=_absolute(etcd_ca_file),
@@ -73,8 +85,7 @@ def up(
     )
     started = time.monotonic()
     cluster = lifecycle.up(_directory_to_start(dir), options, _tell)
-    count = f"{cluster.node_count} node{'s' if cluster.node_count > 1 else ''}"
-    print(f"up: {count} ready after {time.monotonic() - started:.1f} s")
+    print(f"up: {_counts(cluster)} ready after {time.monotonic() - started:.1f} s")
     print(f"  export KUBECONFIG={cluster.dir}/kubeconfig")
 
 
@@ -174,10 +185,22 @@ def _absolute(name: str) -> str:
     return str(Path(name).absolute()) if name else ""
 
 
-def _cores(text: str | None) -> float | None:
+def _counts(cluster: Cluster) -> str:
+    """How many nodes there are, in words."""
+    counts = {"node": cluster.node_count, "hollow node": cluster.hollow_node_count}
+    return " and ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in counts.items() if count)
+
+
+def _cores(text: str | None, flag: str) -> float | None:
     from api import quantity
 
-    return None if text is None else _positive(text, "--node-cpu", quantity.milli) / 1000
+    return None if text is None else _positive(text, flag, quantity.milli) / 1000
+
+
+def _hollow_bytes(text: str | None) -> int | None:
+    from api import quantity
+
+    return None if text is None else _positive(text, "--hollow-node-memory", quantity.whole)
 
 
 def _bytes(text: str | None) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -33,9 +32,7 @@ class LauncherService(pb_grpc.LauncherServicer):  # type: ignore[misc]
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        pki = supervisor.cluster.pki
-        self._tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-        self._tls.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        self._tls = health.admin_tls(supervisor.cluster)
 
     async def Status(self, request: pb.LauncherStatusRequest, context: grpc.aio.ServicerContext) -> pb.LauncherStatus:
         statuses = await asyncio.gather(*(self._status(running) for running in self._supervisor.running.values()))

@@ -6,8 +6,17 @@ import http.client
 import ssl
 from pathlib import Path
 
+from podling.launcher.plan import Cluster
+
 ANSWER_SECONDS = 2.0
 PAGE_BYTES = 4096
+
+
+def admin_tls(cluster: Cluster) -> ssl.SSLContext:
+    """How the admin speaks to status servers."""
+    context = ssl.create_default_context(cafile=str(cluster.pki / "ca.crt"))
+    context.load_cert_chain(cluster.pki / "admin.crt", cluster.pki / "admin.key")
+    return context
 
 
 def readyz(address: tuple[str, int], context: ssl.SSLContext) -> str:

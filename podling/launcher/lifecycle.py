@@ -22,6 +22,9 @@ from podling.launcher.stored_plan import Options
 
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.03
+# Thousands of nodes have work to do: they are asked less often, and given time.
+HOLLOW_POLL_SECONDS = 0.25
+HOLLOW_NODES_PER_SECOND = 40
 STOP_SECONDS = 60.0
 # What ends a command from outside, beside Ctrl-C.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -98,7 +101,7 @@ def _start(directory: Path, options: Options, ours: Lock, tell: Tell) -> Cluster
             progress = detached.start(cluster, ours)
             ours.release()
             _remember(directory)
-            _wait_ready(cluster, tell, progress.check, READY_SECONDS + cluster.node_count)
+            _wait_ready(cluster, tell, progress.check, _ready_seconds(cluster))
         except BaseException:
             # Whoever asked gave up, or the cluster cannot start: leave nothing half up.
             with _uninterrupted():
@@ -125,6 +128,11 @@ def _prepare(cluster: Cluster) -> None:
     (cluster.dir / "log").mkdir(exist_ok=True)
     (cluster.dir / "etcd").mkdir(exist_ok=True, mode=0o700)
     cluster.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _ready_seconds(cluster: Cluster) -> float:
+    """How long a cluster of this size may take to be up."""
+    return READY_SECONDS + cluster.node_count + cluster.hollow_node_count / HOLLOW_NODES_PER_SECOND
 
 
 def _wait_ready(cluster: Cluster, tell: Tell, check: Callable[[Tell], None], seconds: float) -> None:
@@ -154,7 +162,7 @@ def _wait_ready(cluster: Cluster, tell: Tell, check: Callable[[Tell], None], sec
             raise LauncherError(
                 f"not ready after {seconds:.0f} s, still waiting for {', '.join(waiting)}; see {cluster.dir}/log"
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(HOLLOW_POLL_SECONDS if cluster.hollow_node_count else POLL_SECONDS)
 
 
 class _GivenUp(Exception):
@@ -169,10 +177,13 @@ def _join(directory: Path, options: Options, tell: Tell, deadline: float) -> Clu
             raise LauncherError(f"another command is at work on {directory}: try again in a moment")
         time.sleep(POLL_SECONDS)
         return None
-    if options.nodes not in (None, cluster.node_count):
-        raise LauncherError(
-            f"the cluster is up with {cluster.node_count} nodes: run `podling down` before changing --nodes"
-        )
+    for flag, asked, there in (
+        ("--nodes", options.nodes, cluster.node_count),
+        ("--hollow-nodes", options.hollow_nodes, cluster.hollow_node_count),
+    ):
+        if asked not in (None, there):
+            kind = "hollow nodes" if flag == "--hollow-nodes" else "nodes"
+            raise LauncherError(f"the cluster is up with {there} {kind}: run `podling down` before changing {flag}")
 
     def check(_: Tell) -> None:
         if not lock.held(directory):
@@ -180,7 +191,7 @@ def _join(directory: Path, options: Options, tell: Tell, deadline: float) -> Clu
 
     _power_on_nodes(cluster)
     try:
-        _wait_ready(cluster, tell, check, READY_SECONDS + cluster.node_count)
+        _wait_ready(cluster, tell, check, _ready_seconds(cluster))
     except _GivenUp:
         return None
     _remember(directory)

@@ -15,6 +15,10 @@ STATE_ROOT = Path("/var/lib/podling")
 DEFAULT_IMAGE_STORE = STATE_ROOT / "images"
 
 MAX_NODES = 250
+# Hollow nodes have no processes of their own: so many are one process, whose memory and one core they share.
+MAX_HOLLOW_NODES = 10_000
+HOLLOW_NODES_PER_PROCESS = 2_500
+HOLLOW_ZONES = ("zone-1", "zone-2", "zone-3")
 NETWORK_INDEXES = range(120)
 SERVICE_CIDR = "10.96.0.0/16"
 KUBERNETES_SERVICE_IP = "10.96.0.1"
@@ -43,10 +47,19 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     veth: str
 
 
+class HollowGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Hollow nodes of one process: NAME-1 to NAME-count. first: hollow nodes of the groups before it."""
+
+    name: str
+    count: int
+    first: int
+    status_ip: str
+
+
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster as DIR/cluster.json describes it.
 
-    node_cpu: cores per node. node_memory: bytes per node.
+    node_cpu: cores per node. node_memory: bytes per node. hollow_*: the same of simulated nodes (docs/hollow-nodes.md).
     etcd: the binary of our own; "" for the one on PATH.
     etcd_endpoints: of an external etcd; empty when we run our own.
     """
@@ -60,6 +73,9 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     image_store: str
     grpc: str
     rest: str
+    hollow_node_count: int = 0
+    hollow_node_cpu: float = 32.0
+    hollow_node_memory: int = 256 * 1024**3
     etcd: str = ""
     etcd_endpoints: list[str] = []
     etcd_ca_file: str = ""
@@ -111,6 +127,21 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
             netns=f"podling-{self.id}-node-{number}",
             veth=f"pl-{self.id}-{number}",
         )
+
+    @property
+    def hollow_groups(self) -> list[HollowGroup]:
+        """The processes of hollow nodes; all but the last are full."""
+        step = HOLLOW_NODES_PER_PROCESS
+        return [
+            HollowGroup(
+                name=f"hollow-{number}",
+                count=min(step, self.hollow_node_count - first),
+                first=first,
+                # The host's loopback is a whole /8: each cluster and group has an address of its own there.
+                status_ip=f"127.64.{self.network_index}.{number}",
+            )
+            for number, first in enumerate(range(0, self.hollow_node_count, step), start=1)
+        ]
 
 
 class Port:

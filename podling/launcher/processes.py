@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +12,13 @@ from podling.launcher.plan import (
     CLUSTER_DOMAIN,
     DEFAULT_ETCD,
     DNS_PORT,
+    HOLLOW_ZONES,
     KUBE_PROXY_STATUS_PORT,
     KUBELET_PORT,
     KUBELET_STATUS_PORT,
     SERVICE_CIDR,
     Cluster,
+    HollowGroup,
     Node,
     Port,
 )
@@ -24,6 +27,11 @@ from podling.launcher.plan import (
 # machines that are far away, ours are next door.
 LEASE_RENEW_SECONDS = 3
 NODE_MONITOR_GRACE_SECONDS = 12
+# Together hollow nodes renew at most so many leases a second; a small number of them each 10 s, as upstream's.
+HOLLOW_RENEWALS_PER_SECOND = 100
+HOLLOW_RENEW_SECONDS = 10.0
+# A hollow node is taken for dead when it missed so many renewals.
+HOLLOW_MISSED_RENEWALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,11 @@ def control_plane(cluster: Cluster) -> list[Process]:
 def on_node(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...] = ()) -> list[Process]:
     """A node's kubelet and kube-proxy. dns_sockets: descriptors of the node's DNS sockets, kept open by us."""
     return [_kubelet(cluster, node), _kube_proxy(cluster, node, dns_sockets)]
+
+
+def hollow(cluster: Cluster) -> list[Process]:
+    """The processes that are hollow nodes."""
+    return [_hollow(cluster, group) for group in cluster.hollow_groups]
 
 
 def _etcd(cluster: Cluster) -> Process:
@@ -161,9 +174,39 @@ def _kubelet(cluster: Cluster, node: Node) -> Process:
         "node-cpu": cluster.node_cpu,
         "node-memory": cluster.node_memory,
         "lease-renew-seconds": LEASE_RENEW_SECONDS,
+        "lease-duration-seconds": NODE_MONITOR_GRACE_SECONDS,
     }
     return _component(
         cluster, "kubelet", flags, (node.ip, KUBELET_STATUS_PORT), node=node, address=f"grpc://{node.ip}:{KUBELET_PORT}"
+    )
+
+
+def _hollow(cluster: Cluster, group: HollowGroup) -> Process:
+    renew = max(HOLLOW_RENEW_SECONDS, cluster.hollow_node_count / HOLLOW_RENEWALS_PER_SECOND)
+    status = f"{group.status_ip}:{KUBELET_STATUS_PORT}"
+    flags = {
+        "apiserver": cluster.grpc,
+        **_identity(cluster, f"kubelet-{group.name}"),
+        "group": group.name,
+        "count": group.count,
+        "first": group.first,
+        "node-cpu": cluster.hollow_node_cpu,
+        "node-memory": cluster.hollow_node_memory,
+        "zones": ",".join(HOLLOW_ZONES),
+        "lease-renew-seconds": renew,
+        "lease-duration-seconds": math.ceil(renew * HOLLOW_MISSED_RENEWALS),
+        "data-dir": cluster.dir / "nodes" / group.name,
+        "run-dir": cluster.run_dir / group.name,
+        "status-address": status,
+    }
+    argv = (sys.executable, "-m", "kubelet.hollow", *(f"--{name}={_text(value)}" for name, value in flags.items()))
+    return Process(
+        f"kubelet-{group.name}",
+        argv,
+        f"{cluster.cgroup}/{group.name}",
+        f"https://{status}",
+        (group.status_ip, KUBELET_STATUS_PORT),
+        f"{group.name}-1..{group.count}",
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from podling.launcher.plan import CLUSTER_DNS, CLUSTER_DOMAIN, Cluster, Node
+from podling.launcher import health
+from podling.launcher.plan import CLUSTER_DNS, CLUSTER_DOMAIN, KUBELET_STATUS_PORT, Cluster, HollowGroup, Node
 from podling.launcher.rest import Admin
 
 NOT_READY_TAINT = "node.kubernetes.io/not-ready"
 DNS_SECONDS = 2
+NOT_HOLLOW = "node.kubernetes.io/instance-type!=hollow"
 
 KUBE_DNS: dict[str, Any] = {
     "apiVersion": "v1",
@@ -31,7 +33,7 @@ KUBE_DNS: dict[str, Any] = {
 
 def missing(cluster: Cluster, admin: Admin) -> list[str]:
     """What the cluster still waits for, in a person's words; empty when it is up. Raises rest.Unavailable."""
-    code, nodes = admin.get("/api/v1/nodes")
+    code, nodes = admin.get(f"/api/v1/nodes?labelSelector={NOT_HOLLOW}")
     if code != 200:
         return ["the API server"]
     ready = {node["metadata"]["name"] for node in nodes["items"] if node_is_ready(node)}
@@ -41,6 +43,9 @@ def missing(cluster: Cluster, admin: Admin) -> list[str]:
     code, _ = admin.get("/api/v1/namespaces/default/serviceaccounts/default")
     if code != 200:
         return ["the default service account"]
+    waiting = [group.name for group in cluster.hollow_groups if not hollow_nodes_are_ready(cluster, group)]
+    if waiting:
+        return [f"the nodes of {name}" for name in waiting]
     return [f"DNS on {node.name}" for node in cluster.nodes if not dns_answers(node)]
 
 
@@ -49,6 +54,11 @@ def node_is_ready(node: dict[str, Any]) -> bool:
     conditions = {condition["type"]: condition["status"] for condition in node.get("status", {}).get("conditions", [])}
     taints = {taint["key"] for taint in node.get("spec", {}).get("taints", [])}
     return conditions.get("Ready") == "True" and NOT_READY_TAINT not in taints
+
+
+def hollow_nodes_are_ready(cluster: Cluster, group: HollowGroup) -> bool:
+    """Whether all of a group are, by their process's word: it sees its Node objects, and they are many."""
+    return health.readyz((group.status_ip, KUBELET_STATUS_PORT), health.admin_tls(cluster)) == "ok"
 
 
 def dns_answers(node: Node) -> bool:

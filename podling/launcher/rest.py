@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import ssl
 from typing import Any
 
+from podling.launcher import health
 from podling.launcher.plan import Cluster
 
 ANSWER_SECONDS = 5.0
@@ -20,9 +20,8 @@ class Admin:
     """One keep-alive connection to the API server."""
 
     def __init__(self, cluster: Cluster) -> None:
-        context = ssl.create_default_context(cafile=str(cluster.pki / "ca.crt"))
-        context.load_cert_chain(cluster.pki / "admin.crt", cluster.pki / "admin.key")
         host, _, port = cluster.rest.rpartition(":")
+        context = health.admin_tls(cluster)
         self._connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=ANSWER_SECONDS)
 
     def get(self, path: str) -> tuple[int, Any]:

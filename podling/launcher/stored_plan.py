@@ -9,7 +9,15 @@ import msgspec
 
 from podling.launcher import claims, network
 from podling.launcher.errors import LauncherError
-from podling.launcher.plan import DEFAULT_IMAGE_STORE, MAX_NODES, Cluster, Port, cluster_id, first_port
+from podling.launcher.plan import (
+    DEFAULT_IMAGE_STORE,
+    MAX_HOLLOW_NODES,
+    MAX_NODES,
+    Cluster,
+    Port,
+    cluster_id,
+    first_port,
+)
 
 FILE = "cluster.json"
 
@@ -20,6 +28,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int | None = None
     node_cpu: float | None = None
     node_memory: int | None = None
+    hollow_nodes: int | None = None
+    hollow_node_cpu: float | None = None
+    hollow_node_memory: int | None = None
     etcd_binary: str = ""
     etcd_endpoints: list[str] = []
     etcd_ca_file: str = ""
@@ -64,15 +75,26 @@ def update(directory: Path, options: Options) -> Cluster:
         "node_count": options.nodes,
         "node_cpu": options.node_cpu,
         "node_memory": options.node_memory,
+        "hollow_node_count": options.hollow_nodes,
+        "hollow_node_cpu": options.hollow_node_cpu,
+        "hollow_node_memory": options.hollow_node_memory,
         "etcd": options.etcd_binary or None,
         **_etcd_changes(options, before),
     }
     cluster = msgspec.structs.replace(cluster, **{name: value for name, value in changes.items() if value is not None})
-    if not 1 <= cluster.node_count <= MAX_NODES:
-        raise LauncherError(f"--nodes must be between 1 and {MAX_NODES}, not {cluster.node_count}")
+    _check_counts(cluster)
     if cluster != before:
         _write(directory / FILE, cluster)
     return cluster
+
+
+def _check_counts(cluster: Cluster) -> None:
+    if not 0 <= cluster.hollow_node_count <= MAX_HOLLOW_NODES:
+        raise LauncherError(f"--hollow-nodes must be between 0 and {MAX_HOLLOW_NODES}, not {cluster.hollow_node_count}")
+    # A cluster of hollow nodes alone is one to schedule on.
+    least = 0 if cluster.hollow_node_count else 1
+    if not least <= cluster.node_count <= MAX_NODES:
+        raise LauncherError(f"--nodes must be between {least} and {MAX_NODES}, not {cluster.node_count}")
 
 
 def _etcd_changes(options: Options, before: Cluster | None) -> dict[str, object]:

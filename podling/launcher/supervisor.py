@@ -70,6 +70,8 @@ class Supervisor:
         network.create_bridge(cluster)
         for process in processes.control_plane(cluster):
             self._start_process(process)
+        for process in processes.hollow(cluster):
+            self._start_process(process)
         for node in cluster.nodes:
             self._power_on(node)
 

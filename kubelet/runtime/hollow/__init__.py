@@ -1,0 +1,1 @@
+"""A runtime without processes: sandboxes and containers are records, and time is all they use."""
