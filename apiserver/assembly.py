@@ -49,7 +49,7 @@ from apiserver.storage.storage import Storage
 from cluster.connection import Connection
 
 _NODE_ROLE: Final = "system:node"
-_SCALABLE: Final = ("deployments.apps", "replicasets.apps", "statefulsets.apps")
+_SCALABLE: Final = ("deployments.apps", "replicasets.apps", "replicationcontrollers", "statefulsets.apps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

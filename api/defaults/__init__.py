@@ -11,7 +11,19 @@ from typing import Any, TypeVar
 
 from api import codec
 from api import types as t
-from api.defaults import access, daemon_sets, network, objects, pods, policy, stateful_sets, storage, workloads
+from api.defaults import (
+    access,
+    batch,
+    daemon_sets,
+    network,
+    objects,
+    pods,
+    policy,
+    replication,
+    stateful_sets,
+    storage,
+    workloads,
+)
 from api.types.record import Record
 
 R = TypeVar("R", bound=Record)
@@ -20,6 +32,9 @@ _BY_TYPE: dict[type[Record], Callable[[Any], Any]] = {
     t.Pod: pods.pod,
     t.PodTemplate: workloads.pod_template_object,
     t.Deployment: workloads.deployment,
+    t.Job: batch.job,
+    t.CronJob: batch.cron_job,
+    t.ReplicationController: replication.replication_controller,
     t.ReplicaSet: workloads.replica_set,
     t.StatefulSet: stateful_sets.stateful_set,
     t.DaemonSet: daemon_sets.daemon_set,

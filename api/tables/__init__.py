@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 
 from api.scheme import Resource
-from api.tables import bindings, configuration, events, network, nodes, pods, policy, sets, storage, workloads
+from api.tables import batch, bindings, configuration, events, network, nodes, pods, policy, sets, storage, workloads
 from api.tables.layout import NAME, Column, Layout
 from api.types import (
     ClusterRoleBinding,
     ConfigMap,
     ControllerRevision,
+    CronJob,
     CSIDriver,
     CSINode,
     CSIStorageCapacity,
@@ -25,6 +26,7 @@ from api.types import (
     EndpointSlice,
     Event,
     EventsV1Event,
+    Job,
     Lease,
     Namespace,
     Node,
@@ -35,9 +37,10 @@ from api.types import (
     PodTemplate,
     PriorityClass,
     ReplicaSet,
+    ReplicationController,
     ResourceQuota,
-    RuntimeClass,
     RoleBinding,
+    RuntimeClass,
     Scale,
     Secret,
     Service,
@@ -52,12 +55,14 @@ _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
     ClusterRoleBinding: bindings.ROLE_BINDINGS,
     ConfigMap: configuration.CONFIG_MAPS,
     ControllerRevision: sets.CONTROLLER_REVISIONS,
+    CronJob: batch.CRON_JOBS,
     DaemonSet: sets.DAEMON_SETS,
     Deployment: workloads.DEPLOYMENTS,
     Endpoints: network.ENDPOINTS,
     EndpointSlice: network.ENDPOINT_SLICES,
     Event: events.EVENTS,
     EventsV1Event: events.EVENTS,
+    Job: batch.JOBS,
     Lease: configuration.LEASES,
     Namespace: configuration.NAMESPACES,
     Node: nodes.NODES,
@@ -67,6 +72,7 @@ _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
     PriorityClass: policy.PRIORITY_CLASSES,
     ResourceQuota: policy.RESOURCE_QUOTAS,
     RuntimeClass: policy.RUNTIME_CLASSES,
+    ReplicationController: batch.REPLICATION_CONTROLLERS,
     ReplicaSet: workloads.REPLICA_SETS,
     RoleBinding: bindings.ROLE_BINDINGS,
     Scale: workloads.SCALES,

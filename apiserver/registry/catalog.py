@@ -7,7 +7,7 @@ from typing import Final
 
 from api.scheme import Resource
 from apiserver.registry.allocation import Allocations
-from apiserver.registry.strategies import configuration, sets, storage, workloads
+from apiserver.registry.strategies import batch, configuration, sets, storage, workloads
 from apiserver.registry.strategies.namespaces import NamespaceStrategy
 from apiserver.registry.strategies.nodes import NodeStrategy
 from apiserver.registry.strategies.pods import PodStrategy
@@ -22,11 +22,13 @@ from apiserver.registry.strategy import Strategy
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
+    "cronjobs.batch": batch.CronJobStrategy,
     "daemonsets.apps": sets.DaemonSetStrategy,
     "deployments.apps": workloads.DeploymentStrategy,
     "endpoints": configuration.EndpointsStrategy,
     "endpointslices.discovery.k8s.io": configuration.EndpointSliceStrategy,
     "events": configuration.EventStrategy,
+    "jobs.batch": batch.JobStrategy,
     "leases.coordination.k8s.io": configuration.LeaseStrategy,
     "namespaces": NamespaceStrategy,
     "nodes": NodeStrategy,
@@ -36,6 +38,7 @@ _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
     "pods": PodStrategy,
     "podtemplates": configuration.PodTemplateStrategy,
     "replicasets.apps": workloads.ReplicaSetStrategy,
+    "replicationcontrollers": batch.ReplicationControllerStrategy,
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
     "resourcequotas": ResourceQuotaStrategy,
     "runtimeclasses.node.k8s.io": RuntimeClassStrategy,

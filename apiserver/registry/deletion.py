@@ -48,6 +48,12 @@ def check_options(options: DeleteOptions) -> None:
         raise errors.Invalid("DeleteOptions.meta.k8s.io", "", wrong)
 
 
+def warnings(strategy: Strategy, options: DeleteOptions) -> tuple[str, ...]:
+    """What a client should hear that left the dependents' fate to the kind's default."""
+    said = options.propagation_policy is not None or options.orphan_dependents is not None
+    return (strategy.orphan_warning,) if strategy.orphan_warning and not said else ()
+
+
 def check_preconditions(resource: Resource, stored: Stored, options: DeleteOptions) -> None:
     """Raise `Conflict` when the object is not the one the client means."""
     preconditions = options.preconditions
@@ -124,6 +130,8 @@ def _finalizers(strategy: Strategy, metadata: ObjectMeta, options: DeleteOptions
     elif options.propagation_policy is not None:
         orphan = options.propagation_policy == "Orphan"
         foreground = options.propagation_policy == "Foreground"
+    elif strategy.orphans_by_default and not (orphan or foreground):
+        orphan = True
     kept = [finalizer for finalizer in metadata.finalizers if finalizer not in (ORPHAN, FOREGROUND)]
     wanted = kept + [ORPHAN] * orphan + [FOREGROUND] * foreground
     return metadata.finalizers if set(wanted) == set(metadata.finalizers) else wanted

@@ -98,10 +98,12 @@ def _scale_document(stored: Stored) -> Stored:
     return Stored(stored.resource, stored.namespace, stored.name, stored.revision, data)
 
 
-def _selector_text(selector: LabelSelector | None) -> str:
+def _selector_text(selector: LabelSelector | dict[str, str] | None) -> str:
     """A selector as kubectl and autoscalers read it: "app=web,tier in (a,b)"."""
     if selector is None:
         return ""
+    if isinstance(selector, dict):
+        return str(selectors.from_labels(selector))
     equal = selectors.from_labels(selector.match_labels)
     others = selectors.from_record(replace(selector, match_labels={}))
     return ",".join(text for text in (str(equal), str(others)) if text)

@@ -36,6 +36,10 @@ class Strategy:
     graceful: bool = False
     # Propagation policies leave finalizers for the garbage collector.
     collects_garbage: bool = True
+    # Without a propagation policy dependents stay.
+    orphans_by_default: bool = False
+    # What a client that left it at that is told.
+    orphan_warning: str = ""
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
