@@ -91,6 +91,7 @@ def _status(record: type[Record]) -> Subresource:
 
 _SCALE = Subresource("scale", "Scale", _STATUS_VERBS, t.Scale, "autoscaling", "v1")
 _STREAM = ("create", "get")
+_PROXY_VERBS = ("create", "delete", "get", "patch", "update")
 _POD_SUBRESOURCES = (
     Subresource("attach", "PodAttachOptions", _STREAM, None),
     Subresource("binding", "Binding", ("create",), t.Binding),
@@ -99,6 +100,7 @@ _POD_SUBRESOURCES = (
     Subresource("exec", "PodExecOptions", _STREAM, None),
     Subresource("log", "Pod", ("get",), None),
     Subresource("portforward", "PodPortForwardOptions", _STREAM, None),
+    Subresource("proxy", "PodProxyOptions", _PROXY_VERBS, None),
     Subresource("resize", "Pod", _STATUS_VERBS, t.Pod),
     _status(t.Pod),
 )
@@ -132,7 +134,7 @@ def _core() -> Iterator[Resource]:
         "no",
         namespaced=False,
         storage_path="minions",
-        subresources=(_status(t.Node),),
+        subresources=(Subresource("proxy", "NodeProxyOptions", _PROXY_VERBS, None), _status(t.Node)),
     )
     yield core(
         t.PersistentVolumeClaim, "persistentvolumeclaims", "pvc", subresources=(_status(t.PersistentVolumeClaim),)
@@ -159,7 +161,7 @@ def _core() -> Iterator[Resource]:
         "svc",
         categories=("all",),
         storage_path="services/specs",
-        subresources=(_status(t.Service),),
+        subresources=(Subresource("proxy", "ServiceProxyOptions", _PROXY_VERBS, None), _status(t.Service)),
     )
 
 

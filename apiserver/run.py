@@ -16,7 +16,9 @@ from apiserver.config import ApiserverConfig
 from apiserver.etcd.errors import EtcdError
 from apiserver.grpc_door.server import GrpcDoor
 from apiserver.kubernetes_service import KubernetesService
+from apiserver.proxy_targets import ProxyTargets
 from apiserver.rest import assembly as rest
+from apiserver.rest.proxy import ProxyEndpoints
 from apiserver.rest.server import RestServer
 from apiserver.storage import metrics
 from apiserver.storage.storage import Storage
@@ -125,9 +127,12 @@ async def _open_doors(daemon: Daemon, config: ApiserverConfig, parts: Assembly) 
         await asyncio.gather(*closing)
 
     daemon.stack.push_async_callback(close)
+    proxy = ProxyEndpoints(ProxyTargets(parts.handler, parts.registries), _kubelet_tls(config))
+    daemon.stack.push_async_callback(proxy.close)
     services = rest.Services(
         handler=parts.handler,
         pod_streams=parts.pod_streams,
+        proxy=proxy,
         authenticator=parts.authenticator,
         verifier=parts.verifier,
         live={},
@@ -157,6 +162,12 @@ def _tls(config: ApiserverConfig) -> ssl.SSLContext:
     context.load_cert_chain(files.cert_file, files.key_file)
     context.load_verify_locations(files.ca_file)
     context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def _kubelet_tls(config: ApiserverConfig) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(config.daemon.ca_file))
+    context.load_cert_chain(config.kubelet_client_cert_file, config.kubelet_client_key_file)
     return context
 
 

@@ -16,6 +16,7 @@ from apiserver.rest.health import Checks, HealthEndpoints
 from apiserver.rest.identity import Identities
 from apiserver.rest.issuer import IssuerEndpoints
 from apiserver.rest.pods import PodEndpoints
+from apiserver.rest.proxy import ProxyEndpoints
 from apiserver.rest.server import RestServer
 
 
@@ -25,6 +26,7 @@ class Services:
 
     handler: Handler
     pod_streams: PodStreams
+    proxy: ProxyEndpoints
     authenticator: Authenticator
     verifier: TokenVerifier
     live: Checks
@@ -43,6 +45,7 @@ async def start(services: Services, host: str, port: int, context: ssl.SSLContex
         connections,
         Identities(connections, services.authenticator, services.handler),
         PodEndpoints(services.pod_streams),
+        services.proxy,
         DiscoveryEndpoints(address),
         HealthEndpoints(services.live, services.ready),
         IssuerEndpoints(services.verifier, address),

@@ -40,12 +40,12 @@ class WebSocketTransport:
 
 
 class UpgradedConnection(web.StreamResponse):
-    """The connection itself, once the client's `Upgrade: SPDY/3.1` was granted; returned to aiohttp at the end."""
+    """The connection itself, once the client's `Upgrade` was granted with `head`; returned to aiohttp at the end."""
 
-    def __init__(self, request: web.BaseRequest, stream_protocol: str) -> None:
+    def __init__(self, request: web.BaseRequest, head: bytes) -> None:
         super().__init__(status=101)
         self._request = request
-        self._stream_protocol = stream_protocol
+        self._head = head
         self._received = _Received(request)
         self._keep_alive = False
 
@@ -53,11 +53,7 @@ class UpgradedConnection(web.StreamResponse):
         """Switch protocols. Raises ConnectionError when the client is gone."""
         # aiohttp hands everything that follows to this object, in place of its HTTP parser.
         self._request.protocol.set_parser(cast(Any, self._received))
-        head = (
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-            f"Upgrade: {PROTOCOL}\r\n{VERSION_HEADER}: {self._stream_protocol}\r\nDate: {date.now().decode()}\r\n\r\n"
-        )
-        self._put(head.encode())
+        self._put(self._head)
 
     async def receive(self) -> bytes:
         return await self._received.get()
@@ -115,6 +111,14 @@ class _Received:
             self._paused = False
             transport.resume_reading()
         return data
+
+
+def switched(stream_protocol: str) -> bytes:
+    """The head of the answer that grants SPDY."""
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+        f"Upgrade: {PROTOCOL}\r\n{VERSION_HEADER}: {stream_protocol}\r\nDate: {date.now().decode()}\r\n\r\n"
+    ).encode()
 
 
 def requested(request: web.BaseRequest) -> bool:

@@ -28,6 +28,7 @@ from apiserver.rest.objects import ObjectEndpoints
 from apiserver.rest.openapi import OpenAPIEndpoints
 from apiserver.rest.pods import SUBRESOURCES as POD_STREAMS
 from apiserver.rest.pods import PodEndpoints
+from apiserver.rest.proxy import ProxyEndpoints, is_proxied
 from apiserver.rest.replies import Reply
 from apiserver.rest.request_info import RequestInfo
 from cluster.logs import get_logger
@@ -61,6 +62,7 @@ class Door:
         connections: Connections,
         identities: Identities,
         pods: PodEndpoints,
+        proxy: ProxyEndpoints,
         discovery: DiscoveryEndpoints,
         health: HealthEndpoints,
         issuer: IssuerEndpoints,
@@ -70,6 +72,7 @@ class Door:
         self._identities = identities
         self._objects = ObjectEndpoints(handler)
         self._pods = pods
+        self._proxy = proxy
         self._discovery = discovery
         self._health = health
         self._issuer = issuer
@@ -120,6 +123,9 @@ class Door:
         info = call.info
         if not info.resource:
             return self._serve_path(call)
+        if is_proxied(info):
+            call.known = True
+            return await self._proxy.serve(call)
         resource = objects.find_resource(info)
         refusal = self._objects.refuse_unrouted(call, resource)
         if refusal is not None or resource is None:

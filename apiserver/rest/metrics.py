@@ -32,7 +32,8 @@ _VERBS: Final[Mapping[str, str]] = {
     "delete": "DELETE",
     "deletecollection": "DELETECOLLECTION",
 }
-_STREAMS: Final = frozenset({"exec", "attach", "portforward", "log"})
+_STREAMS: Final = frozenset({"exec", "attach", "portforward", "log", "proxy"})
+_STREAMED: Final = frozenset({"nodes", "pods", "services"})
 # Kinds of requests told apart; beyond that (someone inventing URLs) they are counted as "other".
 _MAX_KINDS: Final = 2_000
 
@@ -114,7 +115,7 @@ def kind_of(info: RequestInfo, *, dry_run: bool, known: bool) -> _Kind:
 
 
 def is_long_running(info: RequestInfo) -> bool:
-    return info.verb == "watch" or (info.subresource in _STREAMS and info.resource == "pods")
+    return info.verb == "watch" or (info.subresource in _STREAMS and info.resource in _STREAMED)
 
 
 def _new_kind(key: _Key) -> _Kind:

@@ -18,7 +18,7 @@ from apiserver.rest import (
     remote_command,
     websockets,
 )
-from apiserver.rest.byte_transports import UpgradedConnection, WebSocketTransport
+from apiserver.rest.byte_transports import UpgradedConnection, WebSocketTransport, switched
 from apiserver.rest.call import Call
 from apiserver.rest.replies import Reply, failure
 from apiserver.rest.spdy import ProtocolError
@@ -56,7 +56,7 @@ class PodEndpoints:
         protocol = _agreed(call, command_spdy.PROTOCOLS, command_spdy.PROTOCOLS[-1])
         if not protocol:
             return _no_protocol(call, command_spdy.PROTOCOLS)
-        over_spdy = command_spdy.SpdyCarrier(UpgradedConnection(call.request, protocol), protocol, start)
+        over_spdy = command_spdy.SpdyCarrier(UpgradedConnection(call.request, switched(protocol)), protocol, start)
         try:
             await remote_command.run(self._streams, call, start, over_spdy.open)
         except TimeoutError:
@@ -78,7 +78,7 @@ class PodEndpoints:
         protocol = _agreed(call, protocols, port_forward_spdy.PROTOCOL)
         if not protocol:
             return _no_protocol(call, protocols)
-        connection = UpgradedConnection(request, protocol)
+        connection = UpgradedConnection(request, switched(protocol))
         connection.open()
         await port_forward_spdy.PortForwardSession(self._streams, call, connection).run()
         return connection

@@ -12,6 +12,7 @@ import orjson
 from api import errors
 from api.scheme import Resource
 from apiserver.auth.user import User
+from apiserver.proxy_targets import Target
 from apiserver.requests import (
     Attributes,
     Batch,
@@ -240,3 +241,17 @@ class ScriptedStreams:
             raise errors.InternalError("connection refused")
         async for message in inputs:
             yield pb.PortForwardMessage(data=message.data)
+
+
+class ScriptedTargets:
+    """Sends every proxied request to `target`."""
+
+    def __init__(self, handler: ScriptedHandler) -> None:
+        self._handler = handler
+        self.asked: list[tuple[str, str, str, str]] = []
+        self.target = Target("http", "127.0.0.1", 0)
+
+    async def locate(self, user: User, verb: str, resource: str, namespace: str, name: str) -> Target:
+        self.asked.append((verb, resource, namespace, name))
+        self._handler.authorize(Attributes(user, verb, "", "v1", resource, "proxy", namespace=namespace, name=name))
+        return self.target

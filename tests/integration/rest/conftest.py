@@ -18,12 +18,13 @@ from apiserver.auth import static_tokens
 from apiserver.auth.authn import Authenticator
 from apiserver.auth.service_accounts import TokenVerifier
 from apiserver.rest import assembly
+from apiserver.rest.proxy import ProxyEndpoints
 from apiserver.rest.server import RestServer
 from cluster import pki
 from cluster.status_server import tls_context
 from tests.support.apiserver import Apiserver, Authority
 from tests.support.etcd import Etcd
-from tests.support.rest import ScriptedHandler, ScriptedStreams
+from tests.support.rest import ScriptedHandler, ScriptedStreams, ScriptedTargets
 from tests.support.tls import TestAuthority
 
 
@@ -34,6 +35,7 @@ class Door:
     server: RestServer
     handler: ScriptedHandler
     streams: ScriptedStreams
+    targets: ScriptedTargets
     admin: aiohttp.ClientSession
     nobody: aiohttp.ClientSession
     authority: TestAuthority
@@ -58,10 +60,13 @@ async def door(authority: TestAuthority, tmp_path: Path) -> AsyncIterator[Door]:
     verifier = TokenVerifier("https://issuer", [tmp_path / "sa.pub"], cast(Any, None))
     handler, streams = ScriptedHandler(), ScriptedStreams()
     checks: dict[str, Any] = {}
+    targets = ScriptedTargets(handler)
+    proxy = ProxyEndpoints(cast(Any, targets), authority.client_context())
     server = await assembly.start(
         assembly.Services(
             handler=cast(Any, handler),
             pod_streams=cast(Any, streams),
+            proxy=proxy,
             authenticator=Authenticator(verifier, static_tokens.read(tokens)),
             verifier=verifier,
             live={},
@@ -74,10 +79,11 @@ async def door(authority: TestAuthority, tmp_path: Path) -> AsyncIterator[Door]:
     url = f"https://127.0.0.1:{server.port}"
     admin = _session(url, authority.client_context(authority.issue("admin", organizations=("system:masters",))))
     nobody = _session(url, authority.client_context())
-    yield Door(server, handler, streams, admin, nobody, authority, checks, url)
+    yield Door(server, handler, streams, targets, admin, nobody, authority, checks, url)
     await admin.close()
     await nobody.close()
     await server.close()
+    await proxy.close()
 
 
 def _session(url: str, context: ssl.SSLContext) -> aiohttp.ClientSession:
