@@ -11,52 +11,12 @@ from pathlib import Path
 import msgspec
 
 from . import access
-from .access import Origin
 from .errors import ImageError
+from .pull_request import Outcome, Request
 from .pulling import pull
 from .reference import parse
-from .registry.keyring import Credential
 from .registry.trust import Trust
 from .store import Store
-
-
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """A credential to try, and the Secret it is from."""
-
-    username: str = ""
-    password: str = ""
-    identity_token: str = ""
-    registry_token: str = ""
-    uid: str = ""
-    namespace: str = ""
-    name: str = ""
-
-    @property
-    def credential(self) -> Credential:
-        """As a registry is told it."""
-        return Credential(self.username, self.password, self.identity_token, self.registry_token)
-
-    @property
-    def origin(self) -> Origin:
-        """As the store remembers it."""
-        return Origin(self.uid, self.namespace, self.name, access.credential_hash(self.credential))
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What to pull into which store. Files and folders are paths."""
-
-    image: str
-    store: str
-    certs_dir: str
-    offers: list[Offer] = []
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """`error` is empty when the store holds the image; `kind` is the class of the error."""
-
-    error: str = ""
-    kind: str = ""
-    size_bytes: int = 0
 
 
 def run(request: Request) -> Outcome:
@@ -66,7 +26,9 @@ def run(request: Request) -> Outcome:
     by_credential = {offer.credential: offer for offer in reversed(request.offers)}
     try:
         done = pull(store, request.image, Trust(Path(request.certs_dir)), list(by_credential)[::-1])
-        origin = None if done.credential is None else by_credential[done.credential].origin
+        offer = by_credential.get(done.credential) if done.credential is not None else None
+        # The node's own credentials are from no Secret: all its pods have them.
+        origin = offer.origin if offer is not None and offer.uid else None
         access.remember(store, done.image.id, parse(request.image).repository, origin)
     except ImageError as error:
         return Outcome(error=str(error), kind=type(error).__name__)

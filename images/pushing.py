@@ -58,4 +58,6 @@ def _push(store: Store, reference: Reference, registry: Registry, told: Callable
     with ThreadPoolExecutor(PARALLEL_LAYERS) as workers:
         for step in [workers.submit(send, blob) for blob in blobs.values()]:
             step.result()
-    return registry.put_manifest(reference.tag, data, manifest.media_type or oci.MANIFEST)
+    digest = registry.put_manifest(reference.tag, data, manifest.media_type or oci.MANIFEST)
+    store.mark_pushed(str(reference), digest)
+    return digest

@@ -18,6 +18,8 @@ from cluster.connection import Connection
 from cluster.daemon import DaemonConfig, parse_address
 from kubelet.eviction import flags as eviction_flags
 from kubelet.eviction.thresholds import Policy
+from kubelet.pulling import flags as image_flags
+from kubelet.pulling.flags import ImageConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Config:
     seccomp_dir: Path
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     eviction: Policy = field(default_factory=Policy)
+    images: ImageConfig = ImageConfig()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
     _add_node_flags(flags.add_argument_group("node"))
     _add_place_flags(flags.add_argument_group("places"))
     _add_pod_flags(flags.add_argument_group("pods"))
+    image_flags.add_flags(flags.add_argument_group("images"))
     return flags
 
 
@@ -197,6 +201,7 @@ def from_args(args: argparse.Namespace) -> Config:
         seccomp_dir=(args.seccomp_dir or data_dir / "seccomp").absolute(),
         allowed_unsafe_sysctls=args.allowed_unsafe_sysctls,
         eviction=eviction_flags.from_args(args),
+        images=image_flags.from_args(args),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -40,6 +41,9 @@ from kubelet.pods.admission import NodeFacts
 from kubelet.pods.executor import NodeServices
 from kubelet.pods.pods import Pods
 from kubelet.pods.status_writer import StatusWriter
+from kubelet.pulling.collector import Collector
+from kubelet.pulling.puller import PullConfig, Puller
+from kubelet.pulling.secrets import PullSecrets
 from kubelet.runtime.base import Runtime, RuntimeFailure, Version
 from kubelet.runtime.oci.runtime import OciConfig, open_runtime
 from kubelet.server.pod_streams import PodStreams
@@ -82,7 +86,8 @@ async def run(daemon: Daemon, config: Config) -> None:
     reporter = _node_reporter(config, host, cluster, pressure)
     writer = StatusWriter(cluster.client, cluster.pods.get)
     facts = _node_facts(config, host, reporter, pressure)
-    pods = Pods(_node_services(config, host, cluster), writer, cluster.pods, facts, host.version.name)
+    images = _images(daemon, config, host, cluster)
+    pods = Pods(_node_services(config, host, cluster, images), writer, cluster.pods, facts, host.version.name)
     server = NodeServer(PodStreams(pods, host.runtime, host.paths))
     await _listen(daemon, config, server)
     cluster.nodes.add_handler(reporter.node_changed)
@@ -97,6 +102,7 @@ async def run(daemon: Daemon, config: Config) -> None:
     daemon.spawn("pods", pods.run())
     daemon.spawn("pod-objects", cluster.pods.run())
     daemon.spawn("eviction", _eviction(config, host, cluster, pods, pressure, reporter).run())
+    daemon.spawn("image-collection", _collector(config, host, cluster, reporter).run())
     daemon.spawn("log-rotation", LogRotator(host.runtime, config.logs, pods.live_logs).run())
     daemon.ready_check("node-registered", lambda: reporter.node is not None)
     daemon.ready_check("pods-adopted", lambda: pods.adopted)
@@ -214,8 +220,33 @@ def _node_facts(config: Config, host: Host, reporter: NodeReporter, pressure: Pr
     return facts
 
 
-def _node_services(config: Config, host: Host, cluster: Cluster) -> NodeServices:
-    images = Images(host.runtime)
+def _images(daemon: Daemon, config: Config, host: Host, cluster: Cluster) -> Images:
+    given = config.images
+    puller = Puller(
+        PullConfig(
+            image_store=config.image_store,
+            certs_dir=given.certs_dir,
+            network_namespace=given.network_namespace,
+            max_parallel=given.max_parallel,
+            qps=given.qps,
+            burst=given.burst,
+        )
+    )
+    daemon.stack.push_async_callback(puller.close)
+    return Images(host.runtime, puller, PullSecrets(cluster.objects, config.data_dir / "config.json"), time.time)
+
+
+def _collector(config: Config, host: Host, cluster: Cluster, reporter: NodeReporter) -> Collector:
+    def announce(type: str, reason: str, message: str) -> None:
+        if reporter.node is not None:
+            cluster.recorder.record(reporter.node, type, reason, message)
+
+    # The store's folder is made with its first image.
+    place = config.image_store if config.image_store.exists() else config.data_dir
+    return Collector(host.runtime, config.images.collector, lambda: machine.disk(place), announce)
+
+
+def _node_services(config: Config, host: Host, cluster: Cluster, images: Images) -> NodeServices:
     limits = allocatable(host.size, config.node.eviction_hard)
     starter = StarterServices(
         runtime=host.runtime,

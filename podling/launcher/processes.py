@@ -59,9 +59,14 @@ def control_plane(cluster: Cluster) -> list[Process]:
     return [*ours, _apiserver(cluster), _scheduler(cluster), _controllers(cluster)]
 
 
-def on_node(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...] = ()) -> list[Process]:
-    """A node's kubelet and kube-proxy. dns_sockets: descriptors of the node's DNS sockets, kept open by us."""
-    return [_kubelet(cluster, node), _kube_proxy(cluster, node, dns_sockets)]
+def on_node(
+    cluster: Cluster, node: Node, dns_sockets: tuple[int, ...] = (), machine_netns: str = ""
+) -> list[Process]:
+    """A node's kubelet and kube-proxy. dns_sockets: descriptors of the node's DNS sockets, kept open by us.
+
+    machine_netns: the machine's network namespace, as a path; images are pulled from there.
+    """
+    return [_kubelet(cluster, node, machine_netns), _kube_proxy(cluster, node, dns_sockets)]
 
 
 def hollow(cluster: Cluster) -> list[Process]:
@@ -157,7 +162,7 @@ def _controllers(cluster: Cluster) -> Process:
     return _component(cluster, "controllers", flags, ("127.0.0.1", cluster.port(Port.CONTROLLERS_STATUS)))
 
 
-def _kubelet(cluster: Cluster, node: Node) -> Process:
+def _kubelet(cluster: Cluster, node: Node, machine_netns: str) -> Process:
     flags = {
         "apiserver": f"{cluster.host_ip}:{cluster.port(Port.GRPC)}",
         **_identity(cluster, f"kubelet-{node.name}"),
@@ -168,6 +173,8 @@ def _kubelet(cluster: Cluster, node: Node) -> Process:
         "run-dir": cluster.run_dir / node.name,
         "cgroup-root": f"{cluster.cgroup}/{node.name}",
         "image-store": cluster.image_store,
+        # The store is the machine's, and so are the registries it is filled from: 127.0.0.1 is the machine.
+        "image-pull-netns": machine_netns,
         "cluster-dns": CLUSTER_DNS,
         "cluster-domain": CLUSTER_DOMAIN,
         "listen": f"{node.ip}:{KUBELET_PORT}",

@@ -164,7 +164,7 @@ class Supervisor:
         self._cgroups.limit(path, cgroups.node_size(cluster.node_cpu, cluster.node_memory))
         sockets = listeners.open_in(network.netns_path(node), CLUSTER_DNS, DNS_PORT)
         self._listeners[node.name] = sockets
-        for process in processes.on_node(cluster, node, sockets.descriptors):
+        for process in processes.on_node(cluster, node, sockets.descriptors, f"/proc/{os.getpid()}/ns/net"):
             self._start_process(process)
 
     def _start_process(self, process: Process) -> None:

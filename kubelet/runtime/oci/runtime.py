@@ -17,6 +17,7 @@ import msgspec
 from cluster.cgroups import CgroupFailure, Cgroups
 from images.errors import ImageError, InvalidReference, NoSuchImage
 from images.image import Image
+from images.reference import is_digest, parse
 from images.store import Store
 
 from ..base import (
@@ -53,6 +54,9 @@ from .sandboxes import Sandboxes
 from .statistics import container_stats
 
 Result = TypeVar("Result")
+
+# Made from this machine's own files, so no registry has them; sandboxes with a shared process namespace need the first.
+_PINNED = frozenset(["docker.io/library/busybox:latest", "docker.io/library/python:latest"])
 
 
 @dataclass(frozen=True)
@@ -245,7 +249,8 @@ class OciRuntime:
     async def image_status(self, reference: str) -> ImageStatus | None:
         """See `Runtime`. Raises InvalidConfig for a name that cannot name an image."""
         try:
-            return _image_status(self._store.resolve(reference))
+            image = self._store.resolve(reference)
+            return msgspec.structs.replace(_image_status(image), pulled=_is_pulled(image, reference))
         except NoSuchImage:
             return None
         except ImageError as error:
@@ -255,6 +260,24 @@ class OciRuntime:
         """See `Runtime`."""
         try:
             return [_image_status(image) for image in self._store.list()]
+        except ImageError as error:
+            raise _image_failure(error) from error
+
+    async def images_in_use(self) -> set[str]:
+        """See `Runtime`."""
+        made_from = {status.image_id for status in self._containers.statuses()}
+        try:
+            mounted = {image.id for image in await asyncio.to_thread(self._store.in_use)}
+            return mounted | {image.id for image in self._store.list() if image.repository_digest in made_from}
+        except ImageError as error:
+            raise _image_failure(error) from error
+
+    async def remove_image(self, image_id: str) -> None:
+        """See `Runtime`."""
+        try:
+            await asyncio.to_thread(self._store.remove, image_id)
+        except NoSuchImage:
+            return
         except ImageError as error:
             raise _image_failure(error) from error
 
@@ -358,7 +381,13 @@ def _image_status(image: Image) -> ImageStatus:
         size_bytes=image.size_bytes,
         uid=int(user or 0) if user.isdecimal() or not user else None,
         username="" if user.isdecimal() else user,
+        pinned=bool(_PINNED.intersection(image.names)),
     )
+
+
+def _is_pulled(image: Image, reference: str) -> bool:
+    """Whether a registry is known to have the image under this name."""
+    return not is_digest(reference) and str(parse(reference)) in image.resolved
 
 
 def _image_failure(error: ImageError) -> RuntimeFailure:

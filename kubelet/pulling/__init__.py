@@ -1,0 +1,1 @@
+"""Getting images from registries and letting go of those nobody uses."""
