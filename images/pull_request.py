@@ -1,4 +1,7 @@
-"""What the kubelet and the process that pulls for it say to each other, as JSON. Imports little: the kubelet keeps it."""
+"""What the kubelet and the process that pulls for it say to each other, as JSON.
+
+Imports little: the kubelet keeps it in memory.
+"""
 
 from __future__ import annotations
 

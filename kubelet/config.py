@@ -86,7 +86,7 @@ class Config:
     seccomp_dir: Path
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     eviction: Policy = field(default_factory=Policy)
-    images: ImageConfig = ImageConfig()
+    images: ImageConfig = field(default_factory=ImageConfig)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from images.registry.trust import DEFAULT_CERTS_DIR
@@ -22,7 +22,7 @@ class ImageConfig:
     max_parallel: int = 1
     qps: float = 5.0
     burst: int = 10
-    collector: CollectorPolicy = CollectorPolicy()
+    collector: CollectorPolicy = field(default_factory=CollectorPolicy)
 
 
 def add_flags(group: argparse._ArgumentGroup) -> None:

@@ -226,8 +226,8 @@ class ContainerStatus(msgspec.Struct, frozen=True, kw_only=True):
 class ImageStatus(msgspec.Struct, frozen=True, kw_only=True):
     """An image of the store. `uid` is set when its user is a number, `username` when it is a name.
 
-    An image that names no user runs as root: uid 0. `pulled`: the name that was asked for is one its registry knows (of a
-    list: not said). `pinned`: never to be removed to make room.
+    An image that names no user runs as root: uid 0. `pulled`: the name that was asked for is one its registry knows
+    (not said in lists). `pinned`: never to be removed to make room.
     """
 
     id: str
@@ -399,7 +399,7 @@ class Runtime(Protocol):
         """Every image of the store."""
 
     async def images_in_use(self) -> set[str]:
-        """The ids of images that some container, running or not, was made from; of other nodes' if they share the store."""
+        """The ids of images that some container was made from; those of other nodes too if they share the store."""
 
     async def remove_image(self, image_id: str) -> None:
         """Remove an image with all its names. One that is gone already is no failure."""

@@ -174,7 +174,8 @@ async def test_a_secret_that_is_none_fails_the_pull() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0s"), (0.0879, "87ms"), (1.25, "1.25s"), (3.0, "3s"), (123.5, "2m3.5s"), (3600, "1h0m0s")]
+    ("seconds", "text"),
+    [(0, "0s"), (0.0879, "87ms"), (1.25, "1.25s"), (3.0, "3s"), (123.5, "2m3.5s"), (3600, "1h0m0s")],
 )
 def test_durations_are_written_as_go_does(seconds: float, text: str) -> None:
     assert _duration(seconds) == text
