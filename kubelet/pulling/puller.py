@@ -36,8 +36,8 @@ class PullFailure(Exception):
 class PullConfig:
     """image_store, certs_dir: as `images` has them.
 
-    network_namespace: where pulls are made from, "" for the kubelet's own. max_parallel: 0 for no limit, 1 for one after
-    the other. qps: pulls per second in the long run, 0 for any; burst: at once.
+    network_namespace: where pulls are made from, "" for the kubelet's own. max_parallel: 0 for no limit, 1 for one
+    after the other. qps: pulls per second in the long run, 0 for any; burst: at once.
     """
 
     image_store: Path
