@@ -5,6 +5,7 @@ from __future__ import annotations
 from controllers.cluster_role_aggregation import ClusterRoleAggregator
 from controllers.config import ControllersConfig
 from controllers.context import Context
+from controllers.daemonset.controller import DaemonSetController
 from controllers.deployment.controller import DeploymentController
 from controllers.endpoints.endpoints_controller import EndpointsController
 from controllers.endpoints.mirroring import EndpointSliceMirroringController
@@ -15,8 +16,8 @@ from controllers.node_lifecycle.controller import NodeLifecycleController
 from controllers.node_lifecycle.evictor import TaintEvictor
 from controllers.pod_gc import PodGarbageCollector
 from controllers.replicaset.controller import ReplicaSetController
-from controllers.root_ca import RootCAPublisher
 from controllers.resource_quota.controller import ResourceQuotaController
+from controllers.root_ca import RootCAPublisher
 from controllers.service_account import ServiceAccountController
 from controllers.statefulset.controller import StatefulSetController
 
@@ -32,6 +33,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     ReplicaSetController(context)
     DeploymentController(context)
     StatefulSetController(context)
+    DaemonSetController(context)
     NodeLifecycleController(context, config.node_grace_seconds)
     TaintEvictor(context)
     ServiceAccountController(context)
