@@ -105,7 +105,7 @@ def test_rollout_status_tells_how_far_it_is(space: Space) -> None:
 
 
 def test_a_rollout_that_cannot_progress_says_so(space: Space) -> None:
-    space.create(deployment("web", container(image="no-such-image"), spec={"progressDeadlineSeconds": 1}))
+    space.create(deployment("web", container(image="127.0.0.1:1/no-such-image"), spec={"progressDeadlineSeconds": 1}))
     failure = space.kubectl_fails("rollout", "status", "deployment/web", "--timeout=30s")
     assert failure == 'error: deployment "web" exceeded its progress deadline\n'
     first = space.list("pods", "app=web")[0]

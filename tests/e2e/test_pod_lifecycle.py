@@ -294,8 +294,8 @@ def test_active_deadline(space: Space) -> None:
 
 def test_images_that_are_not_there(space: Space) -> None:
     space.create(
-        pod("missing", container(image="no.such/image:v1")),
-        pod("never", container(image="no.such/image:v1", imagePullPolicy="Never")),
+        pod("missing", container(image="127.0.0.1:1/image:v1")),
+        pod("never", container(image="127.0.0.1:1/image:v1", imagePullPolicy="Never")),
         pod("broken", container(image="Not/A:::Name")),
     )
 

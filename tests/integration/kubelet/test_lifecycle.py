@@ -221,7 +221,7 @@ async def test_network_probes_reach_the_pod(pods: Pods) -> None:
 
 
 async def test_a_missing_image_is_told_of_with_what_to_do(pods: Pods) -> None:
-    await pods.create("lost", {"name": "main", "image": "no-such-image"})
+    await pods.create("lost", {"name": "main", "image": "127.0.0.1:1/no-such-image"})
 
     def waiting(pod: Pod) -> bool:
         states = [status.state.waiting for status in pod.status.container_statuses]
@@ -230,7 +230,7 @@ async def test_a_missing_image_is_told_of_with_what_to_do(pods: Pods) -> None:
     pod = await pods.until("lost", "ErrImagePull", waiting)
     assert pod.status.phase == "Pending"
     events = await pods.events("lost", "Failed", "Pulling")
-    assert events["Pulling"] == 'Pulling image "no-such-image"'
+    assert events["Pulling"] == 'Pulling image "127.0.0.1:1/no-such-image"'
 
 
 async def test_a_missing_config_map_is_waited_for(pods: Pods) -> None:

@@ -146,7 +146,7 @@ async def test_log_requests_that_make_no_sense(
 
 
 async def test_a_container_that_waits_has_no_log(pods: Pods, streams: PodStreamsStub) -> None:
-    await pods.create("waits", {"name": "main", "image": "no-such-image"})
+    await pods.create("waits", {"name": "main", "image": "127.0.0.1:1/no-such-image"})
     await pods.events("waits", "Failed")
     with pytest.raises(grpc.aio.AioRpcError, match="is waiting to start"):
         await logs(streams, pods, "waits")
