@@ -39,8 +39,9 @@ from apiserver.registry import reviews
 from apiserver.registry.allocation import Allocations, Ranges
 from apiserver.registry.catalog import strategy_for
 from apiserver.registry.converted import ConvertedRegistry
+from apiserver.registry.eviction import PodEviction
 from apiserver.registry.objects import ObjectRegistry
-from apiserver.registry.pod_actions import Bindings, PodBinding, PodEviction
+from apiserver.registry.pod_actions import Bindings, PodBinding
 from apiserver.registry.registry import Registry
 from apiserver.registry.scale import WorkloadScale
 from apiserver.registry.tokens import ServiceAccountToken
@@ -135,7 +136,7 @@ class Assembly:
     def _add_subresources(self, issuer: TokenIssuer) -> None:
         pods = self.stored_registry("pods")
         binding = PodBinding(pods)
-        pods.subresources |= {"binding": binding, "eviction": PodEviction(pods)}
+        pods.subresources |= {"binding": binding, "eviction": self._eviction(pods)}
         self.registries["bindings"] = Bindings(_core("bindings"), binding)
         accounts = self.stored_registry("serviceaccounts")
         bindable = {plural: self.registries[plural] for plural in ("pods", "secrets", "nodes")}
@@ -143,6 +144,10 @@ class Assembly:
         for name in _SCALABLE:
             workloads = self.stored_registry(name)
             workloads.subresources["scale"] = WorkloadScale(workloads)
+
+    def _eviction(self, pods: ObjectRegistry) -> PodEviction:
+        name = "poddisruptionbudgets.policy"
+        return PodEviction(pods, self.stored_registry(name), ByNamespace(self.storage.caches[name]))
 
     def _add_virtual(self) -> None:
         authentication, authorization = "authentication.k8s.io", "authorization.k8s.io"

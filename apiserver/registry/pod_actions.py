@@ -1,4 +1,4 @@
-"""Binding a pod to a node and evicting it (upstream BindingREST and EvictionREST)."""
+"""Binding a pod to a node (upstream BindingREST)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from api import errors, timestamps
 from api.errors import FieldError
 from api.scheme import Resource
-from api.types import Binding, DeleteOptions, Eviction, Pod, PodCondition
+from api.types import Binding, Pod, PodCondition
 from apiserver.auth.user import User
 from apiserver.registry import bodies, metadata
 from apiserver.registry.bodies import Kind
@@ -24,7 +24,6 @@ from apiserver.requests import Result, WriteOptions
 from apiserver.stored import Stored
 
 _BINDING = Kind(Binding, "v1", "Binding")
-_EVICTION = Kind(Eviction, "policy/v1", "Eviction")
 # A binding replaces what it is about and nothing else: there is nothing to keep or to judge.
 _AS_PRODUCED = View(lambda new, old: new, lambda new, old: [])
 
@@ -64,21 +63,6 @@ class Bindings(Registry):
         self, user: User, namespace: str, name: str, subresource: str, body: bytes, options: WriteOptions
     ) -> Result:
         return await self._binding.create(user, namespace, "", body, options)
-
-
-class PodEviction(Subresource):
-    """pods/eviction."""
-
-    def __init__(self, pods: ObjectRegistry) -> None:
-        super().__init__("pods/eviction")
-        self._pods = pods
-
-    async def create(self, user: User, namespace: str, name: str, body: bytes, options: WriteOptions) -> Result:
-        bodies.check_options("Create", options.dry_run, options.field_validation)
-        eviction, warnings = bodies.decode(_EVICTION, body, options.field_validation)
-        eviction = metadata.require_same_name(metadata.in_namespace(eviction, self._pods.resource, namespace), name)
-        result = await self._pods.delete(user, namespace, name, eviction.delete_options or DeleteOptions(), options)
-        return Result(result.stored, warnings, created=True, deleted=result.deleted, status=done_status())
 
 
 def _problems(binding: Binding) -> Sequence[FieldError]:
