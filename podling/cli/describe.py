@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from api import codec, scheme
 from api.scheme import Resource
-from api.types import Deployment, EndpointSlice, Event, Lease, Node, Pod, ReplicaSet, Service
+from api.types import DaemonSet, Deployment, EndpointSlice, Event, Lease, Node, Pod, ReplicaSet, Service, StatefulSet
 from api.types.record import Record
 from podling.cli import targets
 from podling.cli.each import each
@@ -68,7 +68,7 @@ def _related(server: Api, resource: Resource, record: Record) -> Related:
             )
         case Deployment():
             return Related(events=events, replica_sets=_owned(server, ReplicaSet, namespace, record.metadata.uid))
-        case ReplicaSet():
+        case ReplicaSet() | StatefulSet() | DaemonSet():
             return Related(events=events, pods=_owned(server, Pod, namespace, record.metadata.uid))
         case Service():
             slices = _list(server, EndpointSlice, namespace, labels=f"{SERVICE_NAME_LABEL}={name}")

@@ -5,6 +5,7 @@ from typing import Any
 
 from api.types import (
     ConfigMap,
+    DaemonSet,
     Deployment,
     EndpointSlice,
     Event,
@@ -15,6 +16,7 @@ from api.types import (
     ReplicaSet,
     Secret,
     Service,
+    StatefulSet,
 )
 from podling.describe.configuration import describe_config_map, describe_secret
 from podling.describe.generic import describe_generic
@@ -22,6 +24,7 @@ from podling.describe.namespaces import describe_namespace
 from podling.describe.nodes import describe_node
 from podling.describe.pods import describe_pod
 from podling.describe.services import describe_service
+from podling.describe.sets import describe_daemon_set, describe_stateful_set
 from podling.describe.workloads import describe_deployment, describe_replica_set
 
 
@@ -52,6 +55,10 @@ def describe(record: Any, related: Related, now: float) -> str:
             return describe_deployment(record, related.replica_sets, related.events, now)
         case ReplicaSet():
             return describe_replica_set(record, related.pods, related.events, now)
+        case StatefulSet():
+            return describe_stateful_set(record, related.pods, related.events, now)
+        case DaemonSet():
+            return describe_daemon_set(record, related.pods, related.events, now)
         case Service():
             return describe_service(record, related.endpoint_slices, related.events, now)
         case Namespace():

@@ -53,15 +53,15 @@ def describe_replica_set(replica_set: ReplicaSet, pods: Iterable[Pod], found: It
     if owner:
         page.field("Controlled By", owner)
     page.field("Replicas", f"{status.replicas} current / {spec.replicas or 0} desired")
-    page.field("Pods Status", _phases(replica_set, pods))
+    page.field("Pods Status", phases(replica_set.metadata.uid, pods))
     describe_template(page, spec.template)
     _conditions(page, status.conditions)
     events(page, found, now)
     return page.show()
 
 
-def _phases(replica_set: ReplicaSet, pods: Iterable[Pod]) -> str:
-    uid = replica_set.metadata.uid
+def phases(uid: str, pods: Iterable[Pod]) -> str:
+    """How many of the pods that the object with this uid controls are in which phase."""
     owned = [
         pod for pod in pods if any(owner.uid == uid and owner.controller for owner in pod.metadata.owner_references)
     ]
