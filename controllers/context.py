@@ -12,6 +12,7 @@ from api.types import (
     EndpointSlice,
     PersistentVolumeClaim,
     Pod,
+    PodDisruptionBudget,
     ReplicaSet,
     Service,
     StatefulSet,
@@ -79,6 +80,7 @@ INDEXES: Mapping[type[Record], Mapping[str, Callable[[Any], list[Hashable]]]] = 
     PersistentVolumeClaim: {"namespace": by_namespace},
     EndpointSlice: {"service": by_service},
     Service: {"namespace": by_namespace},
+    PodDisruptionBudget: {"namespace": by_namespace},
 }
 
 

@@ -7,6 +7,7 @@ from controllers.config import ControllersConfig
 from controllers.context import Context
 from controllers.daemonset.controller import DaemonSetController
 from controllers.deployment.controller import DeploymentController
+from controllers.disruption.controller import DisruptionController
 from controllers.endpoints.endpoints_controller import EndpointsController
 from controllers.endpoints.mirroring import EndpointSliceMirroringController
 from controllers.endpoints.slice_controller import EndpointSliceController
@@ -39,6 +40,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     ServiceAccountController(context)
     RootCAPublisher(context, certificates)
     NamespaceController(context)
+    DisruptionController(context)
     ResourceQuotaController(context)
     GarbageCollector(context)
     PodGarbageCollector(context, config.terminated_pod_threshold)
