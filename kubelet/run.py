@@ -48,6 +48,8 @@ from kubelet.runtime.base import Runtime, RuntimeFailure, Version
 from kubelet.runtime.oci.runtime import OciConfig, open_runtime
 from kubelet.server.pod_streams import PodStreams
 from kubelet.server.serve import NodeServer
+from kubelet.storage import open_storage
+from kubelet.volumes.persistent import PersistentVolumes
 from kubelet.volumes.pod_volumes import VolumeServices
 from kubelet.volumes.tokens import Tokens
 
@@ -87,8 +89,10 @@ async def run(daemon: Daemon, config: Config) -> None:
     writer = StatusWriter(cluster.client, cluster.pods.get)
     facts = _node_facts(config, host, reporter, pressure)
     images = _images(daemon, config, host, cluster)
-    pods = Pods(_node_services(config, host, cluster, images), writer, cluster.pods, facts, host.version.name)
-    server = NodeServer(PodStreams(pods, host.runtime, host.paths))
+    storage = await open_storage(daemon, host.paths, cluster.client, config.node.name, lambda: reporter.node)
+    services = _node_services(config, host, cluster, images, storage.volumes)
+    pods = Pods(services, writer, cluster.pods, facts, host.version.name)
+    server = NodeServer(PodStreams(pods, host.runtime, host.paths), storage.relay)
     await _listen(daemon, config, server)
     cluster.nodes.add_handler(reporter.node_changed)
     lease = NodeLease(cluster.client, config.node.name, config.intervals, lambda: reporter.node)
@@ -246,7 +250,9 @@ def _collector(config: Config, host: Host, cluster: Cluster, reporter: NodeRepor
     return Collector(host.runtime, config.images.collector, lambda: machine.disk(place), announce)
 
 
-def _node_services(config: Config, host: Host, cluster: Cluster, images: Images) -> NodeServices:
+def _node_services(
+    config: Config, host: Host, cluster: Cluster, images: Images, persistent: PersistentVolumes
+) -> NodeServices:
     limits = allocatable(host.size, config.node.eviction_hard)
     starter = StarterServices(
         runtime=host.runtime,
@@ -261,7 +267,7 @@ def _node_services(config: Config, host: Host, cluster: Cluster, images: Images)
         runtime=host.runtime,
         starter=Starter(starter),
         images=images,
-        volumes=VolumeServices(host.paths, cluster.objects, Tokens(cluster.client)),
+        volumes=VolumeServices(host.paths, cluster.objects, Tokens(cluster.client), persistent),
         cgroups=host.pod_cgroups,
         recorder=cluster.recorder,
         paths=host.paths,

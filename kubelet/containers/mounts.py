@@ -83,4 +83,13 @@ def _volume_mount(
 
 def _is_writable(volume: Volume | None) -> bool:
     """Whether containers may write: not where the kubelet itself puts ConfigMaps and the like (as upstream's)."""
-    return volume is not None and (volume.empty_dir is not None or volume.host_path is not None)
+    if volume is None:
+        return False
+    claim, inline, nfs = volume.persistent_volume_claim, volume.csi, volume.nfs
+    if claim is not None:
+        return not claim.read_only
+    if inline is not None:
+        return not inline.read_only
+    if nfs is not None:
+        return not nfs.read_only
+    return volume.empty_dir is not None or volume.host_path is not None or volume.ephemeral is not None

@@ -77,7 +77,7 @@ class NodeServices:
         return PodProber(self.runtime, labels, announce, changed)
 
     async def remove_leftovers(self, known: set[str]) -> None:
-        await remove_leftovers(self.paths, self.cgroups, known)
+        await remove_leftovers(self.volumes, self.cgroups, known)
 
 
 class Executor:

@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection
 from cluster.connection import SERVER_OPTIONS
 from cluster.pb.streams_pb2_grpc import add_PodStreamsServicer_to_server
 from kubelet.server.pod_streams import PodStreams
+from kubelet.server.storage_relay import StorageRelay
 
 SERVICE = "podling.v1.PodStreams"
 HEALTH_SERVICE = "grpc.health.v1.Health"
@@ -20,11 +21,13 @@ DRAIN_SECONDS = 2.0
 class NodeServer:
     """Serves until closed."""
 
-    def __init__(self, streams: PodStreams) -> None:
+    def __init__(self, streams: PodStreams, relay: StorageRelay | None = None) -> None:
         self._health = health.HealthServicer()
         self._server = grpc.aio.server(options=SERVER_OPTIONS)
         add_PodStreamsServicer_to_server(streams, self._server)
         add_HealthServicer_to_server(self._health, self._server)
+        if relay is not None:
+            self._server.add_generic_rpc_handlers((relay,))
         reflection.enable_server_reflection((SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server)
 
     async def start(self, host: str, port: int, credentials: grpc.ServerCredentials) -> int:

@@ -19,9 +19,10 @@ from kubelet.containers.fields import PodFacts
 from kubelet.objects import Kind, ObjectCache
 from kubelet.paths import Paths
 from kubelet.removal import remove_tree
-from kubelet.volumes import atomic, empty_dir, host_path, payload
+from kubelet.volumes import atomic, empty_dir, host_path, nfs, payload
 from kubelet.volumes.failure import VolumeFailure
 from kubelet.volumes.payload import Payload
+from kubelet.volumes.persistent import PersistentVolumes
 from kubelet.volumes.tokens import Token, Tokens
 
 REFRESH_RETRY_SECONDS = 10.0
@@ -44,6 +45,7 @@ class VolumeServices:
     paths: Paths
     objects: ObjectCache
     tokens: Tokens
+    persistent: PersistentVolumes
 
 
 class PodVolumes:
@@ -108,10 +110,10 @@ class PodVolumes:
             self._refresher = None
 
     async def unmount(self) -> None:
-        """Take all volumes away, with what is in them. Raises OSError; may be called again then."""
+        """Take all volumes away. Raises MountFailure, OSError; may be called again then."""
         await self.close()
         self.places.clear()
-        await asyncio.to_thread(remove_volumes, self._services.paths, self._pod.metadata.uid)
+        await take_away(self._services, self._pod.metadata.uid)
 
     async def _set_up(self, volume: Volume) -> Path:
         uid, paths = self._pod.metadata.uid, self._services.paths
@@ -121,6 +123,12 @@ class PodVolumes:
             return place
         if volume.host_path is not None:
             return host_path.set_up(volume.host_path)
+        if self._services.persistent.serves(volume):
+            return await self._services.persistent.mount(self._pod, volume)
+        if volume.nfs is not None:
+            place = paths.volume(uid, "nfs", volume.name)
+            await nfs.mount(volume.nfs, place)
+            return place
         return await self._fill(volume)
 
     async def _fill(self, volume: Volume) -> Path:
@@ -242,10 +250,21 @@ def _shows_pod(volume: Volume) -> bool:
     return volume.projected is not None and any(part.downward_api is not None for part in volume.projected.sources)
 
 
+async def take_away(services: VolumeServices, uid: str) -> None:
+    """Take all volumes of a pod away. Raises MountFailure, OSError; may be called again then."""
+    # Sub-paths hold a driver's volumes: they go first.
+    await asyncio.to_thread(kernel_mounts.unmount_under, services.paths.pod(uid) / "volume-subpaths")
+    try:
+        await services.persistent.unmount(uid)
+    except VolumeFailure as error:
+        raise MountFailure([("", str(error))]) from error
+    await asyncio.to_thread(remove_volumes, services.paths, uid)
+
+
 def remove_volumes(paths: Paths, uid: str) -> None:
     """Unmount and delete everything volumes of a pod left on this machine. Raises OSError."""
     pod = paths.pod(uid)
     # Sub-path mounts may show anything, a hostPath too: nothing is deleted before they are gone.
     kernel_mounts.unmount_under(pod)
-    for directory in (pod / "volumes", pod / "volume-subpaths", paths.memory / uid):
+    for directory in (pod / "volumes", pod / "volumeDevices", pod / "volume-subpaths", paths.memory / uid):
         remove_tree(directory)

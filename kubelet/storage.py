@@ -1,0 +1,54 @@
+"""Wiring of persistent storage: the node's own CSI driver, the folder others register in, volumes that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.types import CSIDriver, Node
+from cluster.client import Client
+from cluster.daemon import Daemon, FatalError
+from cluster.informer import Informer
+from csi.local import NAME
+from csi.local.driver import LocalDriver
+from kubelet.csi.drivers import Drivers
+from kubelet.csi.registration import PluginWatcher
+from kubelet.paths import Paths
+from kubelet.server.storage_relay import StorageRelay
+from kubelet.volumes.csi import CsiVolumes
+from kubelet.volumes.persistent import PersistentVolumes
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """volumes: what pods are given. relay: what the cluster's provisioner calls."""
+
+    volumes: PersistentVolumes
+    relay: StorageRelay
+
+
+async def open_storage(
+    daemon: Daemon, paths: Paths, client: Client, node_name: str, node: Callable[[], Node | None]
+) -> Storage:
+    """Start the driver, and follow the plugin folder. Raises FatalError. node: its object once it is registered.
+
+    The driver runs in this process: a process of its own would cost each node 45 MB more. It is called over its
+    socket as any other.
+    """
+    endpoint, registry = paths.run / "plugins" / NAME / "csi.sock", paths.run / "plugins_registry"
+    driver = LocalDriver(paths.data / "plugins" / NAME, node_name, endpoint, registry)
+    try:
+        await driver.start()
+    except OSError as error:
+        raise FatalError(f"cannot serve local volumes: {error}") from error
+    daemon.stack.push_async_callback(driver.close)
+    drivers = Drivers()
+    daemon.stack.push_async_callback(drivers.close)
+    relay = StorageRelay(str(endpoint))
+    daemon.stack.push_async_callback(relay.close)
+    known: Informer[CSIDriver] = Informer(client, CSIDriver)
+    watcher = PluginWatcher(registry, drivers, client, node)
+    daemon.spawn("csi-drivers", known.run())
+    daemon.spawn("plugins", watcher.run())
+    csi = CsiVolumes(paths, drivers, lambda name: known.get("", name))
+    return Storage(PersistentVolumes(client, paths, csi, node), relay)

@@ -1,0 +1,177 @@
+"""Volumes that outlive their pods: from a claim to its PersistentVolume to a place on this node."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from api import node_terms
+from api.errors import Forbidden, NotFound
+from api.types import CSIVolumeSource, Node, PersistentVolume, PersistentVolumeClaim, Pod, Record, Volume
+from cluster import kernel_mounts
+from cluster.client import Client
+from kubelet.paths import Paths
+from kubelet.volumes import host_path, nfs
+from kubelet.volumes.csi import CsiVolume, CsiVolumes
+from kubelet.volumes.failure import VolumeFailure
+from kubelet.volumes.ownership import apply_fs_group
+
+# As for objects: the API server may hear of the binding a moment after the node.
+FORBIDDEN_RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
+
+T = TypeVar("T", bound=Record)
+
+
+class PersistentVolumes:
+    """node: this node's object once it is registered."""
+
+    def __init__(self, client: Client, paths: Paths, csi: CsiVolumes, node: Callable[[], Node | None]) -> None:
+        self._client = client
+        self._paths = paths
+        self._csi = csi
+        self._node = node
+
+    @staticmethod
+    def serves(volume: Volume) -> bool:
+        return volume.persistent_volume_claim is not None or volume.ephemeral is not None or volume.csi is not None
+
+    async def mount(self, pod: Pod, volume: Volume) -> Path:
+        """Where the pod finds a claimed or inline CSI volume. Raises VolumeFailure, StatusError, OSError."""
+        if volume.csi is not None:
+            return await self._csi.mount(pod, _inline(pod, volume.name, volume.csi))
+        claim = await self._claim(pod, volume)
+        found = await self._volume(claim)
+        read_only = volume.persistent_volume_claim is not None and volume.persistent_volume_claim.read_only
+        return await self._show(pod, claim, found, read_only=read_only)
+
+    async def unmount(self, uid: str) -> None:
+        """Give back what drivers serve for a pod. Raises VolumeFailure, OSError."""
+        await self._csi.unmount(uid)
+
+    async def _claim(self, pod: Pod, volume: Volume) -> PersistentVolumeClaim:
+        source, namespace = volume.persistent_volume_claim, pod.metadata.namespace
+        name = source.claim_name if source is not None else f"{pod.metadata.name}-{volume.name}"
+        try:
+            claim = await _patiently(lambda: self._client.get(PersistentVolumeClaim, name, namespace))
+        except NotFound as error:
+            raise VolumeFailure(f"failed to fetch PVC from API server: {error.message}") from error
+        if source is None and not any(
+            owner.uid == pod.metadata.uid and owner.controller for owner in claim.metadata.owner_references
+        ):
+            raise VolumeFailure(f"PVC {namespace}/{name} was not created for pod {namespace}/{pod.metadata.name}")
+        if claim.status.phase == "Lost":
+            raise VolumeFailure(f'PVC "{namespace}/{name}" has lost its volume "{claim.spec.volume_name}"')
+        if claim.status.phase != "Bound" or not claim.spec.volume_name:
+            raise VolumeFailure(f'PVC "{namespace}/{name}" is not bound')
+        return claim
+
+    async def _volume(self, claim: PersistentVolumeClaim) -> PersistentVolume:
+        name = claim.spec.volume_name
+        try:
+            found = await _patiently(lambda: self._client.get(PersistentVolume, name))
+        except NotFound as error:
+            raise VolumeFailure(f"failed to fetch PV from API server: {error.message}") from error
+        reference = found.spec.claim_ref
+        if reference is None or reference.uid != claim.metadata.uid:
+            raise VolumeFailure(f'PV "{name}" is bound to another claim')
+        self._check_reach(found)
+        return found
+
+    def _check_reach(self, volume: PersistentVolume) -> None:
+        node, affinity = self._node(), volume.spec.node_affinity
+        if node is None or affinity is None or affinity.required is None:
+            return
+        if not node_terms.selects(affinity.required, node.metadata.name, node.metadata.labels):
+            raise VolumeFailure(f'PV "{volume.metadata.name}" cannot be reached from node "{node.metadata.name}"')
+
+    async def _show(self, pod: Pod, claim: PersistentVolumeClaim, volume: PersistentVolume, *, read_only: bool) -> Path:
+        spec = volume.spec
+        if spec.csi is not None:
+            return await self._csi.mount(pod, csi_volume(volume, claim, read_only=read_only))
+        if spec.host_path is not None:
+            return host_path.set_up(spec.host_path)
+        if spec.local is not None:
+            return await asyncio.to_thread(self._show_local, pod, volume)
+        if spec.nfs is not None:
+            place = self._paths.volume(pod.metadata.uid, "nfs", volume.metadata.name)
+            await nfs.mount(spec.nfs, place, spec.mount_options, read_only=read_only)
+            return place
+        raise VolumeFailure(f'PV "{volume.metadata.name}" is of a kind this node does not support')
+
+    def _show_local(self, pod: Pod, volume: PersistentVolume) -> Path:
+        """A folder or a disk of this node, bound into the pod's folder."""
+        assert volume.spec.local is not None
+        source = Path(volume.spec.local.path)
+        if not source.exists():
+            raise VolumeFailure(f'path "{source}" does not exist')
+        if volume.spec.volume_mode == "Block":
+            if not source.is_block_device():
+                raise VolumeFailure(f'local volume "{source}" is not a block device')
+            return source
+        if source.is_block_device():
+            return self._show_disk(pod, volume, source)
+        if not source.is_dir():
+            raise VolumeFailure(f'local volume "{source}" is not a directory')
+        place = self._place(pod, volume)
+        if not kernel_mounts.is_mount_point(place):
+            kernel_mounts.bind(str(source), place)
+            apply_fs_group(place, pod)
+        return place
+
+    def _show_disk(self, pod: Pod, volume: PersistentVolume, disk: Path) -> Path:
+        assert volume.spec.local is not None
+        place = self._place(pod, volume)
+        if not kernel_mounts.is_mount_point(place):
+            kind = volume.spec.local.fs_type or "ext4"
+            kernel_mounts.mount(str(disk), place, kind, options=",".join(volume.spec.mount_options))
+            apply_fs_group(place, pod)
+        return place
+
+    def _place(self, pod: Pod, volume: PersistentVolume) -> Path:
+        place = self._paths.volume(pod.metadata.uid, "local-volume", volume.metadata.name)
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+
+def csi_volume(volume: PersistentVolume, claim: PersistentVolumeClaim, *, read_only: bool) -> CsiVolume:
+    """A PersistentVolume as its driver is asked for it."""
+    source = volume.spec.csi
+    assert source is not None
+    return CsiVolume(
+        name=volume.metadata.name,
+        driver=source.driver,
+        handle=source.volume_handle,
+        access_modes=list(volume.spec.access_modes),
+        block=volume.spec.volume_mode == "Block",
+        fs_type=source.fs_type,
+        read_only=read_only or source.read_only,
+        mount_options=list(volume.spec.mount_options),
+        attributes=dict(source.volume_attributes),
+    )
+
+
+def _inline(pod: Pod, name: str, source: CSIVolumeSource) -> CsiVolume:
+    """A volume that comes and goes with its pod (upstream: makeVolumeHandle)."""
+    handle = hashlib.sha256(f"{name}{pod.metadata.uid}{pod.metadata.namespace}".encode()).hexdigest()
+    return CsiVolume(
+        name=name,
+        driver=source.driver,
+        handle=f"csi-{handle}",
+        access_modes=["ReadWriteOnce"],
+        fs_type=source.fs_type or "",
+        read_only=bool(source.read_only),
+        inline=True,
+        attributes=dict(source.volume_attributes),
+    )
+
+
+async def _patiently(read: Callable[[], Awaitable[T]]) -> T:
+    for delay in FORBIDDEN_RETRY_SECONDS:
+        try:
+            return await read()
+        except Forbidden:
+            await asyncio.sleep(delay)
+    return await read()
