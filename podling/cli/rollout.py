@@ -1,29 +1,38 @@
-"""`podling rollout`: how a deployment's change goes, and back to an earlier one."""
+"""`podling rollout`: how a workload's change goes, and back to an earlier one."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from api import scheme, timestamps
 from api.scheme import Resource
-from podling.cli import durations, rollout_state, targets
+from podling.cli import durations, rollout_sets, rollout_state, targets
 from podling.cli.each import each
 from podling.cli.options import DEFAULT_NAMESPACE, Dir, Namespace, Timeout
 from podling.cli.output import say
 from podling.cli.progress import progress
-from podling.cli.rollout_state import CHANGE_CAUSE, POD_TEMPLATE_HASH, Revision
+from podling.cli.rollout_state import CHANGE_CAUSE, Revision, without_hash
 from podling.cli.rpc import JSON_PATCH, STRATEGIC, Api, Tree, api, tree
 from podling.cli.waiting import states
 from podling.errors import CommandError
 from podling.tabular import columns
 
-rollout = App(name="rollout", help="See how a deployment's change goes; go back to an earlier one.")
+rollout = App(name="rollout", help="See how a workload's change goes; go back to an earlier one.")
 
 DEPLOYMENT = scheme.by_kind("apps/v1", "Deployment")
 REPLICA_SET = scheme.by_kind("apps/v1", "ReplicaSet")
+STATEFUL_SET = scheme.by_kind("apps/v1", "StatefulSet")
+DAEMON_SET = scheme.by_kind("apps/v1", "DaemonSet")
+CONTROLLER_REVISION = scheme.by_kind("apps/v1", "ControllerRevision")
+PROGRESS = {
+    DEPLOYMENT: rollout_state.progress_of,
+    STATEFUL_SET: rollout_sets.stateful_set_progress,
+    DAEMON_SET: rollout_sets.daemon_set_progress,
+}
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
 
@@ -38,25 +47,28 @@ def status(
     """Wait for a rollout to be done, saying how far it is."""
     limit = durations.seconds(timeout)
     with api(dir) as server:
-        for name in _names(what):
-            _follow(server, namespace, name, time.monotonic() + limit if limit else None, once=not watch)
+        for workload in _workloads(what):
+            _follow(server, namespace, workload, time.monotonic() + limit if limit else None, once=not watch)
 
 
-def _follow(server: Api, namespace: str, name: str, deadline: float | None, *, once: bool) -> None:
+def _follow(server: Api, namespace: str, workload: Workload, deadline: float | None, *, once: bool) -> None:
+    resource, name = workload.resource, workload.name
     with progress() as tell:
-        for state in states(server, DEPLOYMENT, namespace, name, deadline):
+        for state in states(server, resource, namespace, name, deadline):
             if state is None:
-                server.get(DEPLOYMENT, namespace, name)  # says that it is not there
+                server.get(resource, namespace, name)  # says that it is not there
                 continue
             try:
-                line, done = rollout_state.progress_of(state)
+                line, done = PROGRESS[resource](state)
             except rollout_state.RolloutFailed as error:
-                raise CommandError(f"{error}: `podling describe deployment/{name}` may say why") from None
+                hint = f"`podling describe {resource.singular}/{name}` may say why"
+                raise CommandError(f"{error}: {hint}") from None
             if done or once:
                 break
             tell(line)
         else:
-            raise CommandError(f'timed out waiting for deployment "{name}"; `podling rollout status` waits on')
+            hint = "`podling rollout status` waits on"
+            raise CommandError(f'timed out waiting for {resource.singular} "{name}"; {hint}')
     say(line)
 
 
@@ -67,18 +79,18 @@ def history(
     namespace: Namespace = DEFAULT_NAMESPACE,
     dir: Dir = None,
 ) -> None:
-    """Show a deployment's revisions."""
+    """Show a workload's revisions."""
     with api(dir) as server:
-        for name in _names(what):
-            _, known = _revisions(server, namespace, name)
+        for workload in _workloads(what):
+            _, known = _revisions(server, namespace, workload)
             if revision:
                 from api import yaml
 
-                chosen = _choose(known, revision, name)
-                say(f"deployment.apps/{name} with revision #{revision}\n{yaml.dump(chosen.template)}")
+                chosen = _choose(known, revision, workload)
+                say(f"{workload} with revision #{revision}\n{yaml.dump(chosen.template)}")
             else:
                 rows = [(str(one.number), one.change_cause) for one in known]
-                say(f"deployment.apps/{name}\n{columns(('REVISION', 'CHANGE-CAUSE'), rows)}\n")
+                say(f"{workload}\n{columns(('REVISION', 'CHANGE-CAUSE'), rows)}\n")
 
 
 @rollout.command
@@ -90,30 +102,30 @@ def undo(
 ) -> None:
     """Go back to the revision before, or to another."""
 
-    def act(server: Api, name: str) -> None:
-        deployment, known = _revisions(server, namespace, name)
-        if deployment["spec"].get("paused"):
-            raise CommandError(f"deployment.apps/{name} is paused: `podling rollout resume deployment/{name}` first")
+    def act(server: Api, workload: Workload) -> None:
+        current, known = _revisions(server, namespace, workload)
+        if current["spec"].get("paused"):
+            raise CommandError(f"{workload} is paused: `podling rollout resume {workload.short}` first")
         if not to_revision and len(known) < 2:
-            raise CommandError(f"deployment.apps/{name} has no revision to go back to")
-        chosen = _choose(known, to_revision, name) if to_revision else known[-2]
-        if chosen.template == _without_hash(deployment["spec"]["template"]):
-            say(f"deployment.apps/{name} skipped rollback (current template already matches revision {chosen.number})")
+            raise CommandError(f"{workload} has no revision to go back to")
+        chosen = _choose(known, to_revision, workload) if to_revision else known[-2]
+        if without_hash(chosen.template) == without_hash(current["spec"]["template"]):
+            say(f"{workload} skipped rollback (current template already matches revision {chosen.number})")
             return
         patch: list[Tree] = [{"op": "replace", "path": "/spec/template", "value": chosen.template}]
         if chosen.change_cause != "<none>":
-            annotations = {**deployment["metadata"].get("annotations", {}), CHANGE_CAUSE: chosen.change_cause}
+            annotations = {**current["metadata"].get("annotations", {}), CHANGE_CAUSE: chosen.change_cause}
             patch.append({"op": "add", "path": "/metadata/annotations", "value": annotations})
-        server.patch(DEPLOYMENT, namespace, name, patch, patch_type=JSON_PATCH)
-        say(f"deployment.apps/{name} rolled back")
+        server.patch(workload.resource, namespace, workload.name, patch, patch_type=JSON_PATCH)
+        say(f"{workload} rolled back")
 
     with api(dir) as server:
-        each(_names(what), lambda name: act(server, name))
+        each(_workloads(what), lambda workload: act(server, workload))
 
 
 @rollout.command
 def restart(*what: str, namespace: Namespace = DEFAULT_NAMESPACE, dir: Dir = None) -> None:
-    """Replace all pods of a deployment, as for a change."""
+    """Replace all pods of a workload, as for a change."""
     template = {"metadata": {"annotations": {RESTARTED_AT: timestamps.now_text(time.time())}}}
     _patch_spec(what, {"template": template}, "restarted", namespace, dir)
 
@@ -131,46 +143,57 @@ def resume(*what: str, namespace: Namespace = DEFAULT_NAMESPACE, dir: Dir = None
 
 
 def _patch_spec(what: tuple[str, ...], spec: Tree, done: str, namespace: str, dir: Dir) -> None:
-    def act(server: Api, name: str) -> None:
+    def act(server: Api, workload: Workload) -> None:
+        resource, name = workload.resource, workload.name
         if "paused" in spec:
-            is_paused = bool(server.get(DEPLOYMENT, namespace, name)["spec"].get("paused"))
+            if resource is not DEPLOYMENT:
+                raise CommandError(f"{resource.plural} cannot be {done}: only deployments can")
+            is_paused = bool(server.get(resource, namespace, name)["spec"].get("paused"))
             if is_paused == bool(spec["paused"]):
-                raise CommandError(f"deployment.apps/{name} is {'already' if is_paused else 'not'} paused")
-        server.patch(DEPLOYMENT, namespace, name, {"spec": spec}, patch_type=STRATEGIC)
-        say(f"deployment.apps/{name} {done}")
+                raise CommandError(f"{workload} is {'already' if is_paused else 'not'} paused")
+        server.patch(resource, namespace, name, {"spec": spec}, patch_type=STRATEGIC)
+        say(f"{workload} {done}")
 
     with api(dir) as server:
-        each(_names(what), lambda name: act(server, name))
+        each(_workloads(what), lambda workload: act(server, workload))
 
 
-def _names(what: tuple[str, ...]) -> list[str]:
-    names: list[str] = []
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A workload by resource and name; as text what kubectl calls it."""
+
+    resource: Resource
+    name: str
+
+    def __str__(self) -> str:
+        return targets.label(self.resource, self.name)
+
+    @property
+    def short(self) -> str:
+        return f"{self.resource.singular}/{self.name}"
+
+
+def _workloads(what: tuple[str, ...]) -> list[Workload]:
+    workloads: list[Workload] = []
     for target in targets.parse_named(what):
-        _must_be_deployment(target.resource)
-        names.extend(target.names)
-    return names
+        if target.resource not in PROGRESS:
+            hint = "name a deployment, a statefulset or a daemonset"
+            raise CommandError(f"{target.resource.plural} are not rolled out: {hint}")
+        workloads += [Workload(target.resource, name) for name in target.names]
+    return workloads
 
 
-def _must_be_deployment(resource: Resource) -> None:
-    if resource is not DEPLOYMENT:
-        raise CommandError(f"{resource.plural} are not rolled out: name a deployment")
+def _revisions(server: Api, namespace: str, workload: Workload) -> tuple[Tree, list[Revision]]:
+    current = server.get(workload.resource, namespace, workload.name)
+    kept_as = REPLICA_SET if workload.resource is DEPLOYMENT else CONTROLLER_REVISION
+    kept = [tree(item) for item in server.list(kept_as, namespace).items]
+    of = rollout_state.revisions if workload.resource is DEPLOYMENT else rollout_sets.history
+    return current, of(current, kept)
 
 
-def _revisions(server: Api, namespace: str, name: str) -> tuple[Tree, list[Revision]]:
-    deployment = server.get(DEPLOYMENT, namespace, name)
-    replica_sets = [tree(item) for item in server.list(REPLICA_SET, namespace).items]
-    return deployment, rollout_state.revisions(deployment, replica_sets)
-
-
-def _choose(known: list[Revision], number: int, name: str) -> Revision:
+def _choose(known: list[Revision], number: int, workload: Workload) -> Revision:
     for revision in known:
         if revision.number == number:
             return revision
     numbers = ", ".join(str(revision.number) for revision in known)
-    raise CommandError(f"deployment.apps/{name} has no revision {number}: it has {numbers or 'none'}")
-
-
-def _without_hash(template: Tree) -> Tree:
-    metadata = template.get("metadata", {})
-    labels = {key: value for key, value in metadata.get("labels", {}).items() if key != POD_TEMPLATE_HASH}
-    return {**template, "metadata": {**metadata, "labels": labels}}
+    raise CommandError(f"{workload} has no revision {number}: it has {numbers or 'none'}")

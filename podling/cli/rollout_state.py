@@ -17,27 +17,16 @@ Tree = dict[str, Any]
 
 
 class RolloutFailed(Exception):
-    """The rollout made no progress within its deadline."""
+    """The rollout does not go on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision of a deployment and the replica set that holds it."""
+    """One revision of a workload. template: the pod template as the workload had it."""
 
     number: int
-    replica_set: Tree
-
-    @property
-    def change_cause(self) -> str:
-        return str(self.replica_set["metadata"].get("annotations", {}).get(CHANGE_CAUSE, "<none>"))
-
-    @property
-    def template(self) -> Tree:
-        """The pod template as the deployment had it."""
-        template: Tree = self.replica_set["spec"]["template"]
-        metadata = dict(template.get("metadata", {}))
-        labels = {key: value for key, value in metadata.get("labels", {}).items() if key != POD_TEMPLATE_HASH}
-        return {**template, "metadata": {**metadata, "labels": labels}}
+    change_cause: str
+    template: Tree
 
 
 def progress_of(deployment: Tree) -> tuple[str, bool]:
@@ -71,5 +60,13 @@ def revisions(deployment: Tree, replica_sets: Iterable[Tree]) -> list[Revision]:
         owned = any(owner["uid"] == uid and owner.get("controller") for owner in metadata.get("ownerReferences", ()))
         number = metadata.get("annotations", {}).get(REVISION, "")
         if owned and number.isdecimal():
-            found.append(Revision(int(number), replica_set))
+            cause = metadata["annotations"].get(CHANGE_CAUSE, "<none>")
+            found.append(Revision(int(number), cause, without_hash(replica_set["spec"]["template"])))
     return sorted(found, key=lambda revision: revision.number)
+
+
+def without_hash(template: Tree) -> Tree:
+    """The template without the label that tells replica sets apart."""
+    metadata = template.get("metadata", {})
+    labels = {key: value for key, value in metadata.get("labels", {}).items() if key != POD_TEMPLATE_HASH}
+    return {**template, "metadata": {**metadata, "labels": labels}}

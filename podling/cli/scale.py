@@ -28,7 +28,8 @@ def scale(
     def act(server: Api, target: targets.Target) -> None:
         resource = target.resource
         if not any(subresource.name == "scale" for subresource in resource.subresources):
-            raise CommandError(f"{resource.plural} have no replicas: scale a deployment or a replica set")
+            hint = "scale a deployment, a stateful set or a replica set"
+            raise CommandError(f"{resource.plural} have no replicas: {hint}")
         for name in target.names:
             if current_replicas >= 0:
                 now = server.get(resource, namespace, name, "scale")["spec"].get("replicas", 0)

@@ -69,6 +69,6 @@ def _describe_claims(page: Page, templates: Iterable[PersistentVolumeClaim]) -> 
         page.field("Name", template.metadata.name, level=1)
         page.field("StorageClass", spec.storage_class_name or "", level=1)
         labels(page, "Labels", template.metadata.labels, level=1)
-        annotations(page, template.metadata.annotations, level=1)
+        labels(page, "Annotations", template.metadata.annotations, level=1)
         page.field("Capacity", spec.resources.requests.get("storage", "<default>"), level=1)
         page.field("Access Modes", f"[{' '.join(spec.access_modes)}]", level=1)

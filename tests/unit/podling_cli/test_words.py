@@ -29,7 +29,19 @@ def test_targets(words: list[str], expected: list[tuple[str, tuple[str, ...]]]) 
 
 
 def test_all_is_a_category() -> None:
-    assert [name for name, _ in parsed("all")] == ["pods", "services", "deployments.apps", "replicasets.apps"]
+    names = [name for name, _ in parsed("all")]
+    assert names == [
+        "pods",
+        "replicationcontrollers",
+        "services",
+        "daemonsets.apps",
+        "deployments.apps",
+        "replicasets.apps",
+        "statefulsets.apps",
+        "horizontalpodautoscalers.autoscaling",
+        "cronjobs.batch",
+        "jobs.batch",
+    ]
 
 
 @pytest.mark.parametrize(
