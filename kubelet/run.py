@@ -40,6 +40,7 @@ from kubelet.pod_cgroups import PodCgroups
 from kubelet.pods.admission import NodeFacts
 from kubelet.pods.executor import NodeServices
 from kubelet.pods.pods import Pods
+from kubelet.pods.runtime_handler import handler_check
 from kubelet.pods.status_writer import StatusWriter
 from kubelet.pulling.collector import Collector
 from kubelet.pulling.puller import PullConfig, Puller
@@ -274,6 +275,7 @@ def _node_services(
         dns=ClusterDns(config.dns.servers, config.dns.domain, _host_resolver(config)),
         node_name=config.node.name,
         node_ip=config.node.ip,
+        check_handler=handler_check(cluster.client),
         facts=lambda pod_ip: PodFacts(pod_ip, config.node.ip, limits),
     )
 

@@ -40,6 +40,7 @@ from kubelet.pods.actions import (
 )
 from kubelet.pods.cleanup import remove_leftovers
 from kubelet.pods.record import PodRecord
+from kubelet.pods.runtime_handler import CheckHandler
 from kubelet.pods.start import backoff_key
 from kubelet.pods.view import AnyContainer, Run, find_container
 from kubelet.probes.prober import Announce, PodProber
@@ -68,6 +69,7 @@ class NodeServices:
     dns: ClusterDns
     node_name: str
     node_ip: str
+    check_handler: CheckHandler
     facts: Callable[[str], PodFacts]
 
     def executor(self, record: PodRecord, changed: Callable[[], None]) -> Executor:
@@ -139,6 +141,7 @@ class Executor:
                 await services.runtime.stop_sandbox(sandbox.id)
         began = time.monotonic()
         try:
+            await services.check_handler(record.pod)
             parent = services.cgroups.create(record.pod)
             with metrics.operation("run_podsandbox"):
                 sandbox = await services.runtime.run_sandbox(self._sandbox_spec(attempt, parent))

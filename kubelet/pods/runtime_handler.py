@@ -1,0 +1,35 @@
+"""Which runtime a pod is to be run with: the handler of its RuntimeClass, if this node has it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from api.errors import NotFound, StatusError
+from api.types import Pod, RuntimeClass
+from cluster.client import Client
+from kubelet.runtime.base import RuntimeFailure
+
+# One runtime, under its own name and for pods of no class.
+HANDLERS: Final = frozenset({"", "runc"})
+
+CheckHandler = Callable[[Pod], Awaitable[None]]
+
+
+def handler_check(client: Client) -> CheckHandler:
+    """What is asked before a pod's sandbox is made. Raises `RuntimeFailure` when the node cannot run such pods."""
+
+    async def check(pod: Pod) -> None:
+        name = pod.spec.runtime_class_name
+        if not name:
+            return
+        try:
+            runtime_class = await client.get(RuntimeClass, name)
+        except NotFound:
+            raise RuntimeFailure(f'RuntimeClass "{name}" not found') from None
+        except StatusError as error:
+            raise RuntimeFailure(f'cannot look up RuntimeClass "{name}": {error.message}') from error
+        if runtime_class.handler not in HANDLERS:
+            raise RuntimeFailure(f'no runtime for "{runtime_class.handler}" is configured')
+
+    return check
