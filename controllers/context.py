@@ -10,10 +10,12 @@ from api.types import (
     ControllerRevision,
     DaemonSet,
     EndpointSlice,
+    Job,
     PersistentVolumeClaim,
     Pod,
     PodDisruptionBudget,
     ReplicaSet,
+    ReplicationController,
     Service,
     StatefulSet,
 )
@@ -74,6 +76,8 @@ def by_service(endpoint_slice: EndpointSlice) -> list[Hashable]:
 INDEXES: Mapping[type[Record], Mapping[str, Callable[[Any], list[Hashable]]]] = {
     Pod: {"controller": by_controller, "namespace": by_namespace, "node": by_node},
     ReplicaSet: {"controller": by_controller, "namespace": by_namespace},
+    ReplicationController: {"controller": by_controller, "namespace": by_namespace},
+    Job: {"controller": by_controller, "namespace": by_namespace},
     StatefulSet: {"namespace": by_namespace},
     DaemonSet: {"namespace": by_namespace},
     ControllerRevision: {"controller": by_controller},

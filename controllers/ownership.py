@@ -65,29 +65,23 @@ def claim(owner: Any, selects: Callable[[Mapping[str, str]], bool], candidates: 
     return claims
 
 
-def adoption_patch(owner: Any) -> dict[str, Any]:
+def adoption_patch(owner: Any, finalizer: str = "") -> dict[str, Any]:
     """The strategic merge patch that makes `owner` the dependent's controller."""
     reference = controller_reference(owner)
-    return {
-        "metadata": {
-            "ownerReferences": [
-                {
-                    "apiVersion": reference.api_version,
-                    "kind": reference.kind,
-                    "name": reference.name,
-                    "uid": reference.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
-        }
+    tree = {
+        "apiVersion": reference.api_version,
+        "kind": reference.kind,
+        "name": reference.name,
+        "uid": reference.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
     }
+    return {"metadata": {"ownerReferences": [tree], **({"finalizers": [finalizer]} if finalizer else {})}}
 
 
-def release_patch(owner: Any) -> dict[str, Any]:
+def release_patch(owner: Any, finalizer: str = "") -> dict[str, Any]:
     """The strategic merge patch that takes `owner`'s reference off the dependent."""
-    return {
-        "metadata": {
-            "ownerReferences": [{"$patch": "delete", "uid": owner.metadata.uid}],
-        }
-    }
+    metadata: dict[str, Any] = {"ownerReferences": [{"$patch": "delete", "uid": owner.metadata.uid}]}
+    if finalizer:
+        metadata["$deleteFromPrimitiveList/finalizers"] = [finalizer]
+    return {"metadata": metadata}

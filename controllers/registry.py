@@ -12,11 +12,13 @@ from controllers.endpoints.endpoints_controller import EndpointsController
 from controllers.endpoints.mirroring import EndpointSliceMirroringController
 from controllers.endpoints.slice_controller import EndpointSliceController
 from controllers.garbage_collector.controller import GarbageCollector
+from controllers.job.controller import JobController
 from controllers.namespace.controller import NamespaceController
 from controllers.node_lifecycle.controller import NodeLifecycleController
 from controllers.node_lifecycle.evictor import TaintEvictor
 from controllers.pod_gc import PodGarbageCollector
-from controllers.replicaset.controller import ReplicaSetController
+from controllers.replicaset.controller import ReplicaController
+from controllers.replicaset.kinds import REPLICA_SETS, REPLICATION_CONTROLLERS
 from controllers.resource_quota.controller import ResourceQuotaController
 from controllers.root_ca import RootCAPublisher
 from controllers.service_account import ServiceAccountController
@@ -31,9 +33,11 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     EndpointSliceController(context)
     EndpointsController(context)
     EndpointSliceMirroringController(context)
-    ReplicaSetController(context)
+    ReplicaController(context, REPLICA_SETS)
+    ReplicaController(context, REPLICATION_CONTROLLERS)
     DeploymentController(context)
     StatefulSetController(context)
+    JobController(context)
     DaemonSetController(context)
     NodeLifecycleController(context, config.node_grace_seconds)
     TaintEvictor(context)

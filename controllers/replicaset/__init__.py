@@ -1,1 +1,1 @@
-"""ReplicaSets: as many pods as asked for."""
+"""ReplicaSets and ReplicationControllers: as many pods as asked for."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.types import ObjectMeta, Pod, ReplicaSet
+from api.types import ObjectMeta, Pod, PodTemplateSpec
 from controllers.ownership import controller_reference
+from controllers.replicaset.kinds import Owner
 from controllers.replicaset.ranking import to_delete
 
 # The most pods created or deleted in one go (upstream: BurstReplicas).
 BURST = 500
-FIRST_BATCH = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,41 +22,31 @@ class Plan:
     delete: list[Pod]
 
 
-def plan(replica_set: ReplicaSet, pods: Sequence[Pod], related: Sequence[Pod], now: float) -> Plan:
-    """Compare the active pods with what is asked for. related: pods of the owner's other replica sets and these."""
-    if replica_set.metadata.deletion_timestamp is not None:
+def plan(owner: Owner, pods: Sequence[Pod], related: Sequence[Pod], now: float) -> Plan:
+    """Compare the active pods with what is asked for. related: pods of its own owner's other replica sets and these."""
+    if owner.metadata.deletion_timestamp is not None:
         return Plan(0, [])
-    missing = desired_replicas(replica_set) - len(pods)
+    missing = desired_replicas(owner) - len(pods)
     if missing >= 0:
         return Plan(min(missing, BURST), [])
     return Plan(0, to_delete(pods, related, min(-missing, BURST), now))
 
 
-def desired_replicas(replica_set: ReplicaSet) -> int:
-    return 1 if replica_set.spec.replicas is None else replica_set.spec.replicas
+def desired_replicas(owner: Owner) -> int:
+    return 1 if owner.spec.replicas is None else owner.spec.replicas
 
 
-def slow_start(count: int) -> Iterator[int]:
-    """Batches of 1, 2, 4 ... that add up to `count`: what fails at once should not be asked for a thousand times."""
-    batch = FIRST_BATCH
-    while count > 0:
-        size = min(batch, count)
-        yield size
-        count -= size
-        batch *= 2
-
-
-def pod_from_template(replica_set: ReplicaSet) -> Pod:
-    """A new pod of the set, to be named by the API server."""
-    template = replica_set.spec.template
+def pod_from_template(owner: Owner) -> Pod:
+    """A new pod of the owner, to be named by the API server."""
+    template = owner.spec.template or PodTemplateSpec()
     return Pod(
         metadata=ObjectMeta(
-            generate_name=f"{replica_set.metadata.name}-",
-            namespace=replica_set.metadata.namespace,
+            generate_name=f"{owner.metadata.name}-",
+            namespace=owner.metadata.namespace,
             labels=template.metadata.labels,
             annotations=template.metadata.annotations,
             finalizers=template.metadata.finalizers,
-            owner_references=[controller_reference(replica_set)],
+            owner_references=[controller_reference(owner)],
         ),
         spec=template.spec,
     )

@@ -1,4 +1,4 @@
-"""A ReplicaSet's status from its pods."""
+"""The status of a ReplicaSet or ReplicationController from its pods."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from api.types import Pod, ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
+from api.types import Pod, PodTemplateSpec
 from controllers.pods import is_available, is_ready
+from controllers.replicaset.kinds import Condition, Owner, Status
 
 REPLICA_FAILURE = "ReplicaFailure"
 
 
-def new_status(
-    replica_set: ReplicaSet, pods: Sequence[Pod], failure: ReplicaSetCondition | None, now: float
-) -> ReplicaSetStatus:
+def new_status(owner: Owner, pods: Sequence[Pod], failure: Condition | None, now: float) -> Status:
     """What the status should be. failure: what kept pods from being created or deleted just now, if anything did."""
-    template_labels = replica_set.spec.template.metadata.labels.items()
-    min_ready_seconds = replica_set.spec.min_ready_seconds
+    template = owner.spec.template or PodTemplateSpec()
+    template_labels = template.metadata.labels.items()
+    min_ready_seconds = owner.spec.min_ready_seconds
     ready = [pod for pod in pods if is_ready(pod)]
     return replace(
-        replica_set.status,
+        owner.status,
         replicas=len(pods),
         fully_labeled_replicas=sum(template_labels <= pod.metadata.labels.items() for pod in pods),
         ready_replicas=len(ready),
         available_replicas=sum(is_available(pod, min_ready_seconds, now) for pod in ready),
-        observed_generation=replica_set.metadata.generation,
-        conditions=_conditions(replica_set.status.conditions, failure),
+        observed_generation=owner.metadata.generation,
+        conditions=_conditions(owner.status.conditions, failure),
     )
 
 
-def _conditions(
-    current: Iterable[ReplicaSetCondition], failure: ReplicaSetCondition | None
-) -> list[ReplicaSetCondition]:
+def _conditions(current: Iterable[Condition], failure: Condition | None) -> list[Condition]:
     others = [condition for condition in current if condition.type != REPLICA_FAILURE]
     if failure is None:
         return others

@@ -18,7 +18,7 @@ from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
 from controllers.pods import next_available
-from controllers.replicaset.plan import slow_start
+from controllers.replicaset.batches import slow_start
 from controllers.revisions.ledger import Ledger
 from controllers.revisions.snapshot import HASH_LABEL, template_of
 from controllers.statefulset.identity import ordinal_of, revision_of

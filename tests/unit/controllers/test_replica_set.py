@@ -4,7 +4,8 @@ from msgspec.structs import replace
 
 from api.types import ReplicaSetCondition
 from controllers.pods import is_available, next_available
-from controllers.replicaset.plan import plan, pod_from_template, slow_start
+from controllers.replicaset.batches import slow_start
+from controllers.replicaset.plan import plan, pod_from_template
 from controllers.replicaset.ranking import to_delete
 from controllers.replicaset.status import new_status
 from tests.support.objects import pod, replica_set
