@@ -86,6 +86,7 @@ class Config:
     seccomp_dir: Path
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     eviction: Policy = field(default_factory=Policy)
+    manifests: Path | None = None
     images: ImageConfig = field(default_factory=ImageConfig)
 
 
@@ -156,6 +157,8 @@ def _add_place(group: argparse._ArgumentGroup, flag: str, default: Path, what: s
 
 
 def _add_pod_flags(group: argparse._ArgumentGroup) -> None:
+    manifests = "manifests of pods that this node runs by itself: a folder, made if need be, or a file"
+    group.add_argument("--pod-manifest-path", type=Path, metavar="PATH", help=manifests)
     servers = "the name servers of pods with dnsPolicy ClusterFirst (default: the host's)"
     group.add_argument("--cluster-dns", default=(), type=_addresses, metavar="IP,...", help=servers)
     domain = "the cluster's DNS domain (default: %(default)s)"
@@ -201,6 +204,7 @@ def from_args(args: argparse.Namespace) -> Config:
         seccomp_dir=(args.seccomp_dir or data_dir / "seccomp").absolute(),
         allowed_unsafe_sysctls=args.allowed_unsafe_sysctls,
         eviction=eviction_flags.from_args(args),
+        manifests=args.pod_manifest_path.absolute() if args.pod_manifest_path is not None else None,
         images=image_flags.from_args(args),
     )
 

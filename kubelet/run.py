@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from api.types import Node, Pod, Service
 from cluster import connection, kernel_mounts
@@ -41,6 +42,7 @@ from kubelet.pods.admission import NodeFacts
 from kubelet.pods.executor import NodeServices
 from kubelet.pods.pods import Pods
 from kubelet.pods.runtime_handler import handler_check
+from kubelet.pods.services import PodSource
 from kubelet.pods.status_writer import StatusWriter
 from kubelet.pulling.collector import Collector
 from kubelet.pulling.puller import PullConfig, Puller
@@ -49,6 +51,8 @@ from kubelet.runtime.base import Runtime, RuntimeFailure, Version
 from kubelet.runtime.oci.runtime import OciConfig, open_runtime
 from kubelet.server.pod_streams import PodStreams
 from kubelet.server.serve import NodeServer
+from kubelet.static.mirrors import Mirrors
+from kubelet.static.source import NodePods, StaticPods
 from kubelet.storage import open_storage
 from kubelet.volumes.persistent import PersistentVolumes
 from kubelet.volumes.pod_volumes import VolumeServices
@@ -90,9 +94,10 @@ async def run(daemon: Daemon, config: Config) -> None:
     writer = StatusWriter(cluster.client, cluster.pods.get)
     facts = _node_facts(config, host, reporter, pressure)
     images = _images(daemon, config, host, cluster)
+    source = _pod_source(daemon, config, cluster, reporter, writer)
     storage = await open_storage(daemon, host.paths, cluster.client, config.node.name, lambda: reporter.node)
     services = _node_services(config, host, cluster, images, storage.volumes)
-    pods = Pods(services, writer, cluster.pods, facts, host.version.name)
+    pods = Pods(services, writer, source, facts, host.version.name)
     server = NodeServer(PodStreams(pods, host.runtime, host.paths), storage.relay)
     await _listen(daemon, config, server)
     cluster.nodes.add_handler(reporter.node_changed)
@@ -114,6 +119,25 @@ async def run(daemon: Daemon, config: Config) -> None:
     _add_pages(daemon, config, host, pods)
 
 
+def _pod_source(
+    daemon: Daemon, config: Config, cluster: Cluster, reporter: NodeReporter, writer: StatusWriter
+) -> PodSource:
+    """The API server's pods and, with a place for manifests, the static ones, whose mirrors are kept from now on."""
+    if config.manifests is None:
+        return cluster.pods
+    static = StaticPods(config.manifests, config.node.name)
+    mirrors = Mirrors(
+        cluster.client, lambda: reporter.node, cluster.pods.get, lambda pod: writer.again(pod.metadata.uid)
+    )
+    static.add_handler(mirrors.static_changed)
+    cluster.pods.add_handler(mirrors.object_changed)
+    source = NodePods(cluster.pods, static)
+    static.read(time.time())
+    daemon.spawn("static-pods", static.run())
+    daemon.spawn("mirror-pods", mirrors.run())
+    return source
+
+
 async def _open_host(daemon: Daemon, config: Config) -> Host:
     paths = Paths(config.data_dir, config.run_dir)
     oci = OciConfig(
@@ -125,7 +149,7 @@ async def _open_host(daemon: Daemon, config: Config) -> Host:
         monitor_cgroup=f"{config.cgroup_root.rstrip('/')}/conmon",
     )
     try:
-        _make_places(paths)
+        _make_places(paths, config.manifests)
         runtime = await daemon.stack.enter_async_context(open_runtime(oci))
         size = Size(
             cpu_millis=config.node.cpu_millis or machine.cpu_millis(),
@@ -144,10 +168,12 @@ async def _open_host(daemon: Daemon, config: Config) -> Host:
         raise FatalError(f"cannot use {error.filename}: {error.strerror}") from error
 
 
-def _make_places(paths: Paths) -> None:
+def _make_places(paths: Paths, manifests: Path | None) -> None:
     """Make the folders; volumes that must not reach a disk get a tmpfs unless they are on one."""
     for directory in (paths.pods, paths.logs, paths.memory):
         directory.mkdir(parents=True, exist_ok=True)
+    if manifests is not None and not manifests.exists():
+        manifests.mkdir(parents=True)
     if not kernel_mounts.is_tmpfs(paths.memory):
         kernel_mounts.mount_tmpfs(paths.memory, size_bytes=None, mode=PRIVATE)
     # Containers see their files through mounts of their own; nobody else of this machine has business here.

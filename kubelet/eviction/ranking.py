@@ -12,9 +12,7 @@ from api import quantity
 from api.types import Pod
 from kubelet.containers.resources import SYSTEM_CRITICAL_PRIORITY, amount, pod_limits, pod_requests
 from kubelet.eviction.thresholds import Crossed
-
-CONFIG_SOURCE = "kubernetes.io/config.source"
-CONFIG_MIRROR = "kubernetes.io/config.mirror"
+from kubelet.pods.static import is_mirror, is_static
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,7 @@ def in_memory(pod: Pod, volume: str) -> bool:
 
 def is_critical(pod: Pod) -> bool:
     """Pods the node never ends for its own sake: static ones and those of system priority."""
-    source = pod.metadata.annotations.get(CONFIG_SOURCE, "api")
-    mirror = CONFIG_MIRROR in pod.metadata.annotations
-    return source != "api" or mirror or (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY
+    return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY
 
 
 def ranked(pods: Iterable[PodFigures], resource: str) -> list[PodFigures]:

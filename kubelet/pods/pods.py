@@ -22,6 +22,7 @@ from kubelet.pods.history import ready_before, runs_of
 from kubelet.pods.record import PodRecord
 from kubelet.pods.resize import Pending, assess
 from kubelet.pods.services import PodServices, PodSource
+from kubelet.pods.static import is_static
 from kubelet.pods.status import rejected
 from kubelet.pods.status_writer import StatusWriter
 from kubelet.pods.worker import PodWorker
@@ -74,6 +75,8 @@ class Pods:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._inventory = Inventory((), ())
         self._adopted = False
+        # Static pods whose manifest changed: by namespace and name, until the pod before has ended.
+        self._successors: dict[tuple[str, str], Pod] = {}
 
     async def run(self) -> None:
         """Take over what runs already, then follow objects and containers until cancelled."""
@@ -139,11 +142,14 @@ class Pods:
             if worker is not None:
                 worker.object_gone()
             self._writer.forget(old.metadata.uid)
+            self._successors.pop(_name(old), None)
         if new is None:
             return
         worker = self._workers.get(new.metadata.uid)
         if worker is not None:
             worker.update(new)
+        elif is_static(new) and self.find(*_name(new)) is not None:
+            self._successors[_name(new)] = new
         else:
             self._begin(new)
 
@@ -214,12 +220,15 @@ class Pods:
         task.add_done_callback(lambda task: self._worker_ended(uid, task))
 
     def _worker_ended(self, uid: str, task: asyncio.Task[None]) -> None:
-        self._workers.pop(uid, None)
+        ended = self._workers.pop(uid, None)
         self._tasks.pop(uid, None)
         self._writer.forget(uid)
         self._wake_deferred()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a pod's worker failed", uid=uid, reason=repr(error))
+        successor = self._successors.pop(_name(ended.record.pod), None) if ended is not None else None
+        if successor is not None and not task.cancelled():
+            self._begin(successor)
 
     def _wake_deferred(self) -> None:
         """There is room again for pods that wait for more resources."""
@@ -243,6 +252,10 @@ class Pods:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _name(pod: Pod) -> tuple[str, str]:
+    return pod.metadata.namespace, pod.metadata.name
 
 
 def _pod_of_records(uid: str, sandboxes: Sequence[SandboxStatus], containers: Sequence[ContainerStatus]) -> Pod:

@@ -19,6 +19,7 @@ from cluster.controller import Controller
 from cluster.workqueue import WorkQueue
 from kubelet.pods import phase
 from kubelet.pods.conditions import OWNED
+from kubelet.pods.static import is_mirror, is_static, mirrors
 
 # How long a status that says little waits for a better one.
 LAZY_SECONDS = 0.15
@@ -32,6 +33,11 @@ class _Wanted:
     pod: Pod
     status: PodStatus | None
     finished: bool = False
+
+    def take(self, pod: Pod) -> None:
+        """Take over a newer object; a static pod stays itself, whatever its mirror."""
+        if not is_static(self.pod):
+            self.pod = pod
 
 
 class StatusWriter:
@@ -58,6 +64,10 @@ class StatusWriter:
         else:
             self._queue.add(uid)
 
+    def again(self, uid: str) -> None:
+        """A pod's object has appeared, or changed: see whether its status still stands to be written."""
+        self._queue.add(uid)
+
     def finish(self, pod: Pod) -> None:
         """Nothing of the pod is left to run: write its last status, then delete its object for good."""
         uid = pod.metadata.uid
@@ -79,29 +89,40 @@ class StatusWriter:
             if wanted.finished and uid in self._wanted:
                 await self._delete(wanted.pod)
         except NotFound:
-            self.forget(uid)
+            self._drop(wanted)
 
     async def _write_status(self, wanted: _Wanted) -> None:
         pod = self._newest(wanted)
+        if is_static(pod):
+            return  # there is no mirror to write to; once there is, `again` is called
         while wanted.status is not None:
             status = merged(pod.status, wanted.status)
             if status == pod.status:
                 return
             try:
-                pod = wanted.pod = await self._client.update(replace(pod, status=status), subresource="status")
+                wanted.take(await self._client.update(replace(pod, status=status), subresource="status"))
                 return
             except Conflict:
                 uid = pod.metadata.uid
-                pod = wanted.pod = await self._client.get(Pod, pod.metadata.name, pod.metadata.namespace)
+                pod = await self._client.get(Pod, pod.metadata.name, pod.metadata.namespace)
+                wanted.take(pod)
                 if pod.metadata.uid != uid:
                     # Another pod has the name by now.
-                    self.forget(uid)
+                    self._drop(wanted)
                     return
+
+    def _drop(self, wanted: _Wanted) -> None:
+        """The object is gone; a static pod's will be made again."""
+        if not is_static(wanted.pod):
+            self.forget(wanted.pod.metadata.uid)
 
     def _newest(self, wanted: _Wanted) -> Pod:
         """The newer of the informer's object and the one our last write gave back."""
         metadata = wanted.pod.metadata
         seen = self._freshest(metadata.namespace, metadata.name)
+        if seen is not None and is_static(wanted.pod):
+            # A static pod's status is shown by its mirror, whose uid is another.
+            return seen if is_mirror(seen) and mirrors(seen, wanted.pod) else wanted.pod
         if seen is None or seen.metadata.uid != metadata.uid:
             return wanted.pod
         return seen if _revision(seen) > _revision(wanted.pod) else wanted.pod
