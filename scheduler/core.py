@@ -8,14 +8,15 @@ Neighbour: `scheduler.shell` feeds the changes in and carries the decisions out.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from api.types import Namespace, Node, Pod, PodDisruptionBudget, ReplicaSet, Service
 from scheduler.attempt import Nomination, Unschedulable, attempt
+from scheduler.config_file import Settings
 from scheduler.cycle import Chosen
 from scheduler.events import Change, ClusterEvent, NamespaceChange, PodChange, node_change
-from scheduler.framework import Hint, Profile
+from scheduler.framework import Hint
 from scheduler.pod_info import PodInfo, is_terminal, pod_info
 from scheduler.preemption.candidates import Candidates
 from scheduler.queue import Place, QueuedPod, SchedulingQueue, is_gated
@@ -36,27 +37,36 @@ class Core:
 
     def __init__(
         self,
-        profiles: Mapping[str, Profile],
+        settings: Settings,
         random_source: random.Random,
         *,
         observe: Callable[[str, Place], None] = lambda _event, _place: None,
     ) -> None:
-        self.profiles = profiles
+        self.profiles = settings.profiles
         self._hints: dict[tuple[str, str], Hint] = {
             (name, plugin.name): plugin.hint or _any_event
-            for name, profile in profiles.items()
+            for name, profile in settings.profiles.items()
             for plugin in profile.plugins
         }
         self._random = random_source
         self._candidates = Candidates()
         self._binding: dict[str, QueuedPod] = {}
-        self.queue = SchedulingQueue(observe)
+        self.queue = SchedulingQueue(observe, settings.first_backoff, settings.max_backoff)
         self.snapshot = Snapshot()
 
     @property
     def binding(self) -> int:
         """How many pods are counted on nodes without the API server having shown them there."""
         return len(self._binding)
+
+    def state_of(self, pod: Pod) -> str:
+        """Where a pod stands: bound, binding, a place of the queue, or unknown when it is none of ours."""
+        if pod.spec.node_name:
+            return "bound"
+        if pod.metadata.uid in self._binding:
+            return "binding"
+        queued = self.queue.get(pod.metadata.uid)
+        return "unknown" if queued is None else queued.place.value
 
     def turned_down(self, profile: str, plugin: str) -> int:
         """How many waiting pods of a profile a plugin has turned nodes down for."""

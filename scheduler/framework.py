@@ -28,11 +28,13 @@ class Rejection:
     """The nodes a plugin turns down for one reason.
 
     resolvable: removing pods from those nodes could help (upstream: Unschedulable, not UnschedulableAndUnresolvable).
+    detail: what an explanation says beside the reason.
     """
 
     reason: str
     nodes: Mask
     resolvable: bool = True
+    detail: str = ""
 
 
 Refuse = Callable[[PodInfo, Snapshot], str | None]

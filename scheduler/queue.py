@@ -49,13 +49,15 @@ class QueuedPod:
     after_error: bool = False
     rejected_by: frozenset[str] = field(default_factory=frozenset)
     kind: Hashable = None
+    first_backoff: float = FIRST_BACKOFF_SECONDS
+    max_backoff: float = MAX_BACKOFF_SECONDS
 
     @property
     def backoff_until(self) -> float:
         if not self.attempts:
             return 0.0
-        delay = FIRST_BACKOFF_SECONDS * 2.0 ** min(self.attempts - 1, 16)
-        return self.attempted_at + min(delay, MAX_BACKOFF_SECONDS)
+        delay = self.first_backoff * 2.0 ** min(self.attempts - 1, 16)
+        return self.attempted_at + min(delay, self.max_backoff)
 
 
 Entry = tuple[float, float, int, QueuedPod]
@@ -81,10 +83,20 @@ class _Heap:
 
 
 class SchedulingQueue:
-    """Pods without a node, by uid. `observe(event, place)` is told of every pod that enters a place."""
+    """Pods without a node, by uid. `observe(event, place)` is told of every pod that enters a place.
 
-    def __init__(self, observe: Callable[[str, Place], None] = lambda _event, _place: None) -> None:
+    first_backoff, max_backoff: seconds.
+    """
+
+    def __init__(
+        self,
+        observe: Callable[[str, Place], None] = lambda _event, _place: None,
+        first_backoff: float = FIRST_BACKOFF_SECONDS,
+        max_backoff: float = MAX_BACKOFF_SECONDS,
+    ) -> None:
         self._observe = observe
+        self._first_backoff = first_backoff
+        self._max_backoff = max_backoff
         self._pods: dict[str, QueuedPod] = {}
         self._tickets: dict[str, int] = {}
         self._counter = itertools.count()
@@ -115,7 +127,9 @@ class SchedulingQueue:
 
     def add(self, pod: PodInfo, now: float) -> None:
         """A pod that is new here."""
-        queued = QueuedPod(pod, first_seen=now, queued_at=now)
+        queued = QueuedPod(
+            pod, first_seen=now, queued_at=now, first_backoff=self._first_backoff, max_backoff=self._max_backoff
+        )
         self._enter(queued, Place.GATED if is_gated(pod) else Place.ACTIVE, "PodAdd")
 
     def update(self, pod: PodInfo, now: float, *, helpful: bool) -> None:

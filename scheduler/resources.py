@@ -36,8 +36,40 @@ def amounts(quantities: Mapping[str, str]) -> Amounts:
 
 
 def pod_requests(pod: Pod) -> Amounts:
-    """What the pod needs of a node, per resource; `pods` is not among them."""
-    return _combined(pod, lambda container: amounts(container.resources.requests))
+    """What the pod needs of a node, per resource; `pods` is not among them.
+
+    A pod that is being resized in place holds what it had until it is done: the greater of both counts.
+    """
+    held = _held(pod)
+    if not held:
+        return _combined(pod, lambda container: amounts(container.resources.requests))
+
+    def requests_of(container: Container) -> Amounts:
+        requests = {} if _is_infeasible(pod) and container.name in held else amounts(container.resources.requests)
+        _raise_to(requests, held.get(container.name, {}))
+        return requests
+
+    return _combined(pod, requests_of)
+
+
+def _held(pod: Pod) -> dict[str, Amounts]:
+    """By container, what its node has given it."""
+    held: dict[str, Amounts] = {}
+    for status in (*pod.status.container_statuses, *pod.status.init_container_statuses):
+        has: Amounts = {}
+        _raise_to(has, amounts(status.allocated_resources))
+        if status.resources is not None:
+            _raise_to(has, amounts(status.resources.requests))
+        if has:
+            held[status.name] = has
+    return held
+
+
+def _is_infeasible(pod: Pod) -> bool:
+    """The node cannot do the resize that the spec asks for, and will not."""
+    return any(
+        condition.type == "PodResizePending" and condition.reason == "Infeasible" for condition in pod.status.conditions
+    )
 
 
 def scoring_requests(pod: Pod) -> tuple[int, int]:

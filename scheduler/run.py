@@ -5,25 +5,29 @@ from __future__ import annotations
 import random
 
 from cluster.client import Client
-from cluster.connection import open_channel
-from cluster.daemon import Daemon
+from cluster.connection import open_channel, server_credentials
+from cluster.daemon import Daemon, FatalError
 from cluster.events import EventRecorder
+from scheduler import config_file
 from scheduler.config import SchedulerConfig
 from scheduler.core import Core
-from scheduler.framework import Profile
-from scheduler.plugins import DEFAULT_PLUGINS
+from scheduler.profiles import ConfigError
+from scheduler.server import PlacementServer
 from scheduler.shell import Scheduler, count_incoming
 
 
 async def run(process: Daemon, config: SchedulerConfig) -> None:
     """Open the channel, start the informers and the loop."""
+    try:
+        settings = config_file.read(config.file) if config.file else config_file.default(config.scheduler_name)
+    except ConfigError as error:
+        raise FatalError(str(error)) from None
     channel = open_channel(config.connection)
     process.stack.push_async_callback(channel.close)
     client = Client(channel)
     process.stack.push_async_callback(client.close)
-    profiles = {config.scheduler_name: Profile(config.scheduler_name, DEFAULT_PLUGINS)}
-    recorders = {name: EventRecorder(client, name) for name in profiles}
-    core = Core(profiles, random.Random(), observe=count_incoming)
+    recorders = {name: EventRecorder(client, name) for name in settings.profiles}
+    core = Core(settings, random.Random(), observe=count_incoming)
     scheduler = Scheduler(client, core, recorders)
     scheduler.expose_sizes()
     process.ready_check("informers-synced", lambda: scheduler.synced)
@@ -32,3 +36,18 @@ async def run(process: Daemon, config: SchedulerConfig) -> None:
     for resource, informer in scheduler.informers.items():
         process.spawn(f"informer-{resource}", informer.run())
     process.spawn("scheduling", scheduler.run())
+    if config.grpc_address is not None:
+        await _serve_explanations(process, config, config.grpc_address, PlacementServer(client, core))
+
+
+async def _serve_explanations(
+    process: Daemon, config: SchedulerConfig, address: tuple[str, int], server: PlacementServer
+) -> None:
+    connection = config.connection
+    credentials = server_credentials(connection.ca_file, connection.cert_file, connection.key_file)
+    host, port = address
+    try:
+        await server.start(host, port, credentials)
+    except OSError as error:
+        raise FatalError(f"cannot serve gRPC on {host}:{port}: {error}; choose another --grpc-address") from None
+    process.stack.push_async_callback(server.close)

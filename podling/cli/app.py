@@ -66,6 +66,11 @@ _COMMANDS = {
         "Set or remove annotations.",
         "podling annotate pod web note='first try' old-; a - at the end removes",
     ),
+    "explain-scheduling": (
+        "podling.cli.explain_scheduling:explain_scheduling",
+        "Show why a pod goes where it goes, or nowhere: each node's answer, plugin by plugin.",
+        "podling explain-scheduling web-1 -n shop",
+    ),
     "wait": (
         "podling.cli.wait:wait",
         "Wait until something holds for objects, or they are gone.",

@@ -190,14 +190,15 @@ _OPTIONS = pb.WriteOptions(field_validation="Strict", field_manager="podling")
 def api(dir: Path | None) -> Iterator[Api]:
     """The API server of the cluster in `dir`, else in PODLING_DIR, else of the one last started."""
     where = directory.resolve(dir)
-    channel = _open_channel(connect(where))
+    channel = open_channel(connect(where))
     try:
         yield Api(channel, where)
     finally:
         channel.close()
 
 
-def _open_channel(connection: Connection) -> grpc.Channel:
+def open_channel(connection: Connection) -> grpc.Channel:
+    """A channel for blocking calls. Raises CommandError."""
     try:
         credentials = grpc.ssl_channel_credentials(
             connection.ca_file.read_bytes(), connection.key_file.read_bytes(), connection.cert_file.read_bytes()

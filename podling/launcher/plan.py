@@ -154,6 +154,7 @@ class Port:
     APISERVER_STATUS = 4
     SCHEDULER_STATUS = 5
     CONTROLLERS_STATUS = 6
+    SCHEDULER_GRPC = 7
 
 
 def run_dir(cluster_id: str) -> Path:

@@ -23,6 +23,7 @@ _USERS = {
     Port.APISERVER_STATUS: "its API server's status",
     Port.SCHEDULER_STATUS: "its scheduler's status",
     Port.CONTROLLERS_STATUS: "its controllers' status",
+    Port.SCHEDULER_GRPC: "its scheduler's explanations",
 }
 
 

@@ -149,7 +149,9 @@ def _apiserver(cluster: Cluster) -> Process:
 
 def _scheduler(cluster: Cluster) -> Process:
     status = ("127.0.0.1", cluster.port(Port.SCHEDULER_STATUS))
-    return _component(cluster, "scheduler", {"apiserver": cluster.grpc, **_identity(cluster, "scheduler")}, status)
+    explains = f"127.0.0.1:{cluster.port(Port.SCHEDULER_GRPC)}"
+    flags = {"apiserver": cluster.grpc, "grpc-address": explains, **_identity(cluster, "scheduler")}
+    return _component(cluster, "scheduler", flags, status, address=f"grpc://{explains}")
 
 
 def _controllers(cluster: Cluster) -> Process:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scheduler.framework import MAX_SCORE, Plugin, Scores
@@ -11,18 +13,21 @@ from scheduler.snapshot import Snapshot
 from scheduler.snapshot.nodes import Mask
 
 
-def score(pod: PodInfo, snapshot: Snapshot, _feasible: Mask) -> Scores | None:
-    if not pod.requests.get(CPU) and not pod.requests.get(MEMORY):
-        return None
-    nodes = snapshot.nodes
-    fractions = []
-    for resource in (CPU, MEMORY):
-        allocatable = nodes.allocatable(resource)
-        used = nodes.requested(resource) + pod.requests.get(resource, 0)
-        fractions.append(np.minimum(used / np.maximum(allocatable, 1), 1.0))
-    deviation = np.abs(fractions[0] - fractions[1]) / 2
-    scores: Scores = np.floor((1 - deviation) * MAX_SCORE)
-    return scores
+def plugin(resources: Sequence[str] = (CPU, MEMORY)) -> Plugin:
+    """The plugin, over these resources."""
 
+    def score(pod: PodInfo, snapshot: Snapshot, _feasible: Mask) -> Scores | None:
+        if not any(pod.requests.get(resource) for resource in resources):
+            return None
+        nodes = snapshot.nodes
+        rows = []
+        for resource in resources:
+            if resource not in (CPU, MEMORY) and resource not in pod.requests:
+                continue
+            used = nodes.requested(resource) + pod.requests.get(resource, 0)
+            rows.append(np.minimum(used / np.maximum(nodes.allocatable(resource), 1), 1.0))
+        deviation = np.abs(rows[0] - rows[1]) / 2 if len(rows) == 2 else np.std(np.array(rows), axis=0)
+        scores: Scores = np.floor((1 - deviation) * MAX_SCORE)
+        return scores
 
-PLUGIN = Plugin("NodeResourcesBalancedAllocation", score=score)
+    return Plugin("NodeResourcesBalancedAllocation", score=score)

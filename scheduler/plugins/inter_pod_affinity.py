@@ -35,12 +35,15 @@ def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
     return rejections
 
 
-def score(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
+def _score(pod: PodInfo, snapshot: Snapshot, feasible: Mask, hard_weight: int, *, ignore_others: bool) -> Scores | None:
+    if ignore_others and not pod.preferred:
+        return None
     total = np.zeros(snapshot.nodes.slots, dtype=np.int64)
     for preference in pod.preferred:
         total += preference.weight * _in_domain(preference.term, pods_matching(snapshot, (preference.term,)), snapshot)
     _add_others(total, pod, snapshot, snapshot.pods.preferred, None)
-    _add_others(total, pod, snapshot, snapshot.pods.required_affinity, HARD_AFFINITY_WEIGHT)
+    if hard_weight:
+        _add_others(total, pod, snapshot, snapshot.pods.required_affinity, hard_weight)
     if not total.any():
         return None
     greatest, least = total[feasible].max(), total[feasible].min()
@@ -117,4 +120,14 @@ def _concerns(pod: PodInfo, event: PodChange) -> bool:
     return False
 
 
-PLUGIN = Plugin("InterPodAffinity", filter=reject, score=score, weight=2, hint=helps)
+def plugin(hard_weight: int = HARD_AFFINITY_WEIGHT, *, ignore_others: bool = False) -> Plugin:
+    """The plugin.
+
+    hard_weight: what a placed pod's required affinity for the incoming pod counts as a preference.
+    ignore_others: placed pods' preferences count only for pods that have preferences themselves.
+    """
+
+    def score_so(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
+        return _score(pod, snapshot, feasible, hard_weight, ignore_others=ignore_others)
+
+    return Plugin("InterPodAffinity", filter=reject, score=score_so, weight=2, hint=helps)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from api.types import Node, NodeSelectorRequirement, NodeSelectorTerm
+from api.types import Node, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 from scheduler.events import ClusterEvent, NodeChange
 from scheduler.framework import Plugin, Rejection, Scores, normalized
 from scheduler.pod_info import PodInfo
@@ -18,6 +18,8 @@ from scheduler.snapshot import LabelColumn, Snapshot
 from scheduler.snapshot.nodes import NAME_FIELD, Mask, NodeTable
 
 REASON = "node(s) didn't match Pod's node affinity/selector"
+REASON_ADDED = "node(s) didn't match scheduler-enforced node affinity"
+REASON_NAMED = "node(s) didn't satisfy plugin(s) [NodeAffinity]"
 
 
 def is_constrained(pod: PodInfo) -> bool:
@@ -38,29 +40,58 @@ def eligible_nodes(pod: PodInfo, snapshot: Snapshot) -> Mask:
     return eligible
 
 
+def matches_selector(selector: NodeSelector, nodes: NodeTable) -> Mask:
+    """The nodes that one of a selector's terms matches."""
+    return _any_term(selector.node_selector_terms, nodes)
+
+
 def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
     if not is_constrained(pod):
         return []
-    others = snapshot.nodes.present & ~eligible_nodes(pod, snapshot)
-    return [Rejection(REASON, others, resolvable=False)]
+    nodes = snapshot.nodes
+    unmatched = nodes.present & ~eligible_nodes(pod, snapshot)
+    names = _named_nodes(pod)
+    if names is None:
+        return [Rejection(REASON, unmatched, resolvable=False)]
+    # Pods of a DaemonSet name their node: the others are not even looked at (upstream: PreFilterResult).
+    unnamed = nodes.present.copy()
+    unnamed[[slot for name in names if (slot := nodes.slot(name)) is not None]] = False
+    return [Rejection(REASON_NAMED, unnamed, resolvable=False), Rejection(REASON, unmatched, resolvable=False)]
 
 
 def score(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
     affinity = pod.pod.spec.affinity.node_affinity if pod.pod.spec.affinity else None
-    preferences = affinity.preferred_during_scheduling_ignored_during_execution if affinity else []
-    if not preferences:
-        return None
     total = np.zeros(snapshot.nodes.slots, dtype=np.float64)
-    for preferred in preferences:
-        if preferred.weight:
-            total += preferred.weight * _term(preferred.preference, snapshot.nodes)
-    return normalized(total, feasible)
+    return normalized(total, feasible) if _add_preferences(total, affinity, snapshot) else None
 
 
 def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     if not isinstance(event, NodeChange) or event.new is None:
         return False
     return _allows(pod, event.new) and (event.old is None or not _allows(pod, event.old))
+
+
+def _add_preferences(total: Scores, affinity: NodeAffinity | None, snapshot: Snapshot) -> bool:
+    """Add up the weights of the preferences each node meets, in place; whether there are any preferences."""
+    preferences = affinity.preferred_during_scheduling_ignored_during_execution if affinity else []
+    for preferred in preferences:
+        if preferred.weight:
+            total += preferred.weight * _term(preferred.preference, snapshot.nodes)
+    return bool(preferences)
+
+
+def _named_nodes(pod: PodInfo) -> set[str] | None:
+    """The names to which every required term restricts the pod; None when one of them does not."""
+    terms = _required_terms(pod)
+    if not terms:
+        return None
+    names: set[str] = set()
+    for term in terms:
+        wanted = [set(r.values) for r in term.match_fields if r.key == NAME_FIELD and r.operator == "In"]
+        if not wanted:
+            return None
+        names |= set.intersection(*wanted)
+    return names
 
 
 def _allows(pod: PodInfo, node: Node) -> bool:
@@ -155,4 +186,26 @@ _OPERATORS: Mapping[str, Callable[[LabelColumn, NodeSelectorRequirement], Mask]]
     "Lt": _less,
 }
 
-PLUGIN = Plugin("NodeAffinity", filter=reject, score=score, weight=2, hint=helps)
+
+def plugin(added: NodeAffinity | None = None) -> Plugin:
+    """The plugin; `added` holds for every pod of the profile beside its own affinity (upstream: addedAffinity)."""
+    if added is None:
+        return Plugin("NodeAffinity", filter=reject, score=score, weight=2, hint=helps)
+    required = added.required_during_scheduling_ignored_during_execution
+
+    def reject_more(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
+        if required is None:
+            return reject(pod, snapshot)
+        others = snapshot.nodes.present & ~matches_selector(required, snapshot.nodes)
+        return [Rejection(REASON_ADDED, others, resolvable=False), *reject(pod, snapshot)]
+
+    def score_more(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
+        own = pod.pod.spec.affinity.node_affinity if pod.pod.spec.affinity else None
+        total = np.zeros(snapshot.nodes.slots, dtype=np.float64)
+        told = [_add_preferences(total, affinity, snapshot) for affinity in (own, added)]
+        return normalized(total, feasible) if any(told) else None
+
+    def any_node(_pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
+        return isinstance(event, NodeChange)
+
+    return Plugin("NodeAffinity", filter=reject_more, score=score_more, weight=2, hint=any_node)

@@ -1,29 +1,33 @@
 """A node must have room for what a pod requests; emptier nodes are better.
 
-Source: upstream's NodeResourcesFit with its default strategy, LeastAllocated over cpu and memory alike.
+Source: upstream's NodeResourcesFit with its default strategy, LeastAllocated over cpu and memory alike; the others
+are in `scheduler.plugins.allocation`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scheduler.events import Change, ClusterEvent, NodeChange, PodChange
-from scheduler.framework import MAX_SCORE, Plugin, Rejection, Scores
+from scheduler.framework import Plugin, Rejection, Scores
+from scheduler.plugins.allocation import LEAST_ALLOCATED, Strategy
 from scheduler.pod_info import PodInfo
 from scheduler.resources import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amounts
 from scheduler.snapshot import Snapshot
-from scheduler.snapshot.nodes import Counts, Mask
+from scheduler.snapshot.nodes import Mask
 
 _BASIC = (CPU, MEMORY, EPHEMERAL_STORAGE)
 
 
-def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
+def reject(pod: PodInfo, snapshot: Snapshot, resources: Sequence[str]) -> list[Rejection]:
     nodes = snapshot.nodes
     rejections = []
     full = nodes.requested(PODS) + 1 > nodes.allocatable(PODS)
     if full.any():
         rejections.append(Rejection("Too many pods", full))
-    for resource in _requested_resources(pod):
+    for resource in resources:
         wanted = pod.requests[resource]
         allocatable = nodes.allocatable(resource)
         short = wanted > allocatable - nodes.requested(resource)
@@ -35,12 +39,27 @@ def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
     return rejections
 
 
-def score(pod: PodInfo, snapshot: Snapshot, _feasible: Mask) -> Scores | None:
+def _score(pod: PodInfo, snapshot: Snapshot, strategy: Strategy) -> Scores:
     nodes = snapshot.nodes
-    cpu = _free_share(nodes.allocatable(CPU), nodes.scoring_cpu + pod.scoring_cpu)
-    memory = _free_share(nodes.allocatable(MEMORY), nodes.scoring_memory + pod.scoring_memory)
-    kinds = (nodes.allocatable(CPU) > 0).astype(np.int64) + (nodes.allocatable(MEMORY) > 0)
-    return ((cpu + memory) // np.maximum(kinds, 1)).astype(np.float64)
+    total = np.zeros(nodes.slots, dtype=np.float64)
+    weights = np.zeros(nodes.slots, dtype=np.float64)
+    for resource, weight in strategy.resources:
+        allocatable = nodes.allocatable(resource)
+        if resource == CPU:
+            used = nodes.scoring_cpu + pod.scoring_cpu
+        elif resource == MEMORY:
+            used = nodes.scoring_memory + pod.scoring_memory
+        elif resource in pod.requests:
+            used = nodes.requested(resource) + pod.requests[resource]
+        else:
+            continue  # as upstream: an extended resource the pod does not ask for tells nothing
+        shares = strategy.shape(allocatable, used)
+        counted = weight * ((allocatable > 0) if strategy.counts_zero else (allocatable > 0) & (shares > 0))
+        total += shares * counted
+        weights += counted
+    ratio = total / np.maximum(weights, 1)
+    scores: Scores = np.rint(ratio) if not strategy.counts_zero else np.floor(ratio)
+    return scores
 
 
 def helps(pod: PodInfo, event: ClusterEvent, snapshot: Snapshot) -> bool:
@@ -86,9 +105,25 @@ def _requested_resources(pod: PodInfo) -> list[str]:
     return [resource for resource in (*_BASIC, *others) if pod.requests.get(resource, 0) > 0]
 
 
-def _free_share(allocatable: Counts, used: Counts) -> Counts:
-    share = (allocatable - used) * MAX_SCORE // np.maximum(allocatable, 1)
-    return np.where((allocatable == 0) | (used > allocatable), 0, share)
+def _is_ignored(resource: str, ignored: frozenset[str], ignored_groups: frozenset[str]) -> bool:
+    return resource in ignored or resource.partition("/")[0] in ignored_groups
 
 
-PLUGIN = Plugin("NodeResourcesFit", filter=reject, score=score, hint=helps, tells_every_reason=True)
+def plugin(
+    strategy: Strategy = LEAST_ALLOCATED,
+    ignored: frozenset[str] = frozenset(),
+    ignored_groups: frozenset[str] = frozenset(),
+) -> Plugin:
+    """The plugin.
+
+    ignored, ignored_groups: extended resources, by name or by what is before the slash, that nodes need not have.
+    """
+
+    def reject_but_ignored(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
+        wanted = [r for r in _requested_resources(pod) if not _is_ignored(r, ignored, ignored_groups)]
+        return reject(pod, snapshot, wanted)
+
+    def score(pod: PodInfo, snapshot: Snapshot, _feasible: Mask) -> Scores | None:
+        return _score(pod, snapshot, strategy)
+
+    return Plugin("NodeResourcesFit", filter=reject_but_ignored, score=score, hint=helps, tells_every_reason=True)

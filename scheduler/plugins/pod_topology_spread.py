@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,25 +20,46 @@ from scheduler.plugins.topology import domain_sums, pods_selected, spread_to_slo
 from scheduler.pod_info import PodInfo
 from scheduler.snapshot import Snapshot
 from scheduler.snapshot.nodes import HOSTNAME_LABEL, Counts, Mask
-from scheduler.terms import SpreadConstraint
+from scheduler.terms import LabelMatch, SpreadConstraint
 
 REASON = "node(s) didn't match pod topology spread constraints"
 REASON_MISSING_LABEL = f"{REASON} (missing required label)"
-DEFAULT_SKEWS = ((HOSTNAME_LABEL, 3), ("topology.kubernetes.io/zone", 5))
 
 
-def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A constraint for pods that state none; its selector is that of the pod's services and owner."""
+
+    topology_key: str
+    max_skew: int
+    hard: bool = False
+
+    def for_pods(self, selector: LabelMatch) -> SpreadConstraint:
+        return SpreadConstraint(self.topology_key, self.max_skew, 1, True, False, selector)
+
+
+# Upstream's system defaults; nodes without one of the labels are scored all the same.
+SYSTEM_DEFAULTS = (Default(HOSTNAME_LABEL, 3), Default("topology.kubernetes.io/zone", 5))
+
+
+def _reject(pod: PodInfo, snapshot: Snapshot, constraints: Sequence[SpreadConstraint]) -> list[Rejection]:
     rejections = []
-    labelled = _with_all_keys(pod.hard_spread, snapshot)
-    for constraint in pod.hard_spread:
+    labelled = _with_all_keys(constraints, snapshot)
+    for constraint in constraints:
         missing = snapshot.nodes.present & (snapshot.nodes.label(constraint.topology_key).codes < 0)
         rejections.append(Rejection(REASON_MISSING_LABEL, missing, resolvable=False))
         rejections.append(Rejection(REASON, _too_skewed(pod, constraint, snapshot, labelled)))
     return rejections
 
 
-def score(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
-    constraints, missing_label_excludes = _soft_constraints(pod, snapshot)
+def _score(
+    pod: PodInfo,
+    snapshot: Snapshot,
+    feasible: Mask,
+    constraints: Sequence[SpreadConstraint],
+    *,
+    missing_label_excludes: bool,
+) -> Scores | None:
     if not constraints:
         return None
     labelled = _with_all_keys(constraints, snapshot)
@@ -59,6 +81,8 @@ def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     if not isinstance(event, PodChange):
         return False
     changed = [other for other in (event.old, event.new) if other is not None and other.namespace == pod.namespace]
+    if not pod.hard_spread:
+        return True  # a default constraint turned it down
     return any(constraint.selector(other.labels) for constraint in pod.hard_spread for other in changed)
 
 
@@ -67,7 +91,7 @@ def _too_skewed(pod: PodInfo, constraint: SpreadConstraint, snapshot: Snapshot, 
     counted = labelled & _eligible(pod, constraint, snapshot)
     pods = pods_selected(snapshot, pod.namespace, constraint.selector)
     sums = domain_sums(column, pods, counted)
-    domains = np.unique(column.codes[counted])
+    domains = np.flatnonzero(np.bincount(column.codes[counted]))
     fewest = int(sums[domains].min(initial=np.iinfo(np.int64).max)) if len(domains) else 0
     if len(domains) < constraint.min_domains:
         fewest = 0
@@ -76,15 +100,15 @@ def _too_skewed(pod: PodInfo, constraint: SpreadConstraint, snapshot: Snapshot, 
     return skewed & (column.codes >= 0)
 
 
-def _soft_constraints(pod: PodInfo, snapshot: Snapshot) -> tuple[Sequence[SpreadConstraint], bool]:
-    """The constraints to score by, and whether a node without one of their labels is left out."""
-    if pod.hard_spread or pod.soft_spread:
-        return pod.soft_spread, True
+def _defaults(
+    pod: PodInfo, snapshot: Snapshot, defaults: Sequence[Default], *, hard: bool
+) -> Sequence[SpreadConstraint]:
+    """The profile's constraints, hard or soft, for a pod that states none itself."""
+    wanted = [default for default in defaults if default.hard is hard]
+    if pod.hard_spread or pod.soft_spread or not wanted:
+        return ()
     selector = snapshot.workloads.selector(pod)
-    if selector is None:
-        return (), False
-    defaults = [SpreadConstraint(key, skew, 1, True, False, selector) for key, skew in DEFAULT_SKEWS]
-    return defaults, False
+    return () if selector is None else [default.for_pods(selector) for default in wanted]
 
 
 def _crowding(pod: PodInfo, constraint: SpreadConstraint, snapshot: Snapshot, rated: Mask, countable: Mask) -> Scores:
@@ -128,4 +152,17 @@ def _inverted(crowding: Scores, rated: Mask) -> Scores:
     return scores
 
 
-PLUGIN = Plugin("PodTopologySpread", filter=reject, score=score, weight=2, hint=helps)
+def plugin(defaults: Sequence[Default] = SYSTEM_DEFAULTS) -> Plugin:
+    """The plugin; `defaults` are the constraints of pods that state none and belong to a service or workload."""
+    system = tuple(defaults) == SYSTEM_DEFAULTS
+
+    def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
+        constraints = pod.hard_spread or _defaults(pod, snapshot, defaults, hard=True)
+        return _reject(pod, snapshot, constraints) if constraints else []
+
+    def score(pod: PodInfo, snapshot: Snapshot, feasible: Mask) -> Scores | None:
+        own = bool(pod.hard_spread or pod.soft_spread)
+        constraints = pod.soft_spread if own else _defaults(pod, snapshot, defaults, hard=False)
+        return _score(pod, snapshot, feasible, constraints, missing_label_excludes=own or not system)
+
+    return Plugin("PodTopologySpread", filter=reject, score=score, weight=2, hint=helps)

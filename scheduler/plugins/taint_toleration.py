@@ -16,6 +16,7 @@ from scheduler.pod_info import PodInfo
 from scheduler.snapshot import Snapshot
 from scheduler.snapshot.nodes import Mask
 
+REASON = "node(s) had untolerated taint(s)"
 HARD_EFFECTS = frozenset({"NoSchedule", "NoExecute"})
 
 
@@ -60,7 +61,7 @@ def tainted_nodes(pod: PodInfo, snapshot: Snapshot) -> dict[tuple[str, str], Mas
 
 def reject(pod: PodInfo, snapshot: Snapshot) -> list[Rejection]:
     return [
-        Rejection(f"node(s) had untolerated taint {{{key}: {value}}}", nodes, resolvable=False)
+        Rejection(REASON, nodes, resolvable=False, detail=f"{{{key}: {value}}}")
         for (key, value), nodes in tainted_nodes(pod, snapshot).items()
     ]
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from api.types import Node, Taint
 from scheduler.resources import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amounts
+from scheduler.snapshot.images import Images
 
 Mask: TypeAlias = NDArray[np.bool_]
 Counts: TypeAlias = NDArray[np.int64]
@@ -60,6 +61,7 @@ class NodeTable:
         self._allocatable: Counts = np.zeros((4, INITIAL_SLOTS), dtype=np.int64)
         self._requested: Counts = np.zeros((4, INITIAL_SLOTS), dtype=np.int64)
         self._scoring: Counts = np.zeros((2, INITIAL_SLOTS), dtype=np.int64)
+        self.images = Images()
         self._label_columns: dict[str, LabelColumn] = {}
         self._taint_column: tuple[Codes, list[tuple[Taint, ...]]] | None = None
 
@@ -100,6 +102,7 @@ class NodeTable:
         if old is None or old.status.allocatable != node.status.allocatable:
             self._put_allocatable(slot, amounts(node.status.allocatable))
             self.version[slot] += 1
+        self.images.put(slot, node.status.images)
         if old is None or old.metadata.labels != node.metadata.labels:
             self._label_columns.clear()
         if old is None or old.spec.taints != node.spec.taints:
@@ -112,6 +115,7 @@ class NodeTable:
             return
         self.records[slot] = None
         self.present[slot] = False
+        self.images.put(slot, ())
         self._allocatable[:, slot] = 0
         self.version[slot] += 1
         self._label_columns.clear()

@@ -92,7 +92,7 @@ def test_taints_and_tolerations(space: Space, labelled: str) -> None:
     _waits(
         space,
         "intolerant",
-        "0/3 nodes are available: 3 node(s) had untolerated taint {e2e: yes}. "
+        "0/3 nodes are available: 3 node(s) had untolerated taint(s). "
         "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.",
     )
     space.create(pod("tolerant", tolerations=[{"key": labelled, "operator": "Exists"}]))

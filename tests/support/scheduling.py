@@ -6,15 +6,15 @@ import random
 
 from api.types import Namespace, Node, Pod
 from scheduler.attempt import Unschedulable, attempt
+from scheduler.config_file import Settings
 from scheduler.core import Core
 from scheduler.cycle import Chosen
-from scheduler.framework import Profile
-from scheduler.plugins import DEFAULT_PLUGINS
 from scheduler.pod_info import pod_info
 from scheduler.preemption.candidates import Candidates
+from scheduler.profiles import ProfileSettings, build
 from scheduler.snapshot import Snapshot
 
-PROFILE = Profile("default-scheduler", DEFAULT_PLUGINS)
+PROFILE = build(ProfileSettings())
 
 
 def snapshot(nodes: list[Node], pods: list[Pod] = [], namespaces: list[Namespace] = []) -> Snapshot:  # noqa: B006
@@ -33,7 +33,7 @@ def feasible(state: Snapshot, pod: Pod) -> set[str]:
     """The names of the nodes that every filter lets through."""
     mask = state.nodes.present.copy()
     info = pod_info(pod)
-    for plugin in DEFAULT_PLUGINS:
+    for plugin in PROFILE.plugins:
         for rejection in plugin.filter(info, state) if plugin.filter else ():
             mask &= ~rejection.nodes
     return {state.nodes.name(slot) for slot in mask.nonzero()[0]}
@@ -47,7 +47,7 @@ def choose(state: Snapshot, pod: Pod, seed: int = 0) -> str:
 
 def scores(state: Snapshot, pod: Pod, plugin_name: str) -> dict[str, float]:
     """What one plugin gives each node; empty when it does not tell them apart."""
-    (plugin,) = [plugin for plugin in DEFAULT_PLUGINS if plugin.name == plugin_name]
+    (plugin,) = [plugin for plugin in PROFILE.plugins if plugin.name == plugin_name]
     assert plugin.score is not None
     result = plugin.score(pod_info(pod), state, state.nodes.present)
     if result is None:
@@ -56,7 +56,7 @@ def scores(state: Snapshot, pod: Pod, plugin_name: str) -> dict[str, float]:
 
 
 def core(nodes: list[Node] = [], seed: int = 0) -> Core:  # noqa: B006
-    result = Core({PROFILE.name: PROFILE}, random.Random(seed))
+    result = Core(Settings({PROFILE.name: PROFILE}), random.Random(seed))
     for node in nodes:
         result.node_changed(None, node, 0.0)
     return result

@@ -61,7 +61,7 @@ async def test_a_pod_without_a_place_says_why_and_goes_when_there_is_one(schedul
     )
     waiting = condition(await eventually("p says why it waits", told))
     message = (
-        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {k: v}. "
+        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). "
         "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
     )
     assert (waiting.status, waiting.reason, waiting.message) == ("False", "Unschedulable", message)

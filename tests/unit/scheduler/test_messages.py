@@ -9,7 +9,7 @@ def test_each_node_is_counted_for_the_first_reason_against_it():
     tainted = node("a", cpu="1", taints=[{"key": "k", "value": "v", "effect": "NoSchedule"}])
     state = snapshot([tainted, node("b", cpu="1"), node("c", cpu="4", memory="1Gi")], [pod("o", cpu="3", on="c")])
     assert choose(state, pod("p", cpu="2")) == (
-        "0/3 nodes are available: 1 node(s) had untolerated taint {k: v}, 2 Insufficient cpu. "
+        "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. "
         "preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, "
         "2 Preemption is not helpful for scheduling."
     )
