@@ -8,7 +8,21 @@ from typing import TypeVar
 
 from api import codec, scheme
 from api.scheme import Resource
-from api.types import DaemonSet, Deployment, EndpointSlice, Event, Lease, Node, Pod, ReplicaSet, Service, StatefulSet
+from api.types import (
+    DaemonSet,
+    Deployment,
+    EndpointSlice,
+    Event,
+    Lease,
+    LimitRange,
+    Node,
+    Pod,
+    ReplicaSet,
+    ResourceQuota,
+    Service,
+    StatefulSet,
+)
+from api.types import Namespace as NamespaceRecord
 from api.types.record import Record
 from podling.cli import targets
 from podling.cli.each import each
@@ -70,6 +84,10 @@ def _related(server: Api, resource: Resource, record: Record) -> Related:
             return Related(events=events, replica_sets=_owned(server, ReplicaSet, namespace, record.metadata.uid))
         case ReplicaSet() | StatefulSet() | DaemonSet():
             return Related(events=events, pods=_owned(server, Pod, namespace, record.metadata.uid))
+        case NamespaceRecord():
+            return Related(
+                quotas=_list(server, ResourceQuota, name), limit_ranges=_list(server, LimitRange, name)
+            )
         case Service():
             slices = _list(server, EndpointSlice, namespace, labels=f"{SERVICE_NAME_LABEL}={name}")
             return Related(events=events, endpoint_slices=slices)

@@ -10,10 +10,14 @@ from api.types import (
     EndpointSlice,
     Event,
     Lease,
+    LimitRange,
     Namespace,
     Node,
     Pod,
+    PodDisruptionBudget,
+    PriorityClass,
     ReplicaSet,
+    ResourceQuota,
     Secret,
     Service,
     StatefulSet,
@@ -23,6 +27,12 @@ from podling.describe.generic import describe_generic
 from podling.describe.namespaces import describe_namespace
 from podling.describe.nodes import describe_node
 from podling.describe.pods import describe_pod
+from podling.describe.policy import (
+    describe_disruption_budget,
+    describe_limit_range,
+    describe_priority_class,
+    describe_resource_quota,
+)
 from podling.describe.services import describe_service
 from podling.describe.sets import describe_daemon_set, describe_stateful_set
 from podling.describe.workloads import describe_deployment, describe_replica_set
@@ -34,7 +44,7 @@ class Related:
 
     `events`: those about the object. `pods`: on the node, or of the replica set (others are left out).
     `replica_sets`: those the deployment controls. `endpoint_slices`: the service's. `lease`: the node's, in
-    namespace kube-node-lease.
+    namespace kube-node-lease. `quotas`, `limit_ranges`: the namespace's.
     """
 
     events: tuple[Event, ...] = ()
@@ -42,6 +52,8 @@ class Related:
     replica_sets: tuple[ReplicaSet, ...] = ()
     endpoint_slices: tuple[EndpointSlice, ...] = ()
     lease: Lease | None = None
+    quotas: tuple[ResourceQuota, ...] = ()
+    limit_ranges: tuple[LimitRange, ...] = ()
 
 
 def describe(record: Any, related: Related, now: float) -> str:
@@ -62,7 +74,15 @@ def describe(record: Any, related: Related, now: float) -> str:
         case Service():
             return describe_service(record, related.endpoint_slices, related.events, now)
         case Namespace():
-            return describe_namespace(record)
+            return describe_namespace(record, related.quotas, related.limit_ranges)
+        case ResourceQuota():
+            return describe_resource_quota(record)
+        case LimitRange():
+            return describe_limit_range(record)
+        case PodDisruptionBudget():
+            return describe_disruption_budget(record, related.events, now)
+        case PriorityClass():
+            return describe_priority_class(record, related.events, now)
         case ConfigMap():
             return describe_config_map(record, related.events, now)
         case Secret():

@@ -1,12 +1,17 @@
 """Namespaces."""
 
-from api.types import Namespace
+from collections.abc import Sequence
+
+from api.types import LimitRange, Namespace, ResourceQuota
 from podling.describe.common import annotations, labels, moment
 from podling.describe.page import Page
+from podling.describe.policy import limits_of, quotas_of
 
 
-def describe_namespace(namespace: Namespace) -> str:
-    """A namespace, and while it goes away what holds it up."""
+def describe_namespace(
+    namespace: Namespace, quotas: Sequence[ResourceQuota], limit_ranges: Sequence[LimitRange]
+) -> str:
+    """A namespace, its share and its bounds, and while it goes away what holds it up."""
     page = Page()
     page.field("Name", namespace.metadata.name)
     labels(page, "Labels", namespace.metadata.labels)
@@ -22,7 +27,7 @@ def describe_namespace(namespace: Namespace) -> str:
             ],
         )
     page.line()
-    page.line("No resource quota.")
+    quotas_of(page, quotas)
     page.line()
-    page.line("No LimitRange resource.")
+    limits_of(page, limit_ranges)
     return page.show()
