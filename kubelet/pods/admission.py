@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from api.types import NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration
 from kubelet.containers.resources import QosClass, amount, pod_requests, qos_class
 from kubelet.containers.security import forbidden_sysctl, unenforceable_app_armor
-from kubelet.eviction.ranking import is_critical
+from kubelet.eviction.ranking import is_critical, preempted
 
 ANY_ADDRESS = ("", "0.0.0.0")
 
@@ -59,6 +59,20 @@ def _pressure(pod: Pod, node: NodeFacts) -> Rejection | None:
         if qos_class(pod) is not QosClass.BEST_EFFORT or any(_tolerates(t, taint) for t in pod.spec.tolerations):
             return None
     return Rejection("Evicted", f"The node had condition: [{' '.join(sorted(node.pressures))}]. ")
+
+
+def displaced(pod: Pod, others: Sequence[Pod], node: NodeFacts) -> list[Pod]:
+    """The pods a critical pod that was refused for want of resources takes the place of; none when that cannot help."""
+    if not is_critical(pod):
+        return []
+    requests, missing = {"pods": 1, **pod_requests(pod)}, dict[str, int]()
+    for resource, requested in requests.items():
+        if requested and resource in node.allocatable:
+            used = sum({"pods": 1, **pod_requests(other)}.get(resource, 0) for other in others)
+            missing[resource] = requested + used - amount(resource, node.allocatable[resource])
+    victims = preempted(pod, others, {resource: value for resource, value in missing.items() if value > 0}) or []
+    left = [other for other in others if other not in victims]
+    return victims if victims and admit(pod, left, node) is None else []
 
 
 def _resources(pod: Pod, others: Sequence[Pod], node: NodeFacts) -> Rejection | None:

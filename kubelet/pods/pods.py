@@ -16,7 +16,7 @@ from cluster.logs import get_logger
 from kubelet.logs.rotate import LiveLog
 from kubelet.metrics import pods as metrics
 from kubelet.pods import phase, resizer
-from kubelet.pods.admission import NodeFacts, admit
+from kubelet.pods.admission import NodeFacts, admit, displaced
 from kubelet.pods.executor import GRACE_ANNOTATION
 from kubelet.pods.history import ready_before, runs_of
 from kubelet.pods.record import PodRecord
@@ -25,8 +25,12 @@ from kubelet.pods.services import PodServices, PodSource
 from kubelet.pods.static import is_static
 from kubelet.pods.status import rejected
 from kubelet.pods.status_writer import StatusWriter
+from kubelet.pods.view import Stop, grace_seconds
 from kubelet.pods.worker import PodWorker
 from kubelet.runtime.base import ContainerState, ContainerStatus, NotFound, SandboxState, SandboxStatus
+
+PREEMPTING = "Preempting"
+PREEMPTED = "Preempted in order to admit critical pod"
 
 log = get_logger()
 
@@ -186,9 +190,13 @@ class Pods:
 
     def _refuse(self, pod: Pod, now: float) -> bool:
         """Whether the node will not run the pod; its status says so then."""
-        others = [worker.record.pod for worker in self._workers.values() if worker.active]
-        rejection = admit(pod, others, self._node())
-        if rejection is None:
+        others = {id(worker.record.pod): worker for worker in self._workers.values() if worker.active}
+        pods, node = [worker.record.pod for worker in others.values()], self._node()
+        rejection = admit(pod, pods, node)
+        victims = displaced(pod, pods, node) if rejection is not None else []
+        for victim in victims:
+            others[id(victim)].end(_preemption(victim, now), ("Warning", PREEMPTING, PREEMPTED))
+        if rejection is None or victims:
             return False
         log.info("refused a pod", pod=f"{pod.metadata.namespace}/{pod.metadata.name}", reason=rejection.reason)
         self._services.recorder.record(pod, "Warning", rejection.reason, rejection.message)
@@ -252,6 +260,11 @@ class Pods:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _preemption(victim: Pod, now: float) -> Stop:
+    text = "Pod was preempted by Kubelet to accommodate a critical pod"
+    return Stop(now + grace_seconds(victim), PREEMPTING, PREEMPTED, disruption=text)
 
 
 def _name(pod: Pod) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from kubelet.eviction import flags
 from kubelet.eviction.ranking import ContainerFigures, PodFigures, exceeded_limit, message, preempted, ranked
 from kubelet.eviction.thresholds import Crossed, Observation, Policy, Pressure, Threshold, observe
 from kubelet.node.machine import Disk, Usage
-from kubelet.pods.admission import NodeFacts, admit
+from kubelet.pods.admission import NodeFacts, admit, displaced
 from tests.support.kubelet import container, pod
 
 MIB = 2**20
@@ -146,6 +146,15 @@ def test_a_critical_pod_displaces_the_fewest_of_the_least_important() -> None:
     assert preempted(critical, rivals, {"memory": 40 * MIB}) == [low]
     assert preempted(critical, rivals, {"memory": 120 * MIB}) == [low, other]
     assert preempted(critical, rivals, {"memory": 900 * MIB}) is None
+
+
+def test_a_critical_pod_that_does_not_fit_takes_the_place_of_others() -> None:
+    node = NodeFacts("node-1", {}, [], {"memory": "100Mi", "pods": "110"})
+    critical, other = named("critical", "60Mi", priority=2_000_000_000), named("other", "60Mi")
+    assert admit(critical, [other], node) is not None
+    assert displaced(critical, [other], node) == [other]
+    assert displaced(named("plain", "60Mi"), [other], node) == []
+    assert displaced(named("huge", "200Mi", priority=2_000_000_000), [other], node) == []
 
 
 def parsed(*words: str) -> Policy:
