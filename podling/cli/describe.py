@@ -85,9 +85,7 @@ def _related(server: Api, resource: Resource, record: Record) -> Related:
         case ReplicaSet() | StatefulSet() | DaemonSet():
             return Related(events=events, pods=_owned(server, Pod, namespace, record.metadata.uid))
         case NamespaceRecord():
-            return Related(
-                quotas=_list(server, ResourceQuota, name), limit_ranges=_list(server, LimitRange, name)
-            )
+            return Related(quotas=_list(server, ResourceQuota, name), limit_ranges=_list(server, LimitRange, name))
         case Service():
             slices = _list(server, EndpointSlice, namespace, labels=f"{SERVICE_NAME_LABEL}={name}")
             return Related(events=events, endpoint_slices=slices)

@@ -27,12 +27,7 @@ from podling.describe.generic import describe_generic
 from podling.describe.namespaces import describe_namespace
 from podling.describe.nodes import describe_node
 from podling.describe.pods import describe_pod
-from podling.describe.policy import (
-    describe_disruption_budget,
-    describe_limit_range,
-    describe_priority_class,
-    describe_resource_quota,
-)
+from podling.describe.policy import describe_policy
 from podling.describe.services import describe_service
 from podling.describe.sets import describe_daemon_set, describe_stateful_set
 from podling.describe.workloads import describe_deployment, describe_replica_set
@@ -75,14 +70,8 @@ def describe(record: Any, related: Related, now: float) -> str:
             return describe_service(record, related.endpoint_slices, related.events, now)
         case Namespace():
             return describe_namespace(record, related.quotas, related.limit_ranges)
-        case ResourceQuota():
-            return describe_resource_quota(record)
-        case LimitRange():
-            return describe_limit_range(record)
-        case PodDisruptionBudget():
-            return describe_disruption_budget(record, related.events, now)
-        case PriorityClass():
-            return describe_priority_class(record, related.events, now)
+        case ResourceQuota() | LimitRange() | PodDisruptionBudget() | PriorityClass():
+            return describe_policy(record, related.events, now)
         case ConfigMap():
             return describe_config_map(record, related.events, now)
         case Secret():

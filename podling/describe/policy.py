@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from api import selectors
+from api.tables.text import or_none, selector
 from api.types import Event, LimitRange, PodDisruptionBudget, PriorityClass, ResourceQuota
 from podling.describe.common import annotations, events, head, true_or_false
 from podling.describe.page import Page
@@ -25,6 +25,22 @@ _SCOPES = {
     ),
 }
 _LIMITS = ("Type", "Resource", "Min", "Max", "Default Request", "Default Limit", "Max Limit/Request Ratio")
+
+
+Policy = ResourceQuota | LimitRange | PodDisruptionBudget | PriorityClass
+
+
+def describe_policy(record: Policy, found: Iterable[Event], now: float) -> str:
+    """An object of any of these kinds."""
+    match record:
+        case ResourceQuota():
+            return describe_resource_quota(record)
+        case LimitRange():
+            return describe_limit_range(record)
+        case PodDisruptionBudget():
+            return describe_disruption_budget(record, found, now)
+        case PriorityClass():
+            return describe_priority_class(record, found, now)
 
 
 def describe_resource_quota(quota: ResourceQuota) -> str:
@@ -82,8 +98,8 @@ def describe_disruption_budget(budget: PodDisruptionBudget, found: Iterable[Even
         page.field("Min available", budget.spec.min_available)
     elif budget.spec.max_unavailable is not None:
         page.field("Max unavailable", budget.spec.max_unavailable)
-    selector = budget.spec.selector
-    page.field("Selector", "<unset>" if selector is None else str(selectors.from_record(selector)) or "<none>")
+    unset = budget.spec.selector is None
+    page.field("Selector", "<unset>" if unset else or_none(selector(budget.spec.selector)))
     page.line("Status:")
     status = budget.status
     page.field("Allowed disruptions", status.disruptions_allowed, level=2)
@@ -113,7 +129,7 @@ def _scopes(page: Page, quota: ResourceQuota, indent: str) -> None:
         page.line(f"{indent}Scopes:", ", ".join(scopes))
         for scope in scopes:
             if scope in _SCOPES:
-                page.line(f"{indent} * {_SCOPES[scope]}")
+                page.line(f"{indent or ' '}* {_SCOPES[scope]}")
 
 
 def _shares(page: Page, quota: ResourceQuota, indent: str) -> None:
