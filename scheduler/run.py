@@ -15,6 +15,9 @@ from scheduler.profiles import ConfigError
 from scheduler.server import PlacementServer
 from scheduler.shell import Scheduler, count_incoming
 
+# An event costs as much as a binding: of thousands of pods at once not each is told of, as with upstream's client limits.
+EVENTS_PER_SECOND = 100.0
+
 
 async def run(process: Daemon, config: SchedulerConfig) -> None:
     """Open the channel, start the informers and the loop."""
@@ -26,7 +29,7 @@ async def run(process: Daemon, config: SchedulerConfig) -> None:
     process.stack.push_async_callback(channel.close)
     client = Client(channel)
     process.stack.push_async_callback(client.close)
-    recorders = {name: EventRecorder(client, name) for name in settings.profiles}
+    recorders = {name: EventRecorder(client, name, per_second=EVENTS_PER_SECOND) for name in settings.profiles}
     core = Core(settings, random.Random(), observe=count_incoming)
     scheduler = Scheduler(client, core, recorders)
     scheduler.expose_sizes()

@@ -32,6 +32,10 @@ HOLLOW_RENEWALS_PER_SECOND = 100
 HOLLOW_RENEW_SECONDS = 10.0
 # A hollow node is taken for dead when it missed so many renewals.
 HOLLOW_MISSED_RENEWALS = 3
+# They stand for machines of their own: the control plane is not to wait for what those would do meanwhile.
+HOLLOW_NICENESS = 10
+# Collecting garbage is a third of etcd's work when it is given thousands of objects a second; memory it may have then.
+ETCD_OF_THOUSANDS = (("GOGC", "400"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Process:
     netns: name of the network namespace to run in, "" for the host's. cgroup: path to run in.
     status: host and port of its status server; None when health is only "it runs".
     address: what it serves, for people. inherits: descriptors of ours it gets, under the same numbers.
+    environment: variables it gets beside ours. niceness: how far it stands back when all want to run.
     """
 
     name: str
@@ -51,6 +56,8 @@ class Process:
     node: str = ""
     netns: str = ""
     inherits: tuple[int, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    niceness: int = 0
 
 
 def control_plane(cluster: Cluster) -> list[Process]:
@@ -103,7 +110,8 @@ def _etcd(cluster: Cluster) -> Process:
         "log-level": "warn",
     }
     argv = (cluster.etcd or DEFAULT_ETCD, *(f"--{name}={value}" for name, value in flags.items()))
-    return Process("etcd", argv, f"{cluster.cgroup}/etcd", client)
+    environment = ETCD_OF_THOUSANDS if cluster.hollow_node_count else ()
+    return Process("etcd", argv, f"{cluster.cgroup}/etcd", client, environment=environment)
 
 
 def _identity(cluster: Cluster, name: str) -> dict[str, object]:
@@ -216,6 +224,7 @@ def _hollow(cluster: Cluster, group: HollowGroup) -> Process:
         f"https://{status}",
         (group.status_ip, KUBELET_STATUS_PORT),
         f"{group.name}-1..{group.count}",
+        niceness=HOLLOW_NICENESS,
     )
 
 

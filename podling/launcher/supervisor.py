@@ -224,7 +224,7 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,
                 pass_fds=process.inherits,
-                env=_environment(),
+                env={**_environment(), **dict(process.environment)},
                 # Not where the command was typed: nothing of ours may hold that or write there.
                 cwd=self.cluster.run_dir,
             )
@@ -239,7 +239,8 @@ class Supervisor:
     def _command(self, process: Process) -> tuple[str, ...]:
         files = (str(file) for file in cgroups.procs_files(self._cgroups, process.cgroup))
         enter = ("nsenter", f"--net=/run/netns/{process.netns}") if process.netns else ()
-        return ("/bin/sh", "-c", _JOIN, "sh", *files, "--", *enter, *process.argv)
+        stand_back = ("nice", "-n", str(process.niceness)) if process.niceness else ()
+        return ("/bin/sh", "-c", _JOIN, "sh", *files, "--", *enter, *stand_back, *process.argv)
 
     def _log_file(self, name: str) -> Path:
         return self.cluster.dir / "log" / f"{name}.log"
