@@ -5,6 +5,7 @@ from __future__ import annotations
 from controllers.cluster_role_aggregation import ClusterRoleAggregator
 from controllers.config import ControllersConfig
 from controllers.context import Context
+from controllers.cronjob.controller import CronJobController
 from controllers.daemonset.controller import DaemonSetController
 from controllers.deployment.controller import DeploymentController
 from controllers.disruption.controller import DisruptionController
@@ -23,6 +24,7 @@ from controllers.resource_quota.controller import ResourceQuotaController
 from controllers.root_ca import RootCAPublisher
 from controllers.service_account import ServiceAccountController
 from controllers.statefulset.controller import StatefulSetController
+from controllers.ttl_after_finished import TTLAfterFinishedController
 
 
 def add_all(context: Context, config: ControllersConfig, certificates: str) -> None:
@@ -38,6 +40,8 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     DeploymentController(context)
     StatefulSetController(context)
     JobController(context)
+    CronJobController(context)
+    TTLAfterFinishedController(context)
     DaemonSetController(context)
     NodeLifecycleController(context, config.node_grace_seconds)
     TaintEvictor(context)
