@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.seccomp import default_profile
 from images.oci import RunConfig
 
 from ..base import ContainerSpec, InvalidConfig, Mount, MountPropagation, Resources
 from . import capabilities
-from .seccomp import default_profile
 from .users import Identity
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -4,7 +4,7 @@ import pytest
 
 from kubelet.runtime.base import InvalidConfig
 from kubelet.runtime.oci import capabilities
-from kubelet.runtime.oci.seccomp import default_profile
+from cluster.seccomp import default_profile
 
 
 def test_the_default_set_is_dockers() -> None:
