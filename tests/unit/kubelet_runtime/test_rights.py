@@ -2,9 +2,9 @@
 
 import pytest
 
+from cluster.seccomp import default_profile
 from kubelet.runtime.base import InvalidConfig
 from kubelet.runtime.oci import capabilities
-from cluster.seccomp import default_profile
 
 
 def test_the_default_set_is_dockers() -> None:
