@@ -20,6 +20,7 @@ from api.scheme import Resource
 from api.types import DeleteOptions
 from apiserver.admission.chain import CREATE, DELETE, UPDATE, Admission, Request
 from apiserver.admission.namespaces import NamespaceGuard
+from apiserver.admission.quotas.groups import NewObject
 from apiserver.admission.quotas.ledger import QuotaLedger
 from apiserver.auth.user import User
 from apiserver.registry import bodies, deletion, metadata, patching
@@ -33,7 +34,6 @@ from apiserver.requests import ListOptions, Page, Result, Stored, Watch, WriteOp
 from apiserver.storage.keys import storage_of
 from apiserver.storage.reader import Reader
 from apiserver.storage.store import Planned, SideConflict, Store
-from apiserver.storage.transactions import Side
 
 NAME_ATTEMPTS: Final = 8
 DELETES_AT_ONCE: Final = 16
@@ -131,23 +131,28 @@ class ObjectRegistry(Registry):
             if self._namespaces is not None:
                 guard = guard or await self._namespaces.guard(namespace, self.resource, name)
                 sides, guard = (*sides, guard), None
-            if self._quotas is None:
-                return await self._put_new(namespace, name, data, sides, options)
-            async with self._quotas.charge(request) as charge:
-                stored = await self._put_new(namespace, name, data, (*sides, *charge.sides), options)
-                charge.written(stored.revision)
-                return stored
+            ttl = self.strategy.ttl_seconds
+            new = NewObject(self.resource, self._storage, namespace, name, data, ttl, sides)
+            return await self._put_new(request, new)
 
         return Result(await self._claim(attempt), warnings, created=True)
 
-    async def _put_new(
-        self, namespace: str, name: str, data: bytes, sides: Sequence[Side], options: WriteOptions
-    ) -> Stored:
-        if options.dry_run:
-            return await self._pretend_create(namespace, name, data)
-        ttl = self.strategy.ttl_seconds
+    async def _put_new(self, request: Request, new: NewObject) -> Stored:
+        quotas = self._quotas if self._quotas is not None and self._quotas.concerns(request) else None
+        if request.options.dry_run:
+            if quotas is not None:
+                quotas.check(request)
+            return await self._pretend_create(new.namespace, new.name, new.data)
+        if quotas is not None:
+            return await quotas.create(request, new)
         return await self._store.create(
-            self.resource, self._storage, namespace, name, data, ttl_seconds=ttl, sides=sides
+            self.resource,
+            self._storage,
+            new.namespace,
+            new.name,
+            new.data,
+            ttl_seconds=new.ttl_seconds,
+            sides=new.sides,
         )
 
     async def _pretend_create(self, namespace: str, name: str, data: bytes) -> Stored:
@@ -233,7 +238,7 @@ class ObjectRegistry(Registry):
         new, sides = strategy.allocate(new, old)
         if self._quotas is not None:
             request.new = new
-            sides = (*sides, *self._quotas.charge_update(request))
+            sides = (*sides, *self._quotas.check(request))
         data = codec.encode(new)
         marked = new.metadata.deletion_timestamp and not new.metadata.deletion_grace_period_seconds
         if marked and strategy.finalized(new):
