@@ -6,6 +6,7 @@ Callers show a certificate of the cluster's authority; what its subject may do, 
 from __future__ import annotations
 
 import grpc
+from msgspec import structs
 
 from api import errors
 from api.errors import StatusError
@@ -60,7 +61,9 @@ class PlacementServer:
             raise errors.BadRequest(
                 f'pod "{name}" asks for the scheduler "{pod.spec.scheduler_name}"; this one schedules for {mine}'
             )
-        found = explain(pod_info(pod), self._core.snapshot, profile)
+        # That it has a node is no reason for it to go there again.
+        unbound = structs.replace(pod, spec=structs.replace(pod.spec, node_name=""))
+        found = explain(pod_info(unbound), self._core.snapshot, profile)
         return _response(pod, profile.name, self._core.state_of(pod), found)
 
     async def _authorize(

@@ -107,5 +107,6 @@ def _placed(pod: Pod, binding: Binding, now: str) -> Pod:
         pod,
         metadata=metadata,
         spec=replace(pod.spec, node_name=binding.target.name),
-        status=replace(pod.status, conditions=[*others, scheduled]),
+        # Room made for it elsewhere, or there, is of no interest any more (upstream since 1.35).
+        status=replace(pod.status, conditions=[*others, scheduled], nominated_node_name=""),
     )
