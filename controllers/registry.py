@@ -12,11 +12,14 @@ from controllers.disruption.controller import DisruptionController
 from controllers.endpoints.endpoints_controller import EndpointsController
 from controllers.endpoints.mirroring import EndpointSliceMirroringController
 from controllers.endpoints.slice_controller import EndpointSliceController
+from controllers.ephemeral_volume import EphemeralVolumeController
 from controllers.garbage_collector.controller import GarbageCollector
 from controllers.job.controller import JobController
+from controllers.local_storage.provisioner import LocalProvisioner
 from controllers.namespace.controller import NamespaceController
 from controllers.node_lifecycle.controller import NodeLifecycleController
 from controllers.node_lifecycle.evictor import TaintEvictor
+from controllers.persistent_volume.binder import PersistentVolumeBinder
 from controllers.pod_gc import PodGarbageCollector
 from controllers.replicaset.controller import ReplicaController
 from controllers.replicaset.kinds import REPLICA_SETS, REPLICATION_CONTROLLERS
@@ -25,6 +28,8 @@ from controllers.root_ca import RootCAPublisher
 from controllers.service_account import ServiceAccountController
 from controllers.statefulset.controller import StatefulSetController
 from controllers.ttl_after_finished import TTLAfterFinishedController
+from controllers.volume_protection.claims import ClaimProtection
+from controllers.volume_protection.volumes import VolumeProtection
 
 
 def add_all(context: Context, config: ControllersConfig, certificates: str) -> None:
@@ -53,3 +58,8 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     GarbageCollector(context)
     PodGarbageCollector(context, config.terminated_pod_threshold)
     ClusterRoleAggregator(context)
+    PersistentVolumeBinder(context)
+    LocalProvisioner(context, config.connection)
+    EphemeralVolumeController(context)
+    ClaimProtection(context)
+    VolumeProtection(context)

@@ -1,5 +1,6 @@
 """Tables of persistent volumes, claims, storage classes and what CSI drivers tell."""
 
+from api.storage_classes import is_default
 from api.tables.layout import AGE, NAME, Cell, Column, Layout, wide
 from api.tables.text import UNSET, age
 from api.types import (
@@ -17,7 +18,6 @@ _SHORT_MODES = {
     "ReadWriteMany": "RWX",
     "ReadWriteOncePod": "RWOP",
 }
-_DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 _OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
 
 _CAPACITY = Column("Capacity", "How much the volume holds.")
@@ -30,10 +30,6 @@ _VOLUME_MODE = wide("VolumeMode", "Whether the volume is a file system or a raw 
 def access_modes(modes: list[str]) -> str:
     """Short forms, in upstream's order: "RWO,ROX"."""
     return ",".join(short for mode, short in _SHORT_MODES.items() if mode in modes)
-
-
-def is_default(storage_class: StorageClass) -> bool:
-    return any(storage_class.metadata.annotations.get(name) == "true" for name in _DEFAULT_CLASS)
 
 
 def _claim_cells(claim: PersistentVolumeClaim, now: float) -> list[Cell]:

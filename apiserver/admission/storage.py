@@ -5,14 +5,14 @@ Upstream's plugins StorageObjectInUseProtection, DefaultStorageClass and Persist
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from api import errors, quantity
 from api.scheme import Resource
-from api.types import PersistentVolumeClaim, StorageClass
+from api.storage_classes import default_class
+from api.types import PersistentVolumeClaim
 from apiserver.admission.chain import CREATE, UPDATE, Plugin, Request
 from apiserver.storage.reader import Reader
 
@@ -21,10 +21,6 @@ PROTECTION: Final = {
     "persistentvolumes": "kubernetes.io/pv-protection",
     "volumeattributesclasses.storage.k8s.io": "kubernetes.io/vac-protection",
 }
-IS_DEFAULT: Final = (
-    "storageclass.kubernetes.io/is-default-class",
-    "storageclass.beta.kubernetes.io/is-default-class",
-)
 # How claims named their class before there was a field.
 OLD_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
 _CLAIMS: Final = "persistentvolumeclaims"
@@ -63,13 +59,6 @@ class DefaultStorageClass(Plugin):
         if chosen is None:
             return claim
         return replace(claim, spec=replace(claim.spec, storage_class_name=chosen.metadata.name))
-
-
-def default_class(classes: Iterable[StorageClass]) -> StorageClass | None:
-    """The newest class marked as default; of several equally new the first by name."""
-    marked = [each for each in classes if any(each.metadata.annotations.get(name) == "true" for name in IS_DEFAULT)]
-    marked.sort(key=lambda each: each.metadata.name)
-    return max(marked, key=lambda each: each.metadata.creation_timestamp or "", default=None)
 
 
 class PersistentVolumeClaimResize(Plugin):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from podling.launcher import cleanup, detached, lock, preflight, readiness, stored_plan
+from podling.launcher import cleanup, detached, lock, preflight, readiness, storage, stored_plan
 from podling.launcher.errors import LauncherError, reason
 from podling.launcher.lock import Lock
 from podling.launcher.plan import DEFAULT_ETCD, RUN_ROOT, Cluster, cluster_id
@@ -149,6 +149,7 @@ def _wait_ready(cluster: Cluster, tell: Tell, check: Callable[[Tell], None], sec
             now_waiting = readiness.missing(cluster, admin)
             if not made_dns and now_waiting != ["the API server"]:
                 readiness.ensure_kube_dns(admin)
+                storage.ensure_storage(admin)
                 made_dns = True
         except Unavailable:
             now_waiting = ["the API server"]

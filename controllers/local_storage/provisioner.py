@@ -1,0 +1,187 @@
+"""The provisioner: makes a volume for each claim of its classes, deletes what was released."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from msgspec.structs import replace
+
+from api.errors import AlreadyExists, NotFound
+from api.types import Node, PersistentVolume, PersistentVolumeClaim, StorageClass
+from cluster.connection import Connection
+from cluster.informer import ObjectKey
+from controllers.context import Context
+from controllers.local_storage import DRIVER
+from controllers.local_storage.drivers import DriverFailure, NodeDrivers
+from controllers.local_storage.volumes import (
+    choose_node,
+    create_request,
+    is_ours,
+    is_to_be_deleted,
+    node_of,
+    persistent_volume,
+    volume_name,
+)
+from controllers.mirror import key_of
+from controllers.persistent_volume import names
+from controllers.persistent_volume.matching import claim_class
+
+NAME = "local-provisioner"
+NORMAL, WARNING = "Normal", "Warning"
+
+
+class LocalProvisioner:
+    """identity: what this process calls kubelets with."""
+
+    def __init__(self, context: Context, identity: Connection) -> None:
+        self._client = context.client
+        self._recorder = context.recorder(DRIVER)
+        self._claims = context.mirror(PersistentVolumeClaim)
+        self._volumes = context.mirror(PersistentVolume)
+        self._classes = context.mirror(StorageClass)
+        self._nodes = context.informer(Node)
+        self._drivers = NodeDrivers(lambda name: self._nodes.get("", name), identity)
+        self._claim_queue = context.controller(f"{NAME}-claims", self.reconcile_claim, workers=8)
+        self._volume_queue = context.controller(f"{NAME}-volumes", self.reconcile_volume, workers=4)
+        self._claims.add_handler(self._claim_changed)
+        self._volumes.add_handler(self._volume_changed)
+        self._classes.add_handler(self._class_changed)
+        self._nodes.add_handler(self._node_changed)
+
+    async def reconcile_claim(self, key: ObjectKey) -> None:
+        claim = self._claims.get(*key)
+        storage_class = self._class_of(claim)
+        if claim is None or storage_class is None or self._volumes.get("", volume_name(claim)) is not None:
+            return
+        source = self._source(claim)
+        if source is None and claim.spec.data_source is not None:
+            return  # looked at again when the source is bound
+        node_name = self._place(claim, storage_class, source)
+        if node_name is None:
+            return
+        text = f'External provisioner is provisioning volume for claim "{key[0]}/{key[1]}"'
+        self._recorder.record(claim, NORMAL, "Provisioning", text)
+        try:
+            made = await self._drivers.create(node_name, create_request(claim, storage_class, node_name, source))
+        except DriverFailure as failure:
+            await self._tell_failure(claim, storage_class, failure)
+            raise
+        try:
+            volume = await self._volumes.create(persistent_volume(claim, storage_class, made))
+        except AlreadyExists:
+            return
+        text = f"Successfully provisioned volume {volume.metadata.name}"
+        self._recorder.record(claim, NORMAL, "ProvisioningSucceeded", text)
+
+    def _class_of(self, claim: PersistentVolumeClaim | None) -> StorageClass | None:
+        """The claim's class, when the claim is unbound and the class ours."""
+        if claim is None or claim.spec.volume_name or claim.metadata.deletion_timestamp is not None:
+            return None
+        if claim.spec.selector is not None:
+            return None  # wants a volume that is there already
+        storage_class = self._classes.get("", claim_class(claim))
+        return storage_class if storage_class is not None and storage_class.provisioner == DRIVER else None
+
+    def _source(self, claim: PersistentVolumeClaim) -> PersistentVolume | None:
+        """The volume of the claim that is to be cloned, once it has one."""
+        wanted = claim.spec.data_source
+        if wanted is None or wanted.kind != PersistentVolumeClaim.__name__:
+            return None
+        original = self._claims.get(claim.metadata.namespace, wanted.name)
+        if original is None or original.status.phase != "Bound":
+            return None
+        volume = self._volumes.get("", original.spec.volume_name)
+        return volume if volume is not None and is_ours(volume) else None
+
+    def _place(
+        self, claim: PersistentVolumeClaim, storage_class: StorageClass, source: PersistentVolume | None
+    ) -> str | None:
+        """The node to make the volume on; None while the scheduler is to say. A clone is where its source is."""
+        if source is not None:
+            return node_of(source)
+        selected = claim.metadata.annotations.get(names.SELECTED_NODE)
+        if selected:
+            return selected
+        if storage_class.volume_binding_mode == "WaitForFirstConsumer":
+            return None
+        if names.STORAGE_PROVISIONER not in claim.metadata.annotations:
+            return None  # the binder looks for a volume that is there already first
+        used = Counter(node_of(volume) for volume in self._volumes.items())
+        return choose_node(self._nodes.items(), storage_class, used)
+
+    async def _tell_failure(
+        self, claim: PersistentVolumeClaim, storage_class: StorageClass, failure: DriverFailure
+    ) -> None:
+        text = f'failed to provision volume with StorageClass "{storage_class.metadata.name}": {failure}'
+        self._recorder.record(claim, WARNING, "ProvisioningFailed", text)
+        if failure.is_full and names.SELECTED_NODE in claim.metadata.annotations:
+            # The scheduler is to choose again.
+            await self._claims.patch(claim, {"metadata": {"annotations": {names.SELECTED_NODE: None}}})
+
+    async def reconcile_volume(self, name: str) -> None:
+        volume = self._volumes.get("", name)
+        if volume is None or not is_ours(volume) or volume.spec.csi is None:
+            return
+        if is_to_be_deleted(volume):
+            await self._delete_data(volume)
+            if volume.metadata.deletion_timestamp is None:
+                await self._volumes.delete(volume)
+                fresh = self._volumes.get("", name)
+                volume = fresh if fresh is not None else volume
+        elif volume.metadata.deletion_timestamp is None or volume.status.phase == "Bound":
+            return
+        await self._let_go(name)
+
+    async def _delete_data(self, volume: PersistentVolume) -> None:
+        assert volume.spec.csi is not None
+        node_name = node_of(volume)
+        if self._nodes.get("", node_name) is None:
+            return  # gone with its node
+        try:
+            await self._drivers.delete(node_name, volume.spec.csi.volume_handle)
+        except DriverFailure as failure:
+            self._recorder.record(volume, WARNING, "VolumeFailedDelete", str(failure))
+            raise
+
+    async def _let_go(self, name: str) -> None:
+        """Take our finalizer off: the data are gone, or are to stay."""
+        try:
+            fresh = await self._client.get(PersistentVolume, name)
+        except NotFound:
+            return
+        finalizers = [each for each in fresh.metadata.finalizers if each != names.PROVISIONER_FINALIZER]
+        if len(finalizers) != len(fresh.metadata.finalizers):
+            await self._client.update(replace(fresh, metadata=replace(fresh.metadata, finalizers=finalizers)))
+
+    def _claim_changed(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
+        if new is None:
+            return
+        if not new.spec.volume_name:
+            self._claim_queue.add(key_of(new))
+        elif old is None or old.status.phase != new.status.phase:
+            self._look_at_clones(new)
+
+    def _look_at_clones(self, original: PersistentVolumeClaim) -> None:
+        for claim in self._claims.items():
+            source = claim.spec.data_source
+            if source is None or claim.spec.volume_name or source.name != original.metadata.name:
+                continue
+            if claim.metadata.namespace == original.metadata.namespace:
+                self._claim_queue.add(key_of(claim))
+
+    def _volume_changed(self, old: PersistentVolume | None, new: PersistentVolume | None) -> None:
+        if new is not None:
+            self._volume_queue.add(new.metadata.name)
+
+    def _class_changed(self, old: StorageClass | None, new: StorageClass | None) -> None:
+        if new is not None and new.provisioner == DRIVER:
+            self._look_at_unbound()
+
+    def _node_changed(self, old: Node | None, new: Node | None) -> None:
+        if old is None or new is None:
+            self._look_at_unbound()
+
+    def _look_at_unbound(self) -> None:
+        for claim in self._claims.items():
+            if not claim.spec.volume_name:
+                self._claim_queue.add(key_of(claim))

@@ -1,0 +1,1 @@
+"""PersistentVolumes and their claims: bound to each other, provisioned, protected, grown, reclaimed."""
