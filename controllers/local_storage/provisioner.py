@@ -116,7 +116,8 @@ class LocalProvisioner:
         self._recorder.record(claim, WARNING, "ProvisioningFailed", text)
         if failure.is_full and names.SELECTED_NODE in claim.metadata.annotations:
             # The scheduler is to choose again.
-            await self._claims.patch(claim, {"metadata": {"annotations": {names.SELECTED_NODE: None}}})
+            marks = {name: value for name, value in claim.metadata.annotations.items() if name != names.SELECTED_NODE}
+            await self._claims.update(replace(claim, metadata=replace(claim.metadata, annotations=marks)))
 
     async def reconcile_volume(self, name: str) -> None:
         volume = self._volumes.get("", name)
