@@ -121,7 +121,9 @@ class Assembly:
     def _add_stored(self, resources: list[Resource]) -> None:
         namespaces = _core("namespaces")
         guard = NamespaceGuard(self.storage.reader(namespaces), self.storage.keys, storage_of(namespaces))
-        quotas = QuotaLedger(self.storage.caches["resourcequotas"], self.storage.keys, self.storage.store)
+        quotas = QuotaLedger(
+            self.storage.caches["resourcequotas"], self.storage.keys, self.storage.store, guard.touch
+        )
         for resource in resources:
             self.registries[resource.group_resource] = ObjectRegistry(
                 resource,

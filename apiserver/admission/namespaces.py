@@ -6,14 +6,16 @@ never come into being in a namespace that ended in the meantime.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from api import errors
+from api import codec, errors
 from api.scheme import Resource
 from apiserver.admission.chain import DELETE, Plugin, Request
 from apiserver.storage.keys import Keys
 from apiserver.storage.reader import Reader
 from apiserver.storage.transactions import Side
+from apiserver.stored import Stored
 
 IMMORTAL: Final = frozenset({"default", "kube-system", "kube-public"})
 
@@ -29,6 +31,7 @@ class NamespaceGuard:
     async def guard(self, namespace: str, resource: Resource, name: str) -> Side:
         """A guard for the transaction that creates an object there.
 
+        A quota leaves its mark on the namespace: whatever was begun in ignorance of it has to begin again.
         Raises `NotFound` when there is no such namespace, `Forbidden` when it is terminating.
         """
         found = self._reader.cache.get("", namespace)
@@ -40,7 +43,18 @@ class NamespaceGuard:
             raise errors.NotFound("namespaces", namespace)
         if found.fields["status.phase"] == "Terminating":
             raise terminating(resource, namespace, name)
+        if resource.group_resource == "resourcequotas":
+            return self._touched(found)
         return Side(self._keys.object(self._storage, namespace), expected=found.revision)
+
+    def touch(self, namespace: str) -> Sequence[Side]:
+        """Moves a namespace's revision, and with it the guard of every creation there that is under way."""
+        found = self._reader.cache.get("", namespace)
+        return () if found is None else (self._touched(found),)
+
+    def _touched(self, found: Stored) -> Side:
+        data = codec.without_resource_version(found.data)
+        return Side(self._keys.object(self._storage, found.name), expected=found.revision, value=data)
 
 
 class NamespaceLifecycle(Plugin):

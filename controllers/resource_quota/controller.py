@@ -20,8 +20,6 @@ NAME = "resource_quota"
 PAGE_SIZE = 5_000
 # Objects often go in numbers: one count for all of them.
 GATHER_SECONDS = 0.05
-# Whatever began before the API server knew of a new quota has ended by then.
-SETTLED_SECONDS = 2.0
 RESYNC_SECONDS = 300.0
 
 
@@ -51,13 +49,12 @@ class ResourceQuotaController:
         resources = concerned(quota, self._resources)
         objects = {resource: await self._objects(resource, key[0], revision) for resource in resources}
         wanted = status(quota, objects, self._context.now())
-        first = quota.status.hard != wanted.hard
         if wanted != quota.status:
             try:
                 await self._quotas.update(replace(quota, status=wanted), subresource="status")
             except NotFound:
                 return
-        self._queue.add_after(key, SETTLED_SECONDS if first else RESYNC_SECONDS)
+        self._queue.add_after(key, RESYNC_SECONDS)
 
     async def _objects(self, resource: Resource, namespace: str, revision: int) -> Iterable[Any]:
         """A kind's objects in a namespace at `revision` or later."""

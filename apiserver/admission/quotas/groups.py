@@ -79,5 +79,6 @@ def sides(keys: Keys, news: Sequence[NewObject], charges: Iterable[Side]) -> lis
             key = keys.object(new.storage, object_key(new.namespace, new.name))
             found[key] = Side(key, expected=0, value=new.data)
         for side in new.sides:
-            found.setdefault(side.key, side)
+            if side.key not in found or side.value is not None:
+                found[side.key] = side
     return list(found.values())

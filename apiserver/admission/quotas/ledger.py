@@ -90,10 +90,12 @@ class QuotaLedger:
 
     def check(self, request: Request) -> Sequence[Side]:
         """The charges of a write that is carried out at once or planned again. Raises `Forbidden`."""
-        namespace = self._namespaces.get(request.namespace)
-        if namespace is None or not self.concerns(request):
+        if request.resource is self._resource and request.old is not None:
+            # What is under way was judged by the old spec.
+            return self._touch(request.namespace) if request.new.spec != request.old.spec else NO_CHARGES
+        if not self.concerns(request):
             return NO_CHARGES
-        judged = _Judged(namespace.quotas())
+        judged = _Judged(self._namespaces[request.namespace].quotas())
         judged.charge(charges.Demand(request, self._now()))
         return [self._side(stored, data) for stored, _, data in judged.written()]
 
