@@ -60,9 +60,18 @@ class _Judged:
 
 
 class QuotaLedger:
-    """Follows the watch cache of quotas; `now` gives seconds since the epoch."""
+    """Follows the watch cache of quotas. `touch` moves a namespace's revision; `now` gives seconds since the epoch."""
 
-    def __init__(self, cache: ResourceCache, keys: Keys, store: Store, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        cache: ResourceCache,
+        keys: Keys,
+        store: Store,
+        touch: Callable[[str], Sequence[Side]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._resource = cache.resource
+        self._touch = touch
         self._keys = keys
         self._storage = storage_of(cache.resource)
         self._store = store
