@@ -18,6 +18,7 @@ from api.types import (
     Node,
     Pod,
     ReplicaSet,
+    ReplicationController,
     ResourceQuota,
     Service,
     StatefulSet,
@@ -82,7 +83,7 @@ def _related(server: Api, resource: Resource, record: Record) -> Related:
             )
         case Deployment():
             return Related(events=events, replica_sets=_owned(server, ReplicaSet, namespace, record.metadata.uid))
-        case ReplicaSet() | StatefulSet() | DaemonSet():
+        case ReplicaSet() | ReplicationController() | StatefulSet() | DaemonSet():
             return Related(events=events, pods=_owned(server, Pod, namespace, record.metadata.uid))
         case NamespaceRecord():
             return Related(quotas=_list(server, ResourceQuota, name), limit_ranges=_list(server, LimitRange, name))

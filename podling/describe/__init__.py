@@ -1,14 +1,17 @@
 """Objects described in full, as text in the style of `kubectl describe`. Pure: the caller fetches what is related."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from api.types import (
     ConfigMap,
+    CronJob,
     DaemonSet,
     Deployment,
     EndpointSlice,
     Event,
+    Job,
     Lease,
     LimitRange,
     Namespace,
@@ -17,11 +20,13 @@ from api.types import (
     PodDisruptionBudget,
     PriorityClass,
     ReplicaSet,
+    ReplicationController,
     ResourceQuota,
     Secret,
     Service,
     StatefulSet,
 )
+from podling.describe.batch import describe_cron_job, describe_job, describe_replication_controller
 from podling.describe.configuration import describe_config_map, describe_secret
 from podling.describe.generic import describe_generic
 from podling.describe.namespaces import describe_namespace
@@ -51,30 +56,30 @@ class Related:
     limit_ranges: tuple[LimitRange, ...] = ()
 
 
+_PAGES: Mapping[type[Any], Callable[[Any, Related, float], str]] = {
+    Pod: lambda record, related, now: describe_pod(record, related.events, now),
+    Node: lambda record, related, now: describe_node(record, related.lease, related.pods, related.events, now),
+    Deployment: lambda record, related, now: describe_deployment(record, related.replica_sets, related.events, now),
+    ReplicaSet: lambda record, related, now: describe_replica_set(record, related.pods, related.events, now),
+    ReplicationController: lambda record, related, now: describe_replication_controller(
+        record, related.pods, related.events, now
+    ),
+    StatefulSet: lambda record, related, now: describe_stateful_set(record, related.pods, related.events, now),
+    DaemonSet: lambda record, related, now: describe_daemon_set(record, related.pods, related.events, now),
+    Job: lambda record, related, now: describe_job(record, related.events, now),
+    CronJob: lambda record, related, now: describe_cron_job(record, related.events, now),
+    Service: lambda record, related, now: describe_service(record, related.endpoint_slices, related.events, now),
+    Namespace: lambda record, related, now: describe_namespace(record, related.quotas, related.limit_ranges),
+    ResourceQuota: lambda record, related, now: describe_policy(record, related.events, now),
+    LimitRange: lambda record, related, now: describe_policy(record, related.events, now),
+    PodDisruptionBudget: lambda record, related, now: describe_policy(record, related.events, now),
+    PriorityClass: lambda record, related, now: describe_policy(record, related.events, now),
+    ConfigMap: lambda record, related, now: describe_config_map(record, related.events, now),
+    Secret: lambda record, related, now: describe_secret(record),
+}
+
+
 def describe(record: Any, related: Related, now: float) -> str:
     """The description of an object of any kind; `now` is in seconds since the epoch, for ages."""
-    match record:
-        case Pod():
-            return describe_pod(record, related.events, now)
-        case Node():
-            return describe_node(record, related.lease, related.pods, related.events, now)
-        case Deployment():
-            return describe_deployment(record, related.replica_sets, related.events, now)
-        case ReplicaSet():
-            return describe_replica_set(record, related.pods, related.events, now)
-        case StatefulSet():
-            return describe_stateful_set(record, related.pods, related.events, now)
-        case DaemonSet():
-            return describe_daemon_set(record, related.pods, related.events, now)
-        case Service():
-            return describe_service(record, related.endpoint_slices, related.events, now)
-        case Namespace():
-            return describe_namespace(record, related.quotas, related.limit_ranges)
-        case ResourceQuota() | LimitRange() | PodDisruptionBudget() | PriorityClass():
-            return describe_policy(record, related.events, now)
-        case ConfigMap():
-            return describe_config_map(record, related.events, now)
-        case Secret():
-            return describe_secret(record)
-        case _:
-            return describe_generic(record, related.events, now)
+    page = _PAGES.get(type(record))
+    return describe_generic(record, related.events, now) if page is None else page(record, related, now)

@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Sequence
 
 from api.tables.text import selector
-from api.types import Deployment, DeploymentCondition, Event, Pod, ReplicaSet, ReplicaSetCondition
+from api.types import (
+    Deployment,
+    DeploymentCondition,
+    Event,
+    Pod,
+    ReplicaSet,
+    ReplicaSetCondition,
+    ReplicationControllerCondition,
+)
 from podling.describe.common import NONE, annotations, controller, events, head, labels, moment
 from podling.describe.page import Page
 from podling.describe.pods import describe_template
 
+_Condition = DeploymentCondition | ReplicaSetCondition | ReplicationControllerCondition
 _REVISION = "deployment.kubernetes.io/revision"
 
 
@@ -33,7 +42,7 @@ def describe_deployment(
         text = f"{rolling.max_unavailable} max unavailable, {rolling.max_surge} max surge"
         page.field("RollingUpdateStrategy", text)
     describe_template(page, spec.template)
-    _conditions(page, status.conditions)
+    conditions(page, status.conditions)
     new = _current(deployment, replica_sets)
     old = [item for item in replica_sets if item is not new]
     page.field("OldReplicaSets", ", ".join(map(_replica_set_text, old)) or NONE)
@@ -55,7 +64,7 @@ def describe_replica_set(replica_set: ReplicaSet, pods: Iterable[Pod], found: It
     page.field("Replicas", f"{status.replicas} current / {spec.replicas or 0} desired")
     page.field("Pods Status", phases(replica_set.metadata.uid, pods))
     describe_template(page, spec.template)
-    _conditions(page, status.conditions)
+    conditions(page, status.conditions)
     events(page, found, now)
     return page.show()
 
@@ -70,10 +79,11 @@ def phases(uid: str, pods: Iterable[Pod]) -> str:
     return " / ".join(f"{phases.count(phase)} {name}" for phase, name in names.items())
 
 
-def _conditions(page: Page, conditions: Sequence[DeploymentCondition | ReplicaSetCondition]) -> None:
-    if conditions:
+def conditions(page: Page, listed: Sequence[_Condition]) -> None:
+    """The section on an object's conditions."""
+    if listed:
         page.line("Conditions:")
-        rows = [(f"{condition.type} ", condition.status, condition.reason) for condition in conditions]
+        rows = [(f"{condition.type} ", condition.status, condition.reason) for condition in listed]
         page.table(("Type", "Status", "Reason"), rows)
 
 
