@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import grpc
 
+from api.errors import StatusError
 from api.types import Node
 from cluster import connection
 from cluster.connection import Connection
@@ -20,18 +21,23 @@ CALL_SECONDS = 120.0
 R = TypeVar("R")
 
 
-class DriverFailure(Exception):
-    """A driver refused or could not be reached. `code` is gRPC's."""
+class DriverFailure(StatusError):
+    """A driver refused or could not be reached."""
 
-    def __init__(self, code: grpc.StatusCode, text: str) -> None:
-        title = "".join(word.capitalize() for word in code.name.split("_"))
+    def __init__(self, status: grpc.StatusCode, text: str) -> None:
+        title = "".join(word.capitalize() for word in status.name.split("_"))
         super().__init__(f"rpc error: code = {title} desc = {text}")
-        self.code = code
+        self._status = status
 
     @property
     def is_full(self) -> bool:
         """The node has no room; another may have."""
-        return self.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        return self._status is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    @property
+    def is_in_use(self) -> bool:
+        """The volume is still mounted; it will not be for long."""
+        return self._status is grpc.StatusCode.FAILED_PRECONDITION
 
 
 class NodeDrivers:

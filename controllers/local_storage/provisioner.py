@@ -141,7 +141,8 @@ class LocalProvisioner:
         try:
             await self._drivers.delete(node_name, volume.spec.csi.volume_handle)
         except DriverFailure as failure:
-            self._recorder.record(volume, WARNING, "VolumeFailedDelete", str(failure))
+            if not failure.is_in_use:
+                self._recorder.record(volume, WARNING, "VolumeFailedDelete", str(failure))
             raise
 
     async def _let_go(self, name: str) -> None:

@@ -96,7 +96,7 @@ class CsiVolumes:
                 target = folder / "mount"
                 unpublish = pb.NodeUnpublishVolumeRequest(volume_id=volume.handle, target_path=str(target))
                 await call(driver.node.NodeUnpublishVolume(unpublish, timeout=CALL_SECONDS))
-                if driver.stages and not volume.inline and not self._others(uid, volume):
+                if driver.stages and not volume.inline and not any(self._others(uid, volume)):
                     staging = self._staging(volume)
                     unstage = pb.NodeUnstageVolumeRequest(volume_id=volume.handle, staging_target_path=str(staging))
                     await call(driver.node.NodeUnstageVolume(unstage, timeout=CALL_SECONDS))
