@@ -56,9 +56,9 @@ def describe_cron_job(cron_job: CronJob, found: Iterable[Event], now: float) -> 
     labels(page, "Labels", cron_job.metadata.labels)
     annotations(page, cron_job.metadata.annotations)
     page.field("Schedule", spec.schedule)
-    page.field("Time Zone", spec.time_zone or UNSET)
     page.field("Concurrency Policy", spec.concurrency_policy)
     page.field("Suspend", "<unset>" if spec.suspend is None else str(spec.suspend))
+    page.field("Time Zone", spec.time_zone or UNSET)
     page.field("Successful Job History Limit", _number(spec.successful_jobs_history_limit))
     page.field("Failed Job History Limit", _number(spec.failed_jobs_history_limit))
     deadline = spec.starting_deadline_seconds
