@@ -11,25 +11,33 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from api.types import Namespace, Node, Pod, PodDisruptionBudget, ReplicaSet, Service
+from api.types import Namespace, Node, Pod, PodDisruptionBudget, Service
 from scheduler.attempt import Nomination, Unschedulable, attempt
 from scheduler.config_file import Settings
 from scheduler.cycle import Chosen
 from scheduler.events import Change, ClusterEvent, NamespaceChange, PodChange, node_change
 from scheduler.framework import Hint
+from scheduler.plugins import volume_binding
 from scheduler.pod_info import PodInfo, is_terminal, pod_info
 from scheduler.preemption.candidates import Candidates
 from scheduler.queue import Place, QueuedPod, SchedulingQueue, is_gated
 from scheduler.snapshot import Snapshot
+from scheduler.snapshot.volumes import VolumeDecision
+from scheduler.snapshot.workloads import Owner
+from scheduler.storage import Stored, store
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What became of one attempt. denominated: waiting pods for which no room is made any more."""
+    """What became of one attempt.
+
+    denominated: waiting pods for which no room is made any more. volumes: what is to be done before the pod is bound.
+    """
 
     queued: QueuedPod
     outcome: Chosen | Unschedulable
     denominated: tuple[QueuedPod, ...] = ()
+    volumes: VolumeDecision | None = None
 
 
 class Core:
@@ -99,17 +107,22 @@ class Core:
         elif old is not None:
             self.snapshot.workloads.remove_service(old.metadata.namespace, old.metadata.name)
 
-    def replica_set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
+    def owner_changed(self, old: Owner | None, new: Owner | None) -> None:
         if new is None and old is not None:
-            self.snapshot.workloads.remove_replica_set(old.metadata.namespace, old.metadata.name)
+            self.snapshot.workloads.remove_owner(old)
         elif new is not None and (old is None or old.spec.selector != new.spec.selector):
-            self.snapshot.workloads.put_replica_set(new)
+            self.snapshot.workloads.put_owner(new)
 
     def budget_changed(self, old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> None:
         if new is not None:
             self.snapshot.budgets.put(new)
         elif old is not None:
             self.snapshot.budgets.remove(old.metadata.namespace, old.metadata.name)
+
+    def storage_changed(self, old: Stored | None, new: Stored | None, now: float) -> None:
+        event = store(self.snapshot.volumes, old, new)
+        if event is not None:
+            self._tell(event, now)
 
     def pod_changed(self, old: Pod | None, new: Pod | None, now: float) -> None:
         if old is not None and (new is None or old.metadata.uid != new.metadata.uid):
@@ -131,14 +144,24 @@ class Core:
         profile = self.profiles[queued.pod.pod.spec.scheduler_name]
         outcome = attempt(queued.pod, self.snapshot, profile, self._random, self._candidates)
         if isinstance(outcome, Chosen):
+            volumes = self._decide_volumes(queued.pod, outcome.node)
             self.snapshot.place(queued.pod, outcome.node)
             self._binding[queued.pod.uid] = queued
-            return Decision(queued, outcome)
+            return Decision(queued, outcome, volumes=volumes)
         if outcome.gives_up:
             self._denominate(queued.pod.uid)
         self.queue.unschedulable(queued, now, outcome.plugins)
         denominated = self._nominate(queued.pod, outcome.nomination, now) if outcome.nomination is not None else ()
         return Decision(queued, outcome, denominated)
+
+    def _decide_volumes(self, pod: PodInfo, node: str) -> VolumeDecision | None:
+        if not pod.claims:
+            return None
+        decision = volume_binding.decide(pod, self.snapshot, node)
+        if not decision.static and not decision.provision:
+            return None
+        self.snapshot.volumes.assume(pod.uid, decision)
+        return decision
 
     def preemption_failed(self, uid: str, now: float) -> None:
         """Not all who were to make room for a pod could be removed: it looks for room anew."""
@@ -152,6 +175,7 @@ class Core:
         uid = queued.pod.uid
         if self._binding.pop(uid, None) is None:
             return  # gone or bound meanwhile
+        self.snapshot.volumes.forget(uid)
         self._freed(uid, now)
         self.queue.failed(queued, now)
 
@@ -174,6 +198,7 @@ class Core:
 
     def _pod_gone(self, uid: str, now: float) -> None:
         self._binding.pop(uid, None)
+        self.snapshot.volumes.forget(uid)
         self.queue.remove(uid)
         self._freed(uid, now)
 
@@ -187,6 +212,7 @@ class Core:
 
     def _pod_assigned(self, pod: PodInfo, now: float) -> None:
         self.queue.remove(pod.uid)
+        self.snapshot.volumes.forget(pod.uid)
         newly = self._binding.pop(pod.uid, None) is not None
         before = self.snapshot.placement(pod.uid)
         node = self.snapshot.nodes.record(pod.pod.spec.node_name)

@@ -19,6 +19,12 @@ class Change(StrEnum):
     ASSIGNED_POD_UPDATED = "AssignedPodUpdate"
     ASSIGNED_POD_DELETED = "AssignedPodDelete"
     NAMESPACE_UPDATED = "NamespaceUpdate"
+    CLAIM_CHANGED = "PersistentVolumeClaimUpdate"
+    VOLUME_CHANGED = "PersistentVolumeUpdate"
+    STORAGE_CLASS_CHANGED = "StorageClassUpdate"
+    CSI_NODE_CHANGED = "CSINodeUpdate"
+    CSI_DRIVER_CHANGED = "CSIDriverUpdate"
+    STORAGE_CAPACITY_CHANGED = "CSIStorageCapacityUpdate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,15 @@ class NamespaceChange:
     change: Change = Change.NAMESPACE_UPDATED
 
 
-ClusterEvent = NodeChange | PodChange | NamespaceChange
+@dataclass(frozen=True, slots=True)
+class StorageChange:
+    """Something came or changed on the storage side. claim: namespace and name, when it is a claim."""
+
+    change: Change
+    claim: tuple[str, str] | None = None
+
+
+ClusterEvent = NodeChange | PodChange | NamespaceChange | StorageChange
 
 
 def node_change(old: Node | None, new: Node | None) -> NodeChange | None:

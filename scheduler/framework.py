@@ -69,11 +69,13 @@ class Profile:
     """What the pods that name a scheduler are placed by: plugins in filtering order (upstream: a profile).
 
     preempts: pods that fit nowhere may have less important ones removed.
+    bind_timeout: seconds for which a pod's volumes are waited for.
     """
 
     name: str
     plugins: tuple[Plugin, ...]
     preempts: bool = True
+    bind_timeout: float = 600.0
 
 
 def normalized(scores: Scores, feasible: Mask, *, reverse: bool = False) -> Scores:

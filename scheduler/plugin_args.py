@@ -22,8 +22,12 @@ from scheduler.plugins import (
     node_ports,
     node_resources_fit,
     node_unschedulable,
+    node_volume_limits,
     pod_topology_spread,
     taint_toleration,
+    volume_binding,
+    volume_restrictions,
+    volume_zone,
 )
 
 Args = Mapping[str, Any]
@@ -80,6 +84,13 @@ class NodeResourcesFitArgs(_Args, frozen=True, kw_only=True):
 
 class BalancedAllocationArgs(_Args, frozen=True, kw_only=True):
     resources: list[ResourceSpec] = []
+
+
+class VolumeBindingArgs(_Args, frozen=True, kw_only=True):
+    """How long a pod's volumes are waited for before it is tried again."""
+
+    bind_timeout_seconds: int = 600
+    shape: list[UtilizationShapePoint] = []
 
 
 class DefaultPreemptionArgs(_Args, frozen=True, kw_only=True):
@@ -163,6 +174,12 @@ def _balanced_allocation(args: Args) -> Plugin:
     return balanced_allocation.plugin([spec.name for spec in wanted.resources])
 
 
+def _volume_binding(args: Args) -> Plugin:
+    if convert(args, VolumeBindingArgs).bind_timeout_seconds < 0:
+        raise ArgumentError("bindTimeoutSeconds: invalid BindTimeoutSeconds, should not be a negative value")
+    return volume_binding.PLUGIN
+
+
 def _without_arguments(plugin: Plugin) -> Callable[[Args], Plugin]:
     def make(args: Args) -> Plugin:
         convert(args, _Args)
@@ -179,6 +196,10 @@ PLUGINS: Mapping[str, Callable[[Args], Plugin]] = {
     "NodeAffinity": _node_affinity,
     "NodePorts": _without_arguments(node_ports.PLUGIN),
     "NodeResourcesFit": _node_resources_fit,
+    "VolumeRestrictions": _without_arguments(volume_restrictions.PLUGIN),
+    "NodeVolumeLimits": _without_arguments(node_volume_limits.PLUGIN),
+    "VolumeBinding": _volume_binding,
+    "VolumeZone": _without_arguments(volume_zone.PLUGIN),
     "PodTopologySpread": _pod_topology_spread,
     "InterPodAffinity": _inter_pod_affinity,
     "NodeResourcesBalancedAllocation": _balanced_allocation,

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from scheduler.framework import Plugin, Profile
-from scheduler.plugin_args import PLUGINS, ArgumentError, DefaultPreemptionArgs, convert
+from scheduler.plugin_args import PLUGINS, ArgumentError, DefaultPreemptionArgs, VolumeBindingArgs, convert
 
 DEFAULT_NAME = "default-scheduler"
 PREEMPTION = "DefaultPreemption"
@@ -83,12 +83,13 @@ def build(settings: ProfileSettings) -> Profile:
         chosen = _reduced(plugin, settings.plugins)
         if chosen is not None:
             plugins.append(chosen)
+    bind_timeout = convert(args.get("VolumeBinding", {}), VolumeBindingArgs).bind_timeout_seconds
     try:
         convert(args.get(PREEMPTION, {}), DefaultPreemptionArgs)
     except ArgumentError as error:
         raise ConfigError(f"profile {settings.scheduler_name}: pluginConfig of {PREEMPTION}: {error}") from None
     preempts = _is_on(PREEMPTION, settings.plugins.multi_point, settings.plugins.post_filter)
-    return Profile(settings.scheduler_name, tuple(plugins), preempts)
+    return Profile(settings.scheduler_name, tuple(plugins), preempts, float(bind_timeout))
 
 
 def _reduced(plugin: Plugin, plugins: Plugins) -> Plugin | None:

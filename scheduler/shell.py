@@ -11,16 +11,34 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from api.types import Namespace, Node, Pod, PodDisruptionBudget, ReplicaSet, Service
+from api import scheme
+from api.types import (
+    CSIDriver,
+    CSINode,
+    CSIStorageCapacity,
+    Namespace,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    PodDisruptionBudget,
+    ReplicaSet,
+    ReplicationController,
+    Service,
+    StatefulSet,
+    StorageClass,
+)
 from api.types.record import Record
 from cluster.client import Client
 from cluster.events import EventRecorder
 from cluster.informer import Handler, Informer
 from cluster.logs import get_logger
 from scheduler import metrics
-from scheduler.core import Core
+from scheduler.core import Core, Decision
 from scheduler.cycle import Chosen
 from scheduler.queue import Place
+from scheduler.storage import Stored
+from scheduler.volume_binder import VolumeBinder
 from scheduler.writer import Writer
 
 MAX_BINDINGS_IN_FLIGHT = 512
@@ -38,41 +56,45 @@ class Scheduler:
 
     def __init__(self, client: Client, core: Core, recorders: Mapping[str, EventRecorder]) -> None:
         self._core = core
-        self._writer = Writer(client, core, recorders)
+        self._volume_binder = VolumeBinder(client, core.snapshot.volumes)
+        self._writer = Writer(client, core, recorders, self._volume_binder)
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(MAX_BINDINGS_IN_FLIGHT)
         self._writes: set[asyncio.Task[None]] = set()
-        self._pods = Informer(client, Pod, field_selector=LIVING_PODS)
-        self._nodes = Informer(client, Node)
-        self._namespaces = Informer(client, Namespace)
-        self._services = Informer(client, Service)
-        self._replica_sets = Informer(client, ReplicaSet)
-        self._budgets = Informer(client, PodDisruptionBudget)
-        self._connect()
+        self.informers = self._follow(client)
 
-    @property
-    def informers(self) -> dict[str, Informer[Any]]:
-        """The collections to follow, by resource."""
-        return {
-            "nodes": self._nodes,
-            "namespaces": self._namespaces,
-            "services": self._services,
-            "replicasets": self._replica_sets,
-            "poddisruptionbudgets": self._budgets,
-            "pods": self._pods,
-        }
+    def _follow(self, client: Client) -> dict[str, Informer[Any]]:
+        """The collections to follow, by resource, each with its way into the core."""
+        core = self._core
+        pods = Informer(client, Pod, field_selector=LIVING_PODS)
+        pods.add_handler(self._waking(core.pod_changed))
+        nodes = Informer(client, Node)
+        nodes.add_handler(self._waking(core.node_changed))
+        namespaces = Informer(client, Namespace)
+        namespaces.add_handler(self._waking(core.namespace_changed))
+        services = Informer(client, Service)
+        services.add_handler(core.service_changed)
+        budgets = Informer(client, PodDisruptionBudget)
+        budgets.add_handler(core.budget_changed)
+        informers: dict[str, Informer[Any]] = {"nodes": nodes, "namespaces": namespaces, "services": services}
+        for owner in (ReplicaSet, StatefulSet, ReplicationController):
+            informer: Informer[Any] = Informer(client, owner)
+            informer.add_handler(core.owner_changed)
+            informers[scheme.of(owner).plural] = informer
+        for kind in (StorageClass, CSIDriver, CSINode, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim):
+            informer = Informer(client, kind)
+            informer.add_handler(self._waking(self._storage_changed))
+            informers[scheme.of(kind).plural] = informer
+        # Pods come last: what they are placed by should be known before them.
+        return {**informers, "poddisruptionbudgets": budgets, "pods": pods}
+
+    def _storage_changed(self, old: Stored | None, new: Stored | None, now: float) -> None:
+        self._core.storage_changed(old, new, now)
+        self._volume_binder.changed()
 
     @property
     def synced(self) -> bool:
         return all(informer.synced.is_set() for informer in self.informers.values())
-
-    def _connect(self) -> None:
-        self._pods.add_handler(self._waking(self._core.pod_changed))
-        self._nodes.add_handler(self._waking(self._core.node_changed))
-        self._namespaces.add_handler(self._waking(self._core.namespace_changed))
-        self._services.add_handler(self._core.service_changed)
-        self._replica_sets.add_handler(self._core.replica_set_changed)
-        self._budgets.add_handler(self._core.budget_changed)
 
     def _waking(self, changed: Callable[[T | None, T | None, float], None]) -> Handler[T]:
         """A handler that tells the core, with the time, and lets the loop look again."""
@@ -107,7 +129,7 @@ class Scheduler:
                 return
             metrics.algorithm_duration.observe(time.monotonic() - started)
             if isinstance(decision.outcome, Chosen):
-                self._spawn(self._writer.bind(decision.queued, decision.outcome, started))
+                self._bind(decision, decision.outcome, started)
             else:
                 if decision.outcome.preempting:
                     metrics.preemption_attempts.inc()
@@ -119,6 +141,15 @@ class Scheduler:
                 await asyncio.sleep(0)
                 slice_end = time.monotonic() + SLICE_SECONDS
 
+    def _bind(self, decision: Decision, chosen: Chosen, started: float) -> None:
+        if decision.volumes is None:
+            self._spawn(self._writer.bind(decision.queued, chosen, started))
+            return
+        # Provisioners take their time: other pods' bindings do not wait for it.
+        self._slots.release()
+        write = self._writer.bind_with_volumes(decision.queued, chosen, decision.volumes, started)
+        self._spawn(write, holds_slot=False)
+
     async def _wait(self, seconds: float | None) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -126,14 +157,15 @@ class Scheduler:
         except TimeoutError:
             return
 
-    def _spawn(self, write: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, write: Coroutine[Any, Any, None], *, holds_slot: bool = True) -> None:
         task = asyncio.create_task(write)
         self._writes.add(task)
+        if holds_slot:
+            task.add_done_callback(lambda _task: self._slots.release())
         task.add_done_callback(self._written)
 
     def _written(self, task: asyncio.Task[None]) -> None:
         self._writes.discard(task)
-        self._slots.release()
         self._wake.set()  # what failed may be tried again
         if not task.cancelled() and task.exception() is not None:
             log.error("a write crashed", exc_info=task.exception())

@@ -22,7 +22,9 @@ from scheduler.core import Core
 from scheduler.cycle import Chosen
 from scheduler.pod_info import PodInfo
 from scheduler.queue import QueuedPod
+from scheduler.snapshot.volumes import VolumeDecision
 from scheduler.statuses import disruption_patch, unschedulable_patch
+from scheduler.volume_binder import VolumeBinder, VolumesNotBound
 
 log = get_logger()
 
@@ -30,8 +32,11 @@ log = get_logger()
 class Writer:
     """Carries out one decision at a time. recorders: by profile."""
 
-    def __init__(self, client: Client, core: Core, recorders: Mapping[str, EventRecorder]) -> None:
+    def __init__(
+        self, client: Client, core: Core, recorders: Mapping[str, EventRecorder], volume_binder: VolumeBinder
+    ) -> None:
         self._client = client
+        self._volume_binder = volume_binder
         self._core = core
         self._recorders = recorders
 
@@ -55,6 +60,23 @@ class Writer:
         log.debug("bound", pod=queued.pod.full_name, node=chosen.node, attempts=queued.attempts)
         message = f"Successfully assigned {queued.pod.full_name} to {chosen.node}"
         self._recorder(pod).record(pod, NORMAL, "Scheduled", message)
+
+    async def bind_with_volumes(
+        self, queued: QueuedPod, chosen: Chosen, volumes: VolumeDecision, started: float
+    ) -> None:
+        """Bind a pod once its claims are bound, or have it tried again."""
+        pod = queued.pod.pod
+        profile = self._core.profiles[pod.spec.scheduler_name]
+        try:
+            await self._volume_binder.bind(volumes, profile.bind_timeout)
+        except VolumesNotBound as error:
+            self._observe(pod, "error", time.monotonic() - started)
+            self._core.binding_failed(queued, time.monotonic())
+            log.warning("volumes were not bound", pod=queued.pod.full_name, node=chosen.node, reason=str(error))
+            message = f'running PreBind plugin "VolumeBinding": {error}'
+            self._recorder(pod).record(pod, WARNING, "FailedScheduling", message)
+            return
+        await self.bind(queued, chosen, started)
 
     async def explain(self, queued: QueuedPod, outcome: Unschedulable, started: float) -> None:
         """Say why a pod waits; remove those who are to make room for it."""

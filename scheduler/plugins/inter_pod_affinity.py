@@ -58,7 +58,7 @@ def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
         return True
     if isinstance(event, NodeChange):
         return event.old is None or (event.new is not None and event.old.metadata.labels != event.new.metadata.labels)
-    return _concerns(pod, event)
+    return isinstance(event, PodChange) and _concerns(pod, event)
 
 
 def _without_company(pod: PodInfo, snapshot: Snapshot) -> Mask:

@@ -52,6 +52,7 @@ class PodTable:
     def __init__(self) -> None:
         self._groups: dict[str, dict[GroupKey, PodGroup]] = {}
         self._ports: dict[tuple[str, int], dict[int, Counter[str]]] = {}
+        self._claims: dict[tuple[str, str], SlotCounts] = {}
         self.required_affinity = TermPool()
         self.required_anti_affinity = TermPool()
         self.preferred = TermPool()
@@ -72,6 +73,14 @@ class PodTable:
         """The namespaces that have pods on nodes."""
         return iter(self._groups)
 
+    def uses_claim(self, namespace: str, name: str) -> bool:
+        """Whether a pod on some node uses a claim."""
+        return (namespace, name) in self._claims
+
+    def claims(self) -> Iterable[tuple[tuple[str, str], SlotCounts]]:
+        """The claims in use, by namespace and name, with how many pods of each slot use them."""
+        return self._claims.items()
+
     def port_conflicts(self, wanted: HostPort) -> Iterator[int]:
         """The slots where a pod already holds the port on an address that overlaps with the wanted one."""
         for slot, addresses in self._ports.get((wanted.protocol, wanted.port), {}).items():
@@ -82,6 +91,11 @@ class PodTable:
         self._change_group(pod, slot, change)
         for port in pod.host_ports:
             self._change_port(port, slot, change)
+        for name in pod.claims:
+            counts = self._claims.setdefault((pod.namespace, name), SlotCounts())
+            counts.change(slot, change)
+            if not counts:
+                del self._claims[pod.namespace, name]
         for pool, terms in (
             (self.required_affinity, _weightless(pod.required_affinity)),
             (self.required_anti_affinity, _weightless(pod.required_anti_affinity)),

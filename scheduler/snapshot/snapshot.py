@@ -16,6 +16,7 @@ from scheduler.pod_info import PodInfo
 from scheduler.snapshot.budgets import Budgets
 from scheduler.snapshot.nodes import NodeTable
 from scheduler.snapshot.pods import PodTable
+from scheduler.snapshot.volumes import Volumes
 from scheduler.snapshot.workloads import Workloads
 
 _NOBODY: Mapping[str, Placement] = {}
@@ -39,6 +40,7 @@ class Snapshot:
         self.pods = PodTable()
         self.workloads = Workloads()
         self.budgets = Budgets()
+        self.volumes = Volumes()
         self.namespace_labels: dict[str, dict[str, str]] = {}
         self.nominated: dict[str, Placement] = {}
         self._nominated_priorities: Counter[int] = Counter()

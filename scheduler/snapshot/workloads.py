@@ -1,23 +1,24 @@
-"""Which pods belong together: the selectors of services and replica sets, for spreading pods that ask for none.
+"""Which pods belong together: the selectors of services and of pods' owners, for spreading pods that ask for none.
 
 Source: upstream's DefaultSelector: the selectors of all services that select the pod and its controller's, together.
 """
 
 from __future__ import annotations
 
-from api.types import ReplicaSet, Service
+from api.types import ReplicaSet, ReplicationController, Service, StatefulSet
 from scheduler.pod_info import PodInfo
 from scheduler.terms import LabelMatch, Labels, label_match
 
 Selector = dict[str, str]
+Owner = ReplicaSet | StatefulSet | ReplicationController
 
 
 class Workloads:
-    """Services and replica sets by namespace and name."""
+    """Services, and owners of pods, by namespace and name."""
 
     def __init__(self) -> None:
         self._services: dict[str, dict[str, Selector]] = {}
-        self._replica_sets: dict[tuple[str, str], LabelMatch] = {}
+        self._owners: dict[tuple[str, str, str], LabelMatch] = {}
 
     def put_service(self, service: Service) -> None:
         namespace, name = service.metadata.namespace, service.metadata.name
@@ -32,12 +33,11 @@ class Workloads:
         if not services:
             self._services.pop(namespace, None)
 
-    def put_replica_set(self, replica_set: ReplicaSet) -> None:
-        key = (replica_set.metadata.namespace, replica_set.metadata.name)
-        self._replica_sets[key] = label_match(replica_set.spec.selector)
+    def put_owner(self, owner: Owner) -> None:
+        self._owners[_key(owner)] = _owner_match(owner)
 
-    def remove_replica_set(self, namespace: str, name: str) -> None:
-        self._replica_sets.pop((namespace, name), None)
+    def remove_owner(self, owner: Owner) -> None:
+        self._owners.pop(_key(owner), None)
 
     def selector(self, pod: PodInfo) -> LabelMatch | None:
         """What selects the pod's like; None when nothing owns it and no service selects it."""
@@ -52,11 +52,22 @@ class Workloads:
 
     def _owner(self, pod: PodInfo) -> LabelMatch | None:
         for reference in pod.pod.metadata.owner_references:
-            if reference.controller and reference.kind == "ReplicaSet":
-                return self._replica_sets.get((pod.namespace, reference.name))
+            if reference.controller:
+                return self._owners.get((reference.kind, pod.namespace, reference.name))
         return None
 
 
 def is_subset(selector: Selector, labels: Labels) -> bool:
     """Every label of the selector is there with its value."""
     return all(labels.get(key) == value for key, value in selector.items())
+
+
+def _key(owner: Owner) -> tuple[str, str, str]:
+    return owner.kind, owner.metadata.namespace, owner.metadata.name
+
+
+def _owner_match(owner: Owner) -> LabelMatch:
+    if isinstance(owner, ReplicationController):
+        selector = owner.spec.selector
+        return lambda labels: is_subset(selector, labels)
+    return label_match(owner.spec.selector)

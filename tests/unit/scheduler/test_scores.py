@@ -71,7 +71,7 @@ def test_soft_spreading_prefers_the_emptier_zone():
 def test_pods_of_a_replica_set_are_spread_without_asking():
     replicas = replica_set("web", {"app": "web"})
     state = snapshot([node("a"), node("b")])
-    state.workloads.put_replica_set(replicas)
+    state.workloads.put_owner(replicas)
     old = pod("old", labels={"app": "web"}, on="a", meta={"ownerReferences": [owner(replicas)]})
     new = pod("new", labels={"app": "web"}, meta={"ownerReferences": [owner(replicas)]})
     assert scores(state, new, "PodTopologySpread")["b"] == 100
