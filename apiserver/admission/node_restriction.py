@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from api import errors
 from api.scheme import Resource
-from api.types import Node, Pod, TokenRequest
+from api.types import Node, PersistentVolumeClaim, Pod, TokenRequest
 from apiserver.admission.chain import CREATE, DELETE, UPDATE, Plugin, Request
 from apiserver.admission.service_accounts import MIRROR
 from apiserver.auth.node import references
@@ -53,6 +55,8 @@ class NodeRestriction(Plugin):
             ("nodes", "status"): self._node,
             ("serviceaccounts", "token"): self._token,
             ("leases.coordination.k8s.io", ""): self._lease,
+            ("csinodes.storage.k8s.io", ""): self._csi_node,
+            ("persistentvolumeclaims", "status"): self._claim_status,
         }
 
     def handles(self, operation: str, resource: Resource, subresource: str) -> bool:
@@ -127,6 +131,16 @@ class NodeRestriction(Plugin):
         if found.record.spec.node_name != node:
             raise _forbidden(request, "node requested token bound to a pod scheduled on a different node")
 
+    def _csi_node(self, node: str, request: Request) -> None:
+        if request.name != node:
+            raise _forbidden(request, "can only access CSINode with the same name as the requesting node")
+
+    def _claim_status(self, node: str, request: Request) -> None:
+        """What a kubelet knows of a claim is how large its file system has become."""
+        if _without_size(request.new) != _without_size(request.old):
+            message = f'node "{node}" is not allowed to update fields other than status.capacity and status.conditions'
+            raise _forbidden(request, message)
+
     def _lease(self, node: str, request: Request) -> None:
         if request.namespace != LEASE_NAMESPACE:
             raise _forbidden(request, f'can only access leases in the "{LEASE_NAMESPACE}" system namespace')
@@ -147,6 +161,14 @@ def _member(request: Request) -> str:
     else:
         node = request.name
     return node if group_of(node) == group else ""
+
+
+def _without_size(claim: PersistentVolumeClaim) -> PersistentVolumeClaim:
+    status = replace(
+        claim.status, capacity={}, conditions=[], allocated_resources={}, allocated_resource_statuses={}
+    )
+    metadata = replace(claim.metadata, resource_version="", managed_fields=[])
+    return replace(claim, status=status, metadata=metadata)
 
 
 def _check_mirror_pod(node: str, request: Request) -> None:

@@ -133,6 +133,8 @@ def references(pod: Pod) -> set[tuple[str, str]]:
     found.update(_container_references(pod.spec))
     for volume in pod.spec.volumes:
         found.update(_volume_references(volume))
+        if volume.ephemeral is not None:
+            found.add(("persistentvolumeclaims", f"{pod.metadata.name}-{volume.name}"))
     return found
 
 
@@ -162,6 +164,8 @@ def _volume_references(volume: Volume) -> Iterator[tuple[str, str]]:
         yield "secrets", volume.secret.secret_name
     if volume.persistent_volume_claim is not None:
         yield "persistentvolumeclaims", volume.persistent_volume_claim.claim_name
+    if volume.csi is not None and volume.csi.node_publish_secret_ref is not None:
+        yield "secrets", volume.csi.node_publish_secret_ref.name
     if volume.projected is None:
         return
     for source in volume.projected.sources:
