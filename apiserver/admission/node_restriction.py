@@ -164,9 +164,7 @@ def _member(request: Request) -> str:
 
 
 def _without_size(claim: PersistentVolumeClaim) -> PersistentVolumeClaim:
-    status = replace(
-        claim.status, capacity={}, conditions=[], allocated_resources={}, allocated_resource_statuses={}
-    )
+    status = replace(claim.status, capacity={}, conditions=[], allocated_resources={}, allocated_resource_statuses={})
     metadata = replace(claim.metadata, resource_version="", managed_fields=[])
     return replace(claim, status=status, metadata=metadata)
 
