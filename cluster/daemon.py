@@ -28,8 +28,8 @@ from cluster.logs import get_logger
 from cluster.status_server import Check, Page, StatusServer, tls_context
 
 DRAIN_SECONDS = 10.0
-# Records form no cycles, and little else here does. With the defaults (700, 10, 10) looking for them was a quarter of an
-# API server's work under load; what waits now is a few megabytes.
+# Records form no cycles, and little else here does. With the defaults (700, 10, 10) looking for them was a quarter of
+# an API server's work under load; what waits now is a few megabytes.
 GC_THRESHOLDS = (20_000, 20, 50)
 
 log = get_logger()
