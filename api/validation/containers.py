@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from api import names
 from api.errors import FieldError
 from api.types import Container, ContainerPort, ContainerResizePolicy, EphemeralContainer, PodSpec, Volume, fields
-from api.validation import environment, mounts, probes, resources, security
-from api.validation.checks import PROTOCOLS, Errors, known, one_of, well_formed
+from api.validation import environment, mounts, probes, resources, restarts, security
+from api.validation.checks import PROTOCOLS, Errors, one_of, well_formed
 
 _ONLY_SIDECARS = "may not be set for init containers without restartPolicy=Always"
 _NOT_EPHEMERAL = "cannot be set for an Ephemeral Container"
@@ -43,6 +43,9 @@ def check(spec: PodSpec, pod: Surroundings, path: str) -> Errors:
     yield from _regular(spec.containers, pod, f"{path}.containers")
     yield from _init(spec, pod, f"{path}.initContainers")
     yield from _ephemeral(spec, pod, f"{path}.ephemeralContainers")
+    for json_name, group in (("containers", spec.containers), ("initContainers", spec.init_containers)):
+        for index, container in enumerate(group):
+            yield from restarts.stop_signal(container, spec, f"{path}.{json_name}[{index}]")
 
 
 def _regular(containers: Sequence[Container], pod: Surroundings, path: str) -> Errors:
@@ -56,8 +59,7 @@ def _regular(containers: Sequence[Container], pod: Surroundings, path: str) -> E
             yield FieldError.duplicate(f"{where}.name", container.name)
         used.add(container.name)
         yield from probes.of_container(container, pod.grace_period, where)
-        if container.restart_policy is not None:
-            yield FieldError.forbidden(f"{where}.restartPolicy", "may not be set for non-init containers")
+        yield from restarts.policy(container, where, init=False)
     yield from _host_ports(containers, path)
 
 
@@ -66,7 +68,7 @@ def _init(spec: PodSpec, pod: Surroundings, path: str) -> Errors:
     for index, container in enumerate(spec.init_containers):
         where = f"{path}[{index}]"
         yield from _common(container, pod, where)
-        yield from known(container.restart_policy, f"{where}.restartPolicy", ("Always",))
+        yield from restarts.policy(container, where, init=True)
         if container.name in used:
             yield FieldError.duplicate(f"{where}.name", container.name)
         elif container.name:

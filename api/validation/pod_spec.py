@@ -16,6 +16,7 @@ MAX_INT32 = 2**31 - 1
 _MAX_NAME_SERVERS = 3
 _MAX_SEARCH_PATHS = 32
 _MAX_SEARCH_CHARACTERS = 2048
+_LONGEST_HOSTNAME = 64
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 
 
@@ -67,8 +68,23 @@ def _identity(spec: PodSpec, path: str) -> Errors:
     yield from in_range(spec.active_deadline_seconds, f"{path}.activeDeadlineSeconds", 1, MAX_INT32)
     if spec.hostname:
         yield from well_formed(spec.hostname, f"{path}.hostname", names.dns1123_label)
+    yield from _hostname_override(spec, f"{path}.hostnameOverride")
     if spec.subdomain:
         yield from well_formed(spec.subdomain, f"{path}.subdomain", names.dns1123_label)
+
+
+def _hostname_override(spec: PodSpec, path: str) -> Errors:
+    """The one host name whatever the others say: it cannot stand beside what would make another."""
+    name = spec.hostname_override
+    if name is None:
+        return
+    if spec.host_network:
+        yield FieldError.forbidden(path, "may not be specified when hostNetwork is true")
+    if spec.set_hostname_as_fqdn:
+        yield FieldError.forbidden(path, "may not be specified when setHostnameAsFQDN is true")
+    if len(name) > _LONGEST_HOSTNAME:
+        yield FieldError.too_long(path, _LONGEST_HOSTNAME)
+    yield from well_formed(name, path, names.dns1123_subdomain)
 
 
 def _limits(spec: PodSpec, path: str) -> Errors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -21,7 +21,7 @@ from api.types import (
     PodStatus,
     Toleration,
 )
-from api.validation import pod_spec, scheduling
+from api.validation import pod_spec, restarts, scheduling
 from api.validation.checks import Errors, immutable, in_range, ip_address, one_per_family, well_formed
 from api.validation.spec_diff import describe
 
@@ -214,35 +214,37 @@ def _with_old_placement(new: PodSpec, old: PodSpec) -> PodSpec:
 
 def _transitions(new: Pod, old: Pod) -> Errors:
     """Containers that ended for good may not come back to life."""
-    policy = old.spec.restart_policy
-    sidecars = {container.name for container in old.spec.init_containers if container.restart_policy == "Always"}
-    after, before = new.status, old.status
-    if policy != "Always":
-        path = "status.containerStatuses"
-        yield from _resurrections(after.container_statuses, before.container_statuses, policy, (), path)
-        path = "status.initContainerStatuses"
-        yield from _resurrections(after.init_container_statuses, before.init_container_statuses, policy, sidecars, path)
-    path = "status.ephemeralContainerStatuses"
+    after, before, spec = new.status, old.status, old.spec
+    own = {container.name: container for container in spec.containers}
+    path = "status.containerStatuses"
+    yield from _resurrections(after.container_statuses, before.container_statuses, spec, own, path)
+    path = "status.initContainerStatuses"
+    init = {container.name: container for container in spec.init_containers}
     yield from _resurrections(
-        after.ephemeral_container_statuses, before.ephemeral_container_statuses, "Never", (), path
+        after.init_container_statuses, before.init_container_statuses, spec, init, path, init=True
     )
+    path = "status.ephemeralContainerStatuses"
+    yield from _resurrections(after.ephemeral_container_statuses, before.ephemeral_container_statuses, spec, {}, path)
 
 
 def _resurrections(
     new: Sequence[ContainerStatus],
     old: Sequence[ContainerStatus],
-    restart_policy: str,
-    restartable: Iterable[str],
+    spec: PodSpec,
+    containers: Mapping[str, Container],
     path: str,
+    *,
+    init: bool = False,
 ) -> Errors:
+    if containers and spec.restart_policy == "Always":
+        return
     alive = {status.name for status in new if status.state.terminated is None}
     for index, status in enumerate(old):
-        ended = status.state.terminated
-        if ended is None or status.name in restartable or status.name not in alive:
+        ended, container = status.state.terminated, containers.get(status.name)
+        if ended is None or status.name not in alive:
             continue
-        if ended.exit_code != 0 and restart_policy == "OnFailure":
-            continue
-        yield FieldError.forbidden(f"{path}[{index}].state", "may not be transitioned to non-terminated state")
+        if container is None or not restarts.may_restart(container, spec, ended.exit_code, init=init):
+            yield FieldError.forbidden(f"{path}[{index}].state", "may not be transitioned to non-terminated state")
 
 
 def _addresses(status: PodStatus) -> Errors:

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from api.types import Pod, PodDNSConfig
+from kubelet.runtime.base import RuntimeFailure
 
 MAX_HOSTNAME = 63
+MAX_KERNEL_HOSTNAME = 64
 MAX_NAMESERVERS = 3
 MAX_SEARCHES = 32
 MAX_SEARCH_CHARACTERS = 2048
@@ -25,6 +27,10 @@ _LOCAL_NAMES = (
     "fe00::1\tip6-allnodes\n"
     "fe00::2\tip6-allrouters\n"
 )
+
+
+class NameTooLong(RuntimeFailure):
+    """The pod wants a name longer than the kernel takes. The text is upstream's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +52,18 @@ class ClusterDns:
 
 
 def hostname(pod: Pod, domain: str) -> str:
-    """What `hostname` prints in the pod."""
+    """What `hostname` prints in the pod. Raises NameTooLong for a full name the kernel does not take."""
     if pod.spec.hostname_override:
         return pod.spec.hostname_override
     short = short_hostname(pod)
     if pod.spec.set_hostname_as_fqdn and pod.spec.subdomain:
-        return f"{short}.{pod_domain(pod, domain)}"
+        full = f"{short}.{pod_domain(pod, domain)}"
+        if len(full) > MAX_KERNEL_HOSTNAME:
+            raise NameTooLong(
+                f"failed to construct FQDN from pod hostname and cluster domain, FQDN {full} is too long "
+                f"({MAX_KERNEL_HOSTNAME} characters is the max, {len(full)} characters requested)"
+            )
+        return full
     return short
 
 

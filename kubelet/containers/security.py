@@ -57,6 +57,7 @@ def security(pod: Pod, container: Container | EphemeralContainer, seccomp_dir: P
         readonly_root=bool(own.read_only_root_filesystem),
         no_new_privileges=own.allow_privilege_escalation is False,
         seccomp="Unconfined" if privileged else _seccomp(own.seccomp_profile or of_pod.seccomp_profile, seccomp_dir),
+        strict_groups=of_pod.supplemental_groups_policy == "Strict",
         masked_paths=own.proc_mount != "Unmasked" and not privileged,
     )
 

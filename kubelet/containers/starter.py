@@ -61,7 +61,11 @@ class StarterServices:
 
 @dataclass(frozen=True, slots=True)
 class StartJob:
-    """One start. observe: told of the container as soon as it exists and again when it runs. aborted: the pod ends."""
+    """One start.
+
+    target_id: the container whose processes an ephemeral one sees. observe: told of the container as soon as it exists
+    and again when it runs. aborted: the pod ends.
+    """
 
     pod: Pod
     container: AnyContainer
@@ -73,6 +77,7 @@ class StartJob:
     announce: Callable[[Announcement], None]
     observe: Callable[[ContainerStatus], None]
     aborted: asyncio.Event
+    target_id: str = ""
 
 
 class Starter:
@@ -127,6 +132,7 @@ class Starter:
             tty=container.tty,
             log_path=str(services.paths.log_file(pod, container.name, job.attempt)),
             stop_signal=(container.lifecycle.stop_signal or "") if container.lifecycle is not None else "",
+            target_id=job.target_id,
             labels=_labels(pod, container),
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from api.types import Pod
+from api.types import EphemeralContainer, Pod
 from cluster.cgroups import CgroupFailure
 from cluster.events import EventRecorder
 from cluster.logs import get_logger
@@ -209,12 +209,19 @@ class Executor:
             announce=announce,
             observe=self.observe,
             aborted=record.aborted,
+            target_id=self._target(container),
         )
         try:
             await services.starter.start(job)
         except RuntimeFailure as error:
             raise Problem("CreateContainerError", str(error), MIN_GRACE_SECONDS) from error
         record.problems.pop(action.name, None)
+
+    def _target(self, container: AnyContainer) -> str:
+        """The id of the container an ephemeral one is aimed at, or nothing."""
+        name = container.target_container_name if isinstance(container, EphemeralContainer) else ""
+        runs = self._record.runs.get(name) if name else None
+        return runs[-1].id if runs else ""
 
     async def _stop(self, action: StopContainer) -> None:
         record, runtime = self._record, self._services.runtime

@@ -24,8 +24,11 @@ def phase_of(pod: Pod, init: Sequence[ContainerStatus], own: Sequence[ContainerS
     phase = _phase_of_init(pod, init) or _phase_of_own(pod, own, over=over)
     if over:
         return phase if phase in TERMINAL else Failed
-    alive = any(status.state.running is not None for status in (*init, *own))
-    return Running if alive and phase in TERMINAL else phase
+    if phase not in TERMINAL:
+        return phase
+    # What runs or may run again has not ended, whatever its containers did until now.
+    begun = any(status.state.waiting is None or status.last_state.terminated is not None for status in own)
+    return Running if begun else Pending
 
 
 def _phase_of_init(pod: Pod, statuses: Sequence[ContainerStatus]) -> str | None:

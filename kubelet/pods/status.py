@@ -18,7 +18,9 @@ from api.types import (
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
+    ContainerUser,
     HostIP,
+    LinuxContainerUser,
     Pod,
     PodIP,
     PodStatus,
@@ -32,6 +34,11 @@ from kubelet.pods.start import Waiting
 from kubelet.pods.state import PodState
 from kubelet.pods.view import NANOSECONDS, AnyContainer, Run, View
 from kubelet.runtime.base import ContainerState as RunState
+
+# All termination messages of a pod together; each container has an equal share.
+MAX_MESSAGES_BYTES = 12 * 1024
+# Of a container that never ran, as upstream's runtimes tell it.
+NEVER = "1970-01-01T00:00:00Z"
 
 CREATING = Waiting("ContainerCreating")
 INITIALIZING = Waiting("PodInitializing")
@@ -67,6 +74,8 @@ def status_of(report: Report) -> PodStatus:
     init = [_container(report, container, default) for container in pod.spec.init_containers]
     own = [_container(report, container, default) for container in pod.spec.containers]
     ephemeral = [_container(report, container, default) for container in pod.spec.ephemeral_containers]
+    share = MAX_MESSAGES_BYTES // (len(init) + len(own) + len(ephemeral))
+    init, own, ephemeral = ([_shortened(status, share) for status in group] for group in (init, own, ephemeral))
     over = report.state is PodState.TERMINATED
     if over:
         init, own = _account_for_lost(init, own)
@@ -159,7 +168,30 @@ def _container(report: Report, container: AnyContainer, default: Waiting) -> Con
         resources=resize.shown(container.resources, run.spec.resources) if running else None,
         allocated_resources=dict(container.resources.requests) if running else {},
         volume_mounts=_volume_mounts(container),
+        user=_user(run) if running else None,
+        stop_signal=run.spec.stop_signal or None,
     )
+
+
+def _user(run: Run) -> ContainerUser | None:
+    """Who its first process is, by numbers."""
+    who = run.user
+    if who is None:
+        return None
+    return ContainerUser(linux=LinuxContainerUser(uid=who.uid, gid=who.gid, supplemental_groups=list(who.groups)))
+
+
+def _shortened(status: ContainerStatus, most_bytes: int) -> ContainerStatus:
+    """The status with a termination message of at most so many bytes (upstream: normalizeStatus)."""
+
+    def of(state: ContainerState) -> ContainerState:
+        ended = state.terminated
+        if ended is None or len(ended.message.encode()) <= most_bytes:
+            return state
+        message = ended.message.encode()[:most_bytes].decode("utf-8", "ignore")
+        return replace(state, terminated=replace(ended, message=message))
+
+    return replace(status, state=of(status.state), last_state=of(status.last_state))
 
 
 def _sidecar(container: AnyContainer) -> bool:
@@ -191,7 +223,7 @@ def _terminated(report: Report, run: Run) -> ContainerState:
             exit_code=run.exit_code,
             reason=run.reason,
             message=run.message,
-            started_at=_time(run.started_at),
+            started_at=_time(run.started_at) or NEVER,
             finished_at=_time(run.finished_at),
         )
     )

@@ -146,7 +146,7 @@ class SecurityContext(msgspec.Struct, frozen=True, kw_only=True):
 
     Capabilities are named as in Pods, without `CAP_`; `ALL` is understood. `seccomp` is `RuntimeDefault`,
     `Unconfined`, or the path of a profile in Docker's JSON form. `masked_paths=False` is `procMount:
-    Unmasked`.
+    Unmasked`. `strict_groups` leaves out the groups the image gives the user.
     """
 
     uid: int | None = None
@@ -159,6 +159,7 @@ class SecurityContext(msgspec.Struct, frozen=True, kw_only=True):
     no_new_privileges: bool = False
     seccomp: str = "RuntimeDefault"
     masked_paths: bool = True
+    strict_groups: bool = False
 
 
 class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +167,8 @@ class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     `command` replaces the image's entrypoint, `args` its command, by Kubernetes' rule: a given command drops
     the image's command too. `env` overrides the image's. `stop_signal` overrides the image's ("SIGTERM"
-    form). The log is written to `log_path` (absolute) in the CRI format, or nowhere when empty.
+    form). `target_id` is the container whose process namespace it enters. The log is written to `log_path`
+    (absolute) in the CRI format, or nowhere when empty.
     """
 
     sandbox_id: str
@@ -185,8 +187,17 @@ class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
     tty: bool = False
     log_path: str = ""
     stop_signal: str = ""
+    target_id: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of a process's user, group and all its groups."""
+
+    uid: int
+    gid: int
+    groups: list[int] = []
 
 
 class ContainerState(enum.Enum):
@@ -221,6 +232,7 @@ class ContainerStatus(msgspec.Struct, frozen=True, kw_only=True):
     oom_kills: int = 0
     reason: str = ""
     message: str = ""
+    user: User | None = None
 
 
 class ImageStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -110,7 +110,7 @@ def _process(
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {
         "terminal": spec.tty,
-        "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": list(identity.groups)},
+        "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": identity.all_groups},
         "args": command_line(spec, image),
         "env": [f"{name}={value}" for name, value in _variables(spec, image, environment.hostname).items()],
         "cwd": spec.working_dir or image.working_dir or "/",

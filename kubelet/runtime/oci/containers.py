@@ -38,6 +38,7 @@ from ..base import (
     Resources,
     RuntimeFailure,
     StartFailure,
+    User,
 )
 from . import conmon
 from .bundle import Environment, build_config
@@ -46,7 +47,7 @@ from .ending import Ending, ending
 from .exits import ExitWatch
 from .records import ContainerRecord, RecordFiles, SandboxRecord, make_private
 from .rootfs import mount_rootfs, remove_written, unmount_rootfs
-from .users import identity
+from .users import Identity, identity
 
 _KILL_TIMEOUT = 30.0
 _FIRST_PAUSE, _LAST_PAUSE = 0.002, 0.2
@@ -138,7 +139,7 @@ class Containers:
         container_id = secrets.token_hex(32)
         cgroup = f"{environment.cgroup.rstrip('/')}/{container_id}"
         try:
-            image = await asyncio.to_thread(self._prepare, container_id, spec, _with_cgroup(environment, cgroup))
+            image, who = await asyncio.to_thread(self._prepare, container_id, spec, _with_cgroup(environment, cgroup))
             record = ContainerRecord(
                 status=ContainerStatus(
                     id=container_id,
@@ -148,6 +149,7 @@ class Containers:
                     state=ContainerState.CREATED,
                     image_id=image.repository_digest,
                     created_at=time.time_ns(),
+                    user=User(uid=who.uid, gid=who.gid, groups=who.all_groups),
                 ),
                 cgroup=cgroup,
                 stop_signal=spec.stop_signal or image.config.stop_signal or _DEFAULT_STOP_SIGNAL,
@@ -225,7 +227,7 @@ class Containers:
             for table in (self._records, self._ended, self._starting):
                 table.pop(container_id, None)
 
-    def _prepare(self, container_id: str, spec: ContainerSpec, environment: Environment) -> Image:
+    def _prepare(self, container_id: str, spec: ContainerSpec, environment: Environment) -> tuple[Image, Identity]:
         """Mount the root file system and write what runc is told."""
         rootfs = self.bundle(container_id) / "rootfs"
         with self._store.held(spec.image) as image:
@@ -235,7 +237,7 @@ class Containers:
         (self.bundle(container_id) / "config.json").write_bytes(msgspec.json.encode(config))
         if spec.log_path:
             Path(spec.log_path).parent.mkdir(parents=True, exist_ok=True)
-        return image
+        return image, who
 
     def _add(self, record: ContainerRecord) -> None:
         self._records[record.id] = record

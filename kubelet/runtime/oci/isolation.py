@@ -93,8 +93,8 @@ class Isolation:
 
 
 def _own_namespaces(spec: SandboxSpec) -> list[str]:
-    """A pod on the host's network also has the host's name (upstream)."""
-    kinds = [] if spec.host_network else ["net", "uts"]
+    """A pod on the host's network has the node's name: its own too, as several nodes may be on one machine."""
+    kinds = ["uts"] if spec.host_network else ["net", "uts"]
     return kinds if spec.host_ipc else [*kinds, "ipc"]
 
 

@@ -105,7 +105,6 @@ class OciRuntime:
         try:
             self._cgroups = Cgroups.detect()
             self._network = PodNetwork(config.node_ip)
-            self._network.prepare_node()
         except (OSError, CgroupFailure) as error:
             raise RuntimeFailure(f"this machine cannot run containers: {error}") from error
         self._isolation = Isolation(config.run_dir / "sandboxes", self._network)
@@ -306,7 +305,7 @@ class OciRuntime:
     async def _create(self, spec: ContainerSpec, pause: bool = False) -> ContainerStatus:
         sandbox = self._sandboxes.ready_record(spec.sandbox_id)
         try:
-            return await self._containers.create(spec, sandbox, self._environment(sandbox), pause)
+            return await self._containers.create(spec, sandbox, self._environment(sandbox, spec), pause)
         except ImageError as error:
             raise _image_failure(error) from error
         except OSError as error:
@@ -323,13 +322,15 @@ class OciRuntime:
         await asyncio.gather(*(self._containers.remove(each.id) for each in members))
         await self._sandboxes.remove(sandbox_id)
 
-    def _environment(self, sandbox: SandboxRecord) -> Environment:
-        """What a container of this sandbox gets from it."""
+    def _environment(self, sandbox: SandboxRecord, container: ContainerSpec) -> Environment:
+        """What a container of this sandbox gets from it. Raises NotFound, NotRunning for its target."""
         spec, path = sandbox.spec, self._isolation.path
         kinds = {"net": "network", "ipc": "ipc", "uts": "uts"}
         namespaces = {kinds[kind]: str(path(sandbox.id, kind)) for kind in sandbox.namespaces}
         if not spec.host_pid:
             pause = self._containers.pause(sandbox.id)
+            if pause is None and container.target_id:
+                pause = self._containers.running(container.target_id)
             namespaces["pid"] = f"/proc/{pause.status.pid}/ns/pid" if pause else ""
         return Environment(
             namespaces=namespaces,

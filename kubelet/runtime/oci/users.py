@@ -27,6 +27,11 @@ class Identity:
     gid: int
     groups: tuple[int, ...] = ()
 
+    @property
+    def all_groups(self) -> list[int]:
+        """Every group, the first one too, as containerd sets them."""
+        return sorted({self.gid, *self.groups})
+
 
 def identity(rootfs: Path, image_user: str, security: SecurityContext) -> Identity:
     """The identity for a container. Raises InvalidConfig for a name that is not known."""
@@ -46,7 +51,7 @@ def identity(rootfs: Path, image_user: str, security: SecurityContext) -> Identi
     elif group:
         gid = _group_number(groups, group)
     further = set(security.supplemental_groups)
-    if found:
+    if found and not security.strict_groups:
         further |= {int(entry[2]) for entry in groups if found[0] in _members(entry)}
     return Identity(uid, gid, tuple(sorted(further)))
 

@@ -115,8 +115,9 @@ def test_a_rich_pod_is_fine() -> None:
             ' supported values: "Always", "IfNotPresent", "Never"',
         ),
         (
-            container(restartPolicy="Always"),
-            "spec.containers[0].restartPolicy: Forbidden: may not be set for non-init containers",
+            container(restartPolicy="Maybe"),
+            'spec.containers[0].restartPolicy: Unsupported value: "Maybe":'
+            ' supported values: "Always", "Never", "OnFailure"',
         ),
         (
             {"initContainers": [{"name": "c", "image": "a"}]},

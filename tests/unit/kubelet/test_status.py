@@ -156,9 +156,9 @@ def test_a_container_that_cannot_start_says_why() -> None:
     [
         ("Always", (1, 0), False, "Running"),
         ("OnFailure", (1, 0), False, "Running"),
-        ("OnFailure", (0, 0), False, "Succeeded"),
-        ("Never", (0, 0), False, "Succeeded"),
-        ("Never", (1, 0), False, "Failed"),
+        ("OnFailure", (0, 0), False, "Running"),
+        ("Never", (0, 0), True, "Succeeded"),
+        ("Never", (1, 0), True, "Failed"),
         ("Always", (0, 0), True, "Succeeded"),
         ("Always", (137, 0), True, "Failed"),
     ],

@@ -71,7 +71,7 @@ def test_the_working_folder_is_the_containers_then_the_images_then_the_root() ->
 
 
 def test_who_runs_it() -> None:
-    assert config()["process"]["user"] == {"uid": 7, "gid": 8, "additionalGids": [9]}
+    assert config()["process"]["user"] == {"uid": 7, "gid": 8, "additionalGids": [8, 9]}
 
 
 def test_namespaces_are_the_sandboxs_but_for_processes_and_mounts() -> None:
