@@ -1,6 +1,6 @@
-"""Makes the images `busybox` and `python` from what this machine has, so that a cluster needs no registry.
+"""Makes the images `busybox`, `python` and `redis` from what this machine has, so that a cluster needs no registry.
 
-Run as `python -m images.bootstrap --root DIR`; does nothing when both are there and up to date.
+Run as `python -m images.bootstrap --root DIR`; does nothing when all are there and up to date.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from .errors import ImageError, NoSuchImage
 from .store import DEFAULT_ROOT, Store
 
 FINGERPRINT = "podling/source-fingerprint"
+NAMES = ("busybox", "python", "redis")
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def bootstrap(store: Store) -> list[str]:
     """Make what is missing or out of date; the names of the images made. Raises ImageError."""
     fingerprint = recipes.fingerprint()
-    missing = [name for name in ("busybox", "python") if not _is_current(store, name, fingerprint)]
+    missing = [name for name in NAMES if not _is_current(store, name, fingerprint)]
     if not missing:
         return []
     labels = {FINGERPRINT: fingerprint}
@@ -34,6 +35,9 @@ def bootstrap(store: Store) -> list[str]:
         version = f"PYTHON_VERSION={'.'.join(map(str, sys.version_info[:3]))}"
         config = oci.RunConfig(env=[_PATH, "LANG=C.UTF-8", version], cmd=["python3"], labels=labels)
         _build(store, "python", [tools, recipes.python_layer()], config)
+    if "redis" in missing:
+        config = oci.RunConfig(env=[_PATH], cmd=["redis-server"], working_dir="/data", labels=labels)
+        _build(store, "redis", [tools, recipes.redis_layer()], config)
     return missing
 
 

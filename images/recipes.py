@@ -1,4 +1,4 @@
-"""How the images made on the spot are put together from what the machine has: `busybox` and `python`.
+"""How the images made on the spot are put together from what the machine has: `busybox`, `python` and `redis`.
 
 Everything is read from where the machine's own packages put it; the order of entries, their owners and modes are
 fixed, so the same machine makes the same image each time.
@@ -94,11 +94,18 @@ def python_layer() -> list[Entry]:
     return entries + [Entry(f"usr/local/bin/{name}", link=version) for name in ("python", "python3")]
 
 
+def redis_layer() -> list[Entry]:
+    """Debian's Redis, server and client, and the libraries they load."""
+    server, client = _redis()
+    entries = [Entry("data"), Entry("usr/bin/redis-server", source=server), Entry("usr/bin/redis-cli", source=client)]
+    return entries + [Entry(name, source=source) for name, source in _libraries([server, client]).items()]
+
+
 def fingerprint() -> str:
-    """Changes when the machine's busybox, Python or C library do, or these recipes."""
+    """Changes when the machine's busybox, Python, Redis or C library do, or these recipes."""
     executable, library = _python()
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    for path in (_busybox(), executable, library, library / "os.py", library / "lib-dynload"):
+    for path in (_busybox(), executable, library, library / "os.py", library / "lib-dynload", *_redis()):
         status = path.stat()
         digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
@@ -145,6 +152,13 @@ def _busybox() -> Path:
     if found is None:
         raise ImageError("busybox is not installed: install Debian's busybox-static")
     return Path(found).resolve()
+
+
+def _redis() -> tuple[Path, Path]:
+    server, client = shutil.which("redis-server"), shutil.which("redis-cli")
+    if server is None or client is None:
+        raise ImageError("redis-server is not installed: install Debian's redis-server")
+    return Path(server).resolve(), Path(client).resolve()
 
 
 def _python() -> tuple[Path, Path]:
