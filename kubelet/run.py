@@ -54,6 +54,7 @@ from kubelet.server.serve import NodeServer
 from kubelet.static.mirrors import Mirrors
 from kubelet.static.source import NodePods, StaticPods
 from kubelet.storage import open_storage
+from kubelet.volumes.image import ImageVolumes
 from kubelet.volumes.persistent import PersistentVolumes
 from kubelet.volumes.pod_volumes import VolumeServices
 from kubelet.volumes.tokens import Tokens
@@ -294,7 +295,13 @@ def _node_services(
         runtime=host.runtime,
         starter=Starter(starter),
         images=images,
-        volumes=VolumeServices(host.paths, cluster.objects, Tokens(cluster.client), persistent),
+        volumes=VolumeServices(
+            host.paths,
+            cluster.objects,
+            Tokens(cluster.client),
+            persistent,
+            ImageVolumes(images, config.image_store, cluster.recorder),
+        ),
         cgroups=host.pod_cgroups,
         recorder=cluster.recorder,
         paths=host.paths,

@@ -10,7 +10,7 @@ from api.types import Container, EphemeralContainer, Pod, Volume, VolumeMount
 from kubelet.containers import termination
 from kubelet.containers.expansion import expand
 from kubelet.paths import Paths
-from kubelet.runtime.base import Mount, MountPropagation
+from kubelet.runtime.base import Device, Mount, MountPropagation
 from kubelet.volumes import subpath
 
 HOSTS = "/etc/hosts"
@@ -51,6 +51,19 @@ def container_mounts(
     return mounts
 
 
+def container_devices(pod: Pod, container: Container | EphemeralContainer, places: Places) -> list[Device]:
+    """The raw volumes a container is given as devices. Raises MountProblem."""
+    devices = []
+    for wanted in container.volume_devices:
+        source = places.volumes.get(wanted.name)
+        if source is None or not source.is_block_device():
+            raise MountProblem(f'volume "{wanted.name}" of container "{container.name}" is not a block device')
+        volume = next((volume for volume in pod.spec.volumes if volume.name == wanted.name), None)
+        access = "rwm" if _is_writable(volume) else "rm"
+        devices.append(Device(host_path=str(source), container_path=wanted.device_path, access=access))
+    return devices
+
+
 def _volume_mount(
     pod: Pod,
     container: Container | EphemeralContainer,
@@ -60,6 +73,8 @@ def _volume_mount(
     places: Places,
 ) -> Mount:
     source = places.volumes.get(mount.name)
+    if source is not None and source.is_block_device():
+        raise MountProblem(f'volume "{mount.name}" is a block device: use volumeDevices, not volumeMounts')
     if source is None:
         raise MountProblem(
             f'cannot find volume "{mount.name}" to mount into container "{container.name}"',
@@ -77,6 +92,7 @@ def _volume_mount(
         host_path=str(source),
         container_path=path,
         readonly=mount.read_only or not _is_writable(volume),
+        recursively_readonly=mount.read_only and mount.recursive_read_only in ("Enabled", "IfPossible"),
         propagation=MountPropagation(mount.mount_propagation or "None"),
     )
 

@@ -18,7 +18,7 @@ from kubelet.containers.expansion import expand
 from kubelet.containers.fields import PodFacts
 from kubelet.containers.hooks import HookFailure, run_hook
 from kubelet.containers.images import Announcement, Images
-from kubelet.containers.mounts import MountProblem, Places, container_mounts
+from kubelet.containers.mounts import MountProblem, Places, container_devices, container_mounts
 from kubelet.containers.problem import Problem
 from kubelet.containers.resources import container_resources
 from kubelet.metrics import pods as metrics
@@ -125,6 +125,7 @@ class Starter:
             env=variables,
             working_dir=container.working_dir,
             mounts=container_mounts(pod, container, job.attempt, variables, places),
+            devices=container_devices(pod, container, places),
             resources=self.resources(pod, container),
             security=security.security(pod, container, services.seccomp_dir),
             stdin=container.stdin,

@@ -124,7 +124,16 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     host_path: str
     container_path: str
     readonly: bool = False
+    recursively_readonly: bool = False
     propagation: MountPropagation = MountPropagation.NONE
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A device of the host as the container finds it. `access`: of r, w and m (make nodes for it)."""
+
+    host_path: str
+    container_path: str
+    access: str = "rwm"
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +189,7 @@ class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     working_dir: str = ""
     mounts: list[Mount] = []
+    devices: list[Device] = []
     resources: Resources = Resources()
     security: SecurityContext = SecurityContext()
     stdin: bool = False

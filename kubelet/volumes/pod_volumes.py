@@ -21,6 +21,7 @@ from kubelet.paths import Paths
 from kubelet.removal import remove_tree
 from kubelet.volumes import atomic, empty_dir, host_path, nfs, payload
 from kubelet.volumes.failure import VolumeFailure
+from kubelet.volumes.image import ImageVolumes
 from kubelet.volumes.payload import Payload
 from kubelet.volumes.persistent import PersistentVolumes
 from kubelet.volumes.tokens import Token, Tokens
@@ -46,6 +47,7 @@ class VolumeServices:
     objects: ObjectCache
     tokens: Tokens
     persistent: PersistentVolumes
+    images: ImageVolumes
 
 
 class PodVolumes:
@@ -125,6 +127,10 @@ class PodVolumes:
             return host_path.set_up(volume.host_path)
         if self._services.persistent.serves(volume):
             return await self._services.persistent.mount(self._pod, volume)
+        if volume.image is not None:
+            place = paths.volume(uid, "image", volume.name)
+            await self._services.images.mount(self._pod, volume.name, volume.image, place)
+            return place
         if volume.nfs is not None:
             place = paths.volume(uid, "nfs", volume.name)
             await nfs.mount(volume.nfs, place)

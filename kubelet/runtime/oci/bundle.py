@@ -18,7 +18,7 @@ from typing import Any
 from cluster.seccomp import default_profile
 from images.oci import RunConfig
 
-from ..base import ContainerSpec, InvalidConfig, Mount, MountPropagation, Resources
+from ..base import ContainerSpec, Device, InvalidConfig, Mount, MountPropagation, Resources
 from . import capabilities
 from .users import Identity
 
@@ -162,7 +162,8 @@ def _volume(spec: ContainerSpec, mount: Mount) -> dict[str, Any]:
     if not Path(mount.host_path).exists():
         raise InvalidConfig(f"container {spec.name!r}: {mount.host_path} does not exist and cannot be mounted")
     destination = mount.container_path.rstrip("/") or "/"
-    return _bind(destination, Path(mount.host_path), "ro" if mount.readonly else "rw", mount.propagation)
+    access = "rro" if mount.recursively_readonly else "ro" if mount.readonly else "rw"
+    return _bind(destination, Path(mount.host_path), access, mount.propagation)
 
 
 def _bind(
@@ -193,8 +194,15 @@ def _linux(spec: ContainerSpec, granted: list[str], environment: Environment) ->
     if security.masked_paths and not security.privileged:
         linux["maskedPaths"] = list(_MASKED)
         linux["readonlyPaths"] = list(_READONLY)
+    devices = [_device(spec, device) for device in spec.devices]
+    resources["devices"] += [
+        {"allow": True, "type": each["type"], "major": each["major"], "minor": each["minor"], "access": device.access}
+        for each, device in zip(devices, spec.devices, strict=True)
+    ]
+    if devices:
+        linux["devices"] = devices
     if security.privileged:
-        linux["devices"] = _host_devices()
+        linux["devices"] = [*_host_devices(), *devices]
     elif security.seccomp != "Unconfined":
         linux["seccomp"] = _seccomp(security.seccomp, granted)
     propagations = {mount.propagation for mount in spec.mounts}
@@ -217,6 +225,30 @@ def _seccomp(profile: str, granted: list[str]) -> dict[str, Any]:
     return loaded
 
 
+def _device(spec: ContainerSpec, device: Device) -> dict[str, Any]:
+    try:
+        status = Path(device.host_path).stat()
+    except OSError as error:
+        text = f"container {spec.name!r}: cannot use device {device.host_path}: {error.strerror}"
+        raise InvalidConfig(text) from error
+    kind = "c" if stat.S_ISCHR(status.st_mode) else "b" if stat.S_ISBLK(status.st_mode) else ""
+    if not kind:
+        raise InvalidConfig(f"container {spec.name!r}: {device.host_path} is not a device")
+    return _device_node(device.container_path, kind, status)
+
+
+def _device_node(path: str, kind: str, status: os.stat_result) -> dict[str, Any]:
+    return {
+        "path": path,
+        "type": kind,
+        "fileMode": stat.S_IMODE(status.st_mode),
+        "major": os.major(status.st_rdev),
+        "minor": os.minor(status.st_rdev),
+        "uid": status.st_uid,
+        "gid": status.st_gid,
+    }
+
+
 def _host_devices() -> list[dict[str, Any]]:
     """All devices of the machine, for a privileged container; terminals and the runtime's own are not among them."""
     devices = []
@@ -227,15 +259,5 @@ def _host_devices() -> list[dict[str, Any]]:
         status = path.stat()
         kind = "c" if stat.S_ISCHR(status.st_mode) else "b" if stat.S_ISBLK(status.st_mode) else ""
         if kind:
-            devices.append(
-                {
-                    "path": str(path),
-                    "type": kind,
-                    "fileMode": stat.S_IMODE(status.st_mode),
-                    "major": os.major(status.st_rdev),
-                    "minor": os.minor(status.st_rdev),
-                    "uid": status.st_uid,
-                    "gid": status.st_gid,
-                }
-            )
+            devices.append(_device_node(str(path), kind, status))
     return devices
