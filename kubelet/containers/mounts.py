@@ -73,8 +73,6 @@ def _volume_mount(
     places: Places,
 ) -> Mount:
     source = places.volumes.get(mount.name)
-    if source is not None and source.is_block_device():
-        raise MountProblem(f'volume "{mount.name}" is a block device: use volumeDevices, not volumeMounts')
     if source is None:
         raise MountProblem(
             f'cannot find volume "{mount.name}" to mount into container "{container.name}"',
@@ -88,6 +86,8 @@ def _volume_mount(
         raise MountProblem(text) from error
     path = mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}"
     volume = next((volume for volume in pod.spec.volumes if volume.name == mount.name), None)
+    if source.is_block_device() and (volume is None or volume.host_path is None):
+        raise MountProblem(f'volume "{mount.name}" is a block device: use volumeDevices, not volumeMounts')
     return Mount(
         host_path=str(source),
         container_path=path,
