@@ -53,6 +53,7 @@ class Waiter:
 def take(waiting: list[Waiter]) -> list[Waiter]:
     """Remove from the front as many as fit one transaction; whoever gave up waiting is left out."""
     group: list[Waiter] = []
+    names: set[tuple[str, str]] = set()
     operations = size = 0
     while waiting:
         first = waiting[0]
@@ -63,9 +64,12 @@ def take(waiting: list[Waiter]) -> list[Waiter]:
         size += len(first.new.data)
         # An object that expires is written by itself: only the first key of a transaction can have a lease.
         alone = bool(first.new.ttl_seconds)
-        if group and (operations > _MAX_OPERATIONS or size > _MAX_BYTES or alone):
+        # Of two that want the same name the second is to find it taken.
+        name = (first.new.storage, first.new.name)
+        if group and (operations > _MAX_OPERATIONS or size > _MAX_BYTES or alone or name in names):
             break
         group.append(waiting.pop(0))
+        names.add(name)
         if alone:
             break
     return group

@@ -218,7 +218,7 @@ def test_what_exceeds_is_listed_and_nothing_else() -> None:
 
 
 def test_what_must_be_said_and_what_is_not_known_yet() -> None:
-    with pytest.raises(errors.Forbidden, match=r"failed quota: q: must specify limits.cpu for: c; limits.memory for: c"):
+    with pytest.raises(errors.Forbidden, match=r"quota: q: must specify limits.cpu for: c; limits.memory for: c"):
         after(quota({"limits.cpu": "1", "limits.memory": "1Gi"}), pod())
     unknown = record("quota", "q", spec={"hard": {"pods": "1"}}, status={"hard": {"pods": "1"}})
     with pytest.raises(errors.Forbidden, match="status unknown for quota: q, resources: pods"):
