@@ -103,7 +103,7 @@ def oci_archive(layers: Sequence[bytes], name: str = "test:latest", **config: An
 
 @pytest.fixture(scope="session")
 def machine_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A store with `busybox` and `python`."""
+    """A store with `busybox`, `python` and `redis`."""
     store = Store(tmp_path_factory.mktemp("images"))
-    assert bootstrap(store) == ["busybox", "python"]
+    assert bootstrap(store) == ["busybox", "python", "redis"]
     yield store
