@@ -36,6 +36,7 @@ from cluster.logs import get_logger
 from scheduler import metrics
 from scheduler.core import Core, Decision
 from scheduler.cycle import Chosen
+from scheduler.plugins.volume_matching import reaches
 from scheduler.queue import Place
 from scheduler.storage import Stored
 from scheduler.volume_binder import VolumeBinder
@@ -56,7 +57,7 @@ class Scheduler:
 
     def __init__(self, client: Client, core: Core, recorders: Mapping[str, EventRecorder]) -> None:
         self._core = core
-        self._volume_binder = VolumeBinder(client, core.snapshot.volumes)
+        self._volume_binder = VolumeBinder(client, core.snapshot.volumes, partial(reaches, core.snapshot))
         self._writer = Writer(client, core, recorders, self._volume_binder)
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(MAX_BINDINGS_IN_FLIGHT)

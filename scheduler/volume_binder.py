@@ -7,7 +7,7 @@ Source: upstream's BindPodVolumes (the VolumeBinding plugin's PreBind).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from api.errors import StatusError
@@ -23,11 +23,15 @@ class VolumesNotBound(Exception):
 
 
 class VolumeBinder:
-    """Carries out decisions about claims. `changed` is to be called when a claim or volume has changed."""
+    """Carries out decisions about claims. `changed` is to be called when a claim or volume has changed.
 
-    def __init__(self, client: Client, volumes: Volumes) -> None:
+    reaches: whether a node can use a volume.
+    """
+
+    def __init__(self, client: Client, volumes: Volumes, reaches: Callable[[PersistentVolume, str], bool]) -> None:
         self._client = client
         self._volumes = volumes
+        self._reaches = reaches
         self._change = asyncio.Event()
 
     def changed(self) -> None:
@@ -57,10 +61,20 @@ class VolumeBinder:
         while True:
             change = self._change
             if not self._unbound(claims):
+                self._check_reach(claims, decision.node)
                 return
             for key in decision.provision:
                 self._check_asked(key, decision.node, asked_seen)
             await change.wait()
+
+    def _check_reach(self, claims: Iterable[ClaimKey], node: str) -> None:
+        """A provisioner may have had to make a volume elsewhere."""
+        for key in claims:
+            volume = self._volumes.volumes.get(self._volumes.claims[key].spec.volume_name)
+            if volume is not None and not self._reaches(volume, node):
+                raise VolumesNotBound(
+                    f'PVC "{key[1]}" is bound to volume "{volume.metadata.name}", which node "{node}" cannot reach'
+                )
 
     def _unbound(self, claims: Iterable[ClaimKey]) -> list[str]:
         names = []

@@ -58,6 +58,12 @@ def reachable(volume: PersistentVolume, snapshot: Snapshot) -> Mask:
     return matches_selector(affinity.required, snapshot.nodes)
 
 
+def reaches(snapshot: Snapshot, volume: PersistentVolume, node: str) -> bool:
+    """Whether one node can use a volume."""
+    slot = snapshot.nodes.slot(node)
+    return slot is not None and bool(reachable(volume, snapshot)[slot])
+
+
 def options_for(claims: list[PersistentVolumeClaim], snapshot: Snapshot) -> list[Options]:
     """The options of claims that wait for their first consumer; no volume is chosen twice on one node."""
     found: list[Options] = []
