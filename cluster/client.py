@@ -100,10 +100,11 @@ class Client:
         limit: int = 0,
         continue_: str = "",
         resource_version: str = "",
+        of: type[Record] | None = None,
     ) -> ObjectList[T]:
-        """The collection in one namespace, or in all (`""`)."""
+        """The collection in one namespace, or in all (`""`). `of`: the kind's record when `record` is a part of it."""
         request = pb.ListRequest(
-            target=_target(record, namespace),
+            target=_target(of or record, namespace),
             label_selector=label_selector,
             field_selector=field_selector,
             limit=limit,
@@ -128,10 +129,11 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
         resource_version: str = "",
+        of: type[Record] | None = None,
     ) -> AsyncGenerator[WatchBatch[T], None]:
         """Changes after `resource_version`, until the server ends the watch. Raises Expired when that is too old."""
         request = pb.WatchRequest(
-            target=_target(record, namespace),
+            target=_target(of or record, namespace),
             label_selector=label_selector,
             field_selector=field_selector,
             resource_version=resource_version,

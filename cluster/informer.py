@@ -98,9 +98,12 @@ class Informer(Generic[T]):
         label_selector: str = "",
         field_selector: str = "",
         indexes: Mapping[str, IndexFunction[T]] | None = None,
+        of: type[Record] | None = None,
     ) -> None:
+        """`of`: the kind's record when `record` holds only a part of its fields."""
         self._client = client
         self._record = record
+        self._of = of
         self._namespace = namespace
         self._label_selector = label_selector
         self._field_selector = field_selector
@@ -142,7 +145,7 @@ class Informer(Generic[T]):
             except errors.StatusError as error:
                 log.warning(
                     "lost a watch",
-                    kind=self._record.__name__,
+                    kind=(self._of or self._record).__name__,
                     reason=error.message,
                     retry_seconds=retry_seconds,
                 )
@@ -160,6 +163,7 @@ class Informer(Generic[T]):
                 field_selector=self._field_selector,
                 limit=PAGE_SIZE,
                 continue_=token,
+                of=self._of,
             )
             items.extend(page.items)
             revision, token = page.revision, page.continue_
@@ -185,6 +189,7 @@ class Informer(Generic[T]):
             label_selector=self._label_selector,
             field_selector=self._field_selector,
             resource_version=str(self.revision),
+            of=self._of,
         )
         async with aclosing(watch) as batches:
             async for batch in batches:

@@ -8,7 +8,7 @@ import subprocess
 import time
 from functools import partial
 
-from api.types import EndpointSlice, Node, Service
+from api.types import EndpointSlice, NetworkPolicy, Node, Service
 from cluster.client import Client
 from cluster.clock import LoopClock
 from cluster.connection import open_channel
@@ -20,8 +20,10 @@ from kubeproxy.dns.resolver import Resolver
 from kubeproxy.dns.server import DnsServer, open_sockets
 from kubeproxy.dns.upstream import Upstream
 from kubeproxy.dns.zone import Zone
-from kubeproxy.kernel import KernelError, open_kernel, remove_table
+from kubeproxy.kernel import Kernel, KernelError, open_kernel, remove_table
 from kubeproxy.pending import ServiceKey
+from kubeproxy.policy import table as policy_table
+from kubeproxy.policy.enforcer import Enforcer
 from kubeproxy.syncer import Syncer, service_of
 
 log = get_logger()
@@ -61,10 +63,37 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
     daemon.live_check("rules", syncer.healthy)
     daemon.ready_check("rules", syncer.healthy)
     daemon.spawn("rules", syncer.run())
+    policies = Informer(client, NetworkPolicy)
+    await _enforce(daemon, config, kernel, client, policies, syncer, node)
     if config.dns is not None:
         networks = [config.network.service_cidr, *config.node.pod_cidrs]
         zone = Zone(config.dns.domain, config.dns.address, networks, service_of_key, slices_of_key)
         await _start_dns(daemon, config.dns, zone, services, slices)
+
+
+async def _enforce(
+    daemon: Daemon,
+    config: ProxyConfig,
+    kernel: Kernel,
+    client: Client,
+    policies: Informer[NetworkPolicy],
+    syncer: Syncer,
+    node: Informer[Node],
+) -> None:
+    """Follow the policies; until all of them are known, what the kernel does about them stays as it is."""
+    dns_address = config.dns.address if config.dns is not None else ""
+    enforcer = Enforcer(kernel, client, config.node.name, lambda: syncer.node.pod_cidrs, dns_address)
+
+    async def run() -> None:
+        await policies.synced.wait()
+        await enforcer.run()
+
+    policies.add_handler(enforcer.policy_changed)
+    node.add_handler(lambda old, new: enforcer.changed())
+    daemon.spawn("network-policies", policies.run())
+    daemon.spawn("enforcer", run())
+    daemon.live_check("policies", enforcer.healthy)
+    await enforcer.decided.wait()
 
 
 async def _start_dns(
@@ -106,7 +135,9 @@ def _dns_sockets(config: DnsConfig) -> tuple[socket.socket, socket.socket]:
 
 def clean_up(dns_address: str) -> None:
     """Remove our table, and the DNS address unless it is `""`. Raises KernelError or OSError."""
-    remove_table(open_kernel())
+    kernel = open_kernel()
+    remove_table(kernel)
+    kernel.run(policy_table.remove())
     if dns_address and _has_address(dns_address):
         _ip("address", "delete", f"{dns_address}/32", "dev", "lo")
 

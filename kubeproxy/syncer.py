@@ -99,6 +99,11 @@ class Syncer:
         self._node_changed = True
         self._note_queued()
 
+    @property
+    def node(self) -> NodeView:
+        """This node, as it is known now."""
+        return self._node
+
     def healthy(self) -> bool:
         """Whether no change has been waiting for long."""
         since = self._pending.oldest_since

@@ -51,6 +51,11 @@ def roles() -> dict[str, list[PolicyRule]]:
             on("discovery.k8s.io", "endpointslices", "list watch"),
             on("networking.k8s.io", "servicecidrs", "list watch"),
         ],
+        # Ours: upstream leaves enforcing network policies to others.
+        "podling:network-policies": [
+            on(CORE, "namespaces pods", "list watch"),
+            on("networking.k8s.io", "networkpolicies", "list watch"),
+        ],
         "system:persistent-volume-provisioner": [
             on(CORE, "persistentvolumes", "create delete get list watch"),
             on(CORE, "persistentvolumeclaims", "get list update watch"),

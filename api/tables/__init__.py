@@ -10,7 +10,20 @@ from typing import Any
 import msgspec
 
 from api.scheme import Resource
-from api.tables import batch, bindings, configuration, events, network, nodes, pods, policy, sets, storage, workloads
+from api.tables import (
+    batch,
+    bindings,
+    configuration,
+    events,
+    network,
+    network_policies,
+    nodes,
+    pods,
+    policy,
+    sets,
+    storage,
+    workloads,
+)
 from api.tables.layout import NAME, Column, Layout
 from api.types import (
     ClusterRoleBinding,
@@ -29,6 +42,7 @@ from api.types import (
     Job,
     Lease,
     Namespace,
+    NetworkPolicy,
     Node,
     PersistentVolume,
     PersistentVolumeClaim,
@@ -65,6 +79,7 @@ _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
     Job: batch.JOBS,
     Lease: configuration.LEASES,
     Namespace: configuration.NAMESPACES,
+    NetworkPolicy: network_policies.NETWORK_POLICIES,
     Node: nodes.NODES,
     Pod: pods.PODS,
     PodDisruptionBudget: policy.POD_DISRUPTION_BUDGETS,

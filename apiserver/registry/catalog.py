@@ -9,6 +9,7 @@ from api.scheme import Resource
 from apiserver.registry.allocation import Allocations
 from apiserver.registry.strategies import batch, configuration, sets, storage, workloads
 from apiserver.registry.strategies.namespaces import NamespaceStrategy
+from apiserver.registry.strategies.networking import NetworkPolicyStrategy
 from apiserver.registry.strategies.nodes import NodeStrategy
 from apiserver.registry.strategies.pods import PodStrategy
 from apiserver.registry.strategies.policy import (
@@ -31,6 +32,7 @@ _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
     "jobs.batch": batch.JobStrategy,
     "leases.coordination.k8s.io": configuration.LeaseStrategy,
     "namespaces": NamespaceStrategy,
+    "networkpolicies.networking.k8s.io": NetworkPolicyStrategy,
     "nodes": NodeStrategy,
     "persistentvolumeclaims": storage.PersistentVolumeClaimStrategy,
     "persistentvolumes": storage.PersistentVolumeStrategy,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
-from pathlib import Path
 
 from .rtnetlink import Rtnetlink
 
@@ -28,10 +27,6 @@ class PodNetwork:
     def __init__(self, node_ip: str) -> None:
         self._node_ip = node_ip
         self._node = Rtnetlink()
-
-    def prepare_node(self) -> None:
-        """Let the node forward packets. Raises OSError."""
-        Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
     def attach(self, sandbox_id: str, address: str) -> None:
         """Join the calling thread's network namespace, a fresh one, to the node. Raises OSError."""

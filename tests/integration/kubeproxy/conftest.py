@@ -57,7 +57,7 @@ def attach_pod(node: Namespace, pod: Namespace, address: str, name: str) -> None
 def network() -> Iterator[Network]:
     made = Network(Namespace("node"), Namespace("client"), [Namespace(f"ep{n}") for n in range(3)], Namespace("out"))
     try:
-        made.node.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        made.node.run("sysctl", "-qw", "net.ipv4.ip_forward=0")
         join(made.node, "eth0", made.outside, "eth0")
         made.node.ip("address", "add", f"{NODE_IP}/24", "dev", "eth0")
         made.node.ip("route", "add", "default", "via", OUTSIDE_IP)
@@ -127,6 +127,9 @@ class KubeProxy:
         self.process = None
         self._log.write_text("")
         return code
+
+    def policies(self) -> str:
+        return self._namespace.run("nft", "list", "ruleset")
 
     def rules(self) -> str:
         return self._namespace.run("nft", "list", "table", "ip", "podling")

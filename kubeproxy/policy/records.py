@@ -1,0 +1,46 @@
+"""The part of a Pod that network policies are about: every node follows every pod, so it is kept small."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from api.types.meta import ObjectMeta
+from api.types.record import Record
+
+
+class PortView(Record, frozen=True, kw_only=True):
+    """A port a container declares."""
+
+    name: str = ""
+    container_port: int = 0
+    protocol: str = ""
+
+
+class ContainerView(Record, frozen=True, kw_only=True):
+    """A container's ports."""
+
+    ports: list[PortView] = []
+
+
+class PodSpecView(Record, frozen=True, kw_only=True):
+    """Where a pod runs, and on which ports it listens."""
+
+    containers: list[ContainerView] = []
+    host_network: bool = False
+    init_containers: list[ContainerView] = []
+    node_name: str = ""
+
+
+class PodStatusView(Record, frozen=True, kw_only=True):
+    """A pod's address, and whether it still has it."""
+
+    phase: str = ""
+    pod_ip: str = field(name="podIP", default="")
+
+
+class PodView(Record, frozen=True, kw_only=True):
+    """A Pod, as network policies see it."""
+
+    metadata: ObjectMeta = field(default_factory=ObjectMeta)
+    spec: PodSpecView = field(default_factory=PodSpecView)
+    status: PodStatusView = field(default_factory=PodStatusView)
