@@ -70,6 +70,7 @@ class _Memory:
         self.is_candidate: Mask = np.zeros(slots, dtype=np.bool_)
         self.budgeted: Mask = np.zeros(slots, dtype=np.bool_)
         self.answers: dict[int, Answer] = {}
+        self.coverage = _UNKNOWN
         self.ranking = Ranking(slots)
 
 
@@ -82,6 +83,9 @@ class Candidates:
     def find(self, pod: PodInfo, snapshot: Snapshot, among: Mask) -> tuple[Mask, Ranking, Mapping[int, Answer]]:
         """For the slots in `among`, where only resources are missing: candidates, their order, and every answer."""
         memory = self._memory(pod, snapshot.nodes.slots)
+        if memory.coverage != snapshot.budgets.coverage:
+            memory.coverage = snapshot.budgets.coverage
+            memory.versions[:] = _UNKNOWN
         stale = among & (memory.versions != snapshot.nodes.version)
         for slot in np.flatnonzero(among & memory.budgeted):
             if memory.answers[int(slot)].budgets != snapshot.budgets.version:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from api.types import PodDisruptionBudget
+from api.types import LabelSelector, PodDisruptionBudget
 from scheduler.pod_info import PodInfo
 from scheduler.terms import LabelMatch, label_match
 
@@ -18,21 +18,30 @@ from scheduler.terms import LabelMatch, label_match
 class Budget:
     """One budget as of now."""
 
+    record: LabelSelector | None
     selector: LabelMatch
     allowed: int
     disrupted: frozenset[str]
 
 
 class Budgets:
-    """Budgets by namespace and name. version: raised with every change."""
+    """Budgets by namespace and name.
+
+    version: raised with every change. coverage: raised when other pods may be covered than before.
+    """
 
     def __init__(self) -> None:
         self._budgets: dict[str, dict[str, Budget]] = {}
         self.version = 0
+        self.coverage = 0
 
     def put(self, budget: PodDisruptionBudget) -> None:
         self.version += 1
-        self._budgets.setdefault(budget.metadata.namespace, {})[budget.metadata.name] = Budget(
+        budgets = self._budgets.setdefault(budget.metadata.namespace, {})
+        before = budgets.get(budget.metadata.name)
+        self.coverage += before is None or before.record != budget.spec.selector
+        budgets[budget.metadata.name] = Budget(
+            budget.spec.selector,
             label_match(budget.spec.selector),
             budget.status.disruptions_allowed,
             frozenset(budget.status.disrupted_pods),
@@ -40,6 +49,7 @@ class Budgets:
 
     def remove(self, namespace: str, name: str) -> None:
         self.version += 1
+        self.coverage += 1
         budgets = self._budgets.get(namespace, {})
         budgets.pop(name, None)
         if not budgets:
