@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import lzma
@@ -15,7 +16,7 @@ from typing import BinaryIO, cast
 
 from .errors import CorruptImage, UnsupportedImage
 
-_GZIP, _XZ, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
+_GZIP, _XZ, _ZSTD, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"BZh"
 
 MALFORMED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
 """What reading a damaged compressed stream raises."""
@@ -24,7 +25,7 @@ MALFORMED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
 def is_compressed(file: Path) -> bool:
     """Whether it is compressed in a way this module knows."""
     with file.open("rb") as stream:
-        return stream.read(6).startswith((_GZIP, _XZ, _ZSTD))
+        return stream.read(6).startswith((_GZIP, _XZ, _ZSTD, _BZIP2))
 
 
 @contextlib.contextmanager
@@ -42,6 +43,9 @@ def open_decompressed(file: Path) -> Iterator[BinaryIO]:
         elif magic.startswith(_XZ):
             with lzma.LZMAFile(stream) as unpacked:
                 yield cast(BinaryIO, unpacked)
+        elif magic.startswith(_BZIP2):
+            with bz2.BZ2File(stream) as expanded:
+                yield cast(BinaryIO, expanded)
         else:
             yield stream
 

@@ -13,7 +13,8 @@ from .reference import Reference, parse
 
 @dataclass(frozen=True)
 class Image:
-    """An image of the store. `id` is its config's digest, `digest` its manifest's; `layers` has the lowest first.
+    """An image of the store. `id` is its config's digest, `digest` its manifest's; `layers` has each once, the
+    lowest first.
 
     `resolved` maps names to the digests their registries gave for them, where those are of lists of platforms.
     """

@@ -40,7 +40,8 @@ def create(parent: Path) -> tuple[Path, int]:
     """A new folder and the descriptor that locks it. To be called by one process at a time (the store's lock)."""
     parent.mkdir(exist_ok=True, mode=0o700)
     for old in parent.iterdir():
-        _remove_if_left(old)
+        if is_left(old):
+            shutil.rmtree(old, ignore_errors=True)
     directory = Path(tempfile.mkdtemp(dir=parent))
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -57,15 +58,16 @@ def opened(directory: Path, descriptor: int) -> Iterator[Incoming]:
         os.close(descriptor)
 
 
-def _remove_if_left(directory: Path) -> None:
+def is_left(directory: Path) -> bool:
+    """Whether the process that a folder was made for has ended without removing it."""
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return
+        return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(directory, ignore_errors=True)
     except BlockingIOError:
-        return
+        return False
     finally:
         os.close(descriptor)
+    return True

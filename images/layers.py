@@ -12,7 +12,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -38,6 +38,14 @@ def unpack_verified(stream: BinaryIO, diff_id: str, directory: Path) -> None:
     digest = reader.drain()
     if digest != diff_id:
         raise CorruptImage(f"layer {diff_id} has the content of {digest}")
+
+
+def topmost(layers: Sequence[Path]) -> tuple[Path, ...]:
+    """Each layer once, where it is topmost: what is in it there hides what it was further down.
+
+    overlayfs refuses a folder that is named twice, and images do have layers twice.
+    """
+    return tuple(reversed(dict.fromkeys(reversed(layers))))
 
 
 class Layers:

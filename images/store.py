@@ -22,11 +22,12 @@ import msgspec
 from . import filesystem, incoming, oci
 from .archive import ArchivedImage, ArchivedLayer, ArchiveFiles, machine_architecture, open_archive, read_images
 from .blobs import Blobs
+from .build_cache import BuildCache, CacheEntry
 from .compression import MALFORMED, open_decompressed
 from .errors import CorruptImage, ImageError, NoSuchImage, StoreUnusable, UnsupportedImage
 from .image import Image, find
 from .incoming import Incoming
-from .layers import Layers
+from .layers import Layers, topmost
 from .reference import is_digest, parse
 from .tree import write_tree
 
@@ -43,6 +44,7 @@ class Store:
         self.root = Path(root)
         self._scratch = self.root / "scratch"
         self._index_file = self.root / "index.json"
+        self.build_cache = BuildCache(self.root / "build-cache")
         self._blobs = Blobs(self.root, self._scratch)
         self._layers = Layers(self.root, self._scratch)
         self._cached: tuple[tuple[int, int, int], Mapping[str, Image]] | None = None
@@ -170,6 +172,17 @@ class Store:
             descriptor = self._descriptor(documents.media_type or oci.MANIFEST, self._blobs.put(manifest))
             self._add(dict.fromkeys(names, descriptor), names)
         return self.resolve(next(iter(names)))
+
+    def keep_built(self, received: Incoming, key: str, entry: CacheEntry) -> None:
+        """Take over a layer of a build under way, for this and later builds: it stays as long as its cache entry."""
+        with self._writing():
+            if entry.digest:
+                self._adopt_layer(received, entry.digest, entry.digest)
+            self.build_cache.write(key, entry, self._scratch)
+
+    def layer_folder(self, diff_id: str) -> Path:
+        """Where an unpacked layer is, or would be."""
+        return self._layers.path(diff_id)
 
     def has_layer(self, digest: str, diff_id: str) -> bool:
         """Whether a layer is here both as it was sent and unpacked."""
@@ -302,6 +315,9 @@ class Store:
             manifest, config = self._documents(digest)
             blobs |= {digest, manifest.config.digest, *(layer.digest for layer in manifest.layers)}
             diff_ids.update(config.rootfs.diff_ids)
+        cached = self.build_cache.digests()
+        blobs |= cached
+        diff_ids |= cached
         self._blobs.remove_all_but(blobs)
         self._layers.remove_all_but(diff_ids)
 
@@ -342,7 +358,7 @@ class Store:
             digest=digest,
             names=tuple(names),
             config=config.config or oci.RunConfig(),
-            layers=tuple(self._layers.path(diff_id) for diff_id in config.rootfs.diff_ids),
+            layers=topmost([self._layers.path(diff_id) for diff_id in config.rootfs.diff_ids]),
             size_bytes=manifest.config.size + sum(layer.size for layer in manifest.layers),
             created=config.created or "",
             resolved={name: digest for name, digest in names.items() if digest},

@@ -19,6 +19,7 @@ _COMMANDS = {
     "restart": ("podling.launcher.commands:restart", "Restart one process."),
     "node": ("podling.launcher.commands:node_app", "Switch emulated nodes off and on."),
     "image": ("podling.image_commands:image_app", "The images pods can be run from."),
+    "build": ("podling.build.command:build", "Make an image as a Dockerfile says."),
     "images": ("podling.image_commands:ls", "List the images."),
     "load": ("podling.image_commands:load", "Take the images of an archive."),
     "save": ("podling.image_commands:save", "Write images into an archive."),

@@ -1,0 +1,1 @@
+"""`podling build`: Dockerfile → instructions → stages → steps on overlayfs with runc → an image of the store."""
