@@ -25,10 +25,19 @@ def directory() -> Iterator[Path]:
         yield Path(path)
 
 
-def up(path: Path, nodes: int) -> Cluster:
-    """Start a cluster and return its plan."""
-    subprocess.run([PODLING, "up", "--nodes", str(nodes), "--dir", path], check=True, capture_output=True)
+def up(path: Path, nodes: int, *flags: str) -> Cluster:
+    """Start a cluster and return its plan. flags: further ones of `podling up`."""
+    subprocess.run([PODLING, "up", "--nodes", str(nodes), *flags, "--dir", path], check=True, capture_output=True)
     return msgspec.json.decode((path / "cluster.json").read_bytes(), type=Cluster)
+
+
+def processes(cluster: Cluster) -> dict[str, tuple[int, float]]:
+    """Process id and resident megabytes of each process, as `podling status` shows them."""
+    command = [PODLING, "status", "--dir", cluster.directory]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    pid, rss = (lines[0].split().index(column) for column in ("PID", "RSS"))
+    words = [line.split() for line in lines[1:]]
+    return {word[0]: (int(word[pid]), float(word[rss].removesuffix("MB"))) for word in words}
 
 
 def down(path: Path) -> None:

@@ -171,11 +171,11 @@ async def _post(cluster: Cluster, token: str) -> tuple[float, float]:
             script.flush()
             url = f"https://{cluster.rest}"
             ours.append(await asyncio.to_thread(_wrk, url, "-s", script.name))
-        theirs.append(await _raw_transactions(cluster, f"/bench/{round}/"))
+        theirs.append(await raw_transactions(cluster, f"/bench/{round}/"))
     return sorted(ours)[ROUNDS // 2], sorted(theirs)[ROUNDS // 2]
 
 
-async def _raw_transactions(cluster: Cluster, prefix: str) -> float:
+async def raw_transactions(cluster: Cluster, prefix: str) -> float:
     """Create-if-absent transactions per second of as many workers, through grpc.aio, of objects as large."""
     pki = cluster.pki / "etcd"
     credentials = grpc.ssl_channel_credentials(

@@ -42,7 +42,7 @@ def measure_up() -> list[Row]:
 def measure_memory(cluster: Cluster) -> list[Row]:
     """Resident memory as `podling status` shows it, some seconds after start."""
     time.sleep(5)
-    rss = _resident_megabytes(cluster)
+    rss = {name: megabytes for name, (_, megabytes) in environment.processes(cluster).items()}
     control = sum(rss[name] for name in ("etcd", "apiserver", "scheduler", "controllers"))
     kubelet = max(value for name, value in rss.items() if name.startswith("kubelet"))
     proxy = max(value for name, value in rss.items() if name.startswith("kube-proxy"))
@@ -73,10 +73,3 @@ def _bare_megabytes() -> float:
     program = f"{BARE}; print(open('/proc/self/statm').read().split()[1])"
     pages = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     return int(pages) * 4096 / 1e6
-
-
-def _resident_megabytes(cluster: Cluster) -> dict[str, float]:
-    command = [environment.PODLING, "status", "--dir", cluster.directory]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    column = lines[0].split().index("RSS")
-    return {line.split()[0]: float(line.split()[column].removesuffix("MB")) for line in lines[1:]}
