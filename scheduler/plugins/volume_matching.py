@@ -137,9 +137,19 @@ def _provisioning(claim: PersistentVolumeClaim, selected: str, snapshot: Snapsho
         if slot is not None:
             there[slot] = True
         return there, nowhere
-    allowed = nodes.present & _in_topology(storage_class, snapshot)
+    allowed = nodes.present & _in_topology(storage_class, snapshot) & _near_source(claim, snapshot)
     space = _with_space(storage_class, size(claim), snapshot)
     return allowed & space, allowed & ~space
+
+
+def _near_source(claim: PersistentVolumeClaim, snapshot: Snapshot) -> Mask:
+    """A copy of another claim's volume is made where that one can be reached; nowhere before it is bound."""
+    source = claim.spec.data_source
+    if source is None or source.kind != "PersistentVolumeClaim":
+        return snapshot.nodes.present
+    original = snapshot.volumes.claims.get((claim.metadata.namespace, source.name))
+    volume = None if original is None else snapshot.volumes.volumes.get(original.spec.volume_name)
+    return np.zeros(snapshot.nodes.slots, dtype=np.bool_) if volume is None else reachable(volume, snapshot)
 
 
 def _in_topology(storage_class: StorageClass, snapshot: Snapshot) -> Mask:
