@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from cluster.cgroups import Cgroups
-from podling.launcher import cgroups, network
+from podling.launcher import cgroups, loops, network
 from podling.launcher.plan import Cluster, Node, cgroup, run_dir
 
 MNT_DETACH = 2
@@ -24,6 +24,7 @@ def cluster(cluster_id: str, directory: Path) -> None:
     cgroups.empty(hierarchies, cgroup(cluster_id))
     cgroups.remove_parent(hierarchies, cgroup(cluster_id))
     unmount_below(run_dir(cluster_id), directory)
+    loops.detach_below(directory / "nodes")
     network.remove_all(cluster_id)
     shutil.rmtree(run_dir(cluster_id), ignore_errors=True)
 
@@ -32,6 +33,7 @@ def node(plan: Cluster, node: Node) -> None:
     """Remove everything of one node but its data. Safe to call again."""
     cgroups.empty(Cgroups.detect(), f"{plan.cgroup}/{node.name}")
     unmount_below(plan.run_dir / node.name, plan.dir / "nodes" / node.name)
+    loops.detach_below(plan.dir / "nodes" / node.name)
     network.remove_node(node)
     shutil.rmtree(plan.run_dir / node.name, ignore_errors=True)
 
