@@ -6,7 +6,17 @@ import itertools
 from typing import Any
 
 from api import codec
-from api.types import Deployment, Namespace, Node, Pod, ReplicaSet, Service
+from api.types import (
+    Deployment,
+    Namespace,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    ReplicaSet,
+    Service,
+    StorageClass,
+)
 
 _uids = itertools.count(1)
 
@@ -130,3 +140,46 @@ def deployment(
 
 def template(labels: dict[str, str], image: str = "a") -> dict[str, Any]:
     return {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": image}]}}
+
+
+def storage_class(name: str, *, wait: bool = True, provisioner: str = "example.com/disk", **more: Any) -> StorageClass:
+    mode = "WaitForFirstConsumer" if wait else "Immediate"
+    tree = {"metadata": {"name": name}, "provisioner": provisioner, "volumeBindingMode": mode, **more}
+    return codec.from_tree(StorageClass, tree)
+
+
+def volume(
+    name: str,
+    *,
+    size: str = "1Gi",
+    on: tuple[str, ...] = (),
+    labels: dict[str, str] | None = None,
+    phase: str = "Available",
+    **spec: Any,
+) -> PersistentVolume:
+    """A volume that can be reached from the nodes of these names, or from all."""
+    tree: dict[str, Any] = {
+        "metadata": {"name": name, "uid": uid(), "labels": labels or {}, "resourceVersion": "1"},
+        "spec": {"capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "storageClassName": "slow", **spec},
+        "status": {"phase": phase},
+    }
+    if on:
+        expression = {"key": "kubernetes.io/hostname", "operator": "In", "values": list(on)}
+        tree["spec"]["nodeAffinity"] = {"required": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}}
+    return codec.from_tree(PersistentVolume, tree)
+
+
+def claim(
+    name: str, *, size: str = "1Gi", to: str = "", meta: dict[str, Any] | None = None, **spec: Any
+) -> PersistentVolumeClaim:
+    """A claim, bound to a volume when one is named."""
+    annotations = {"pv.kubernetes.io/bind-completed": "yes"} if to else {}
+    annotations |= (meta or {}).pop("annotations", {})
+    resources = {"requests": {"storage": size}}
+    wanted = {"accessModes": ["ReadWriteOnce"], "storageClassName": "slow", "resources": resources, "volumeName": to}
+    tree = {
+        "metadata": metadata(name, annotations=annotations, **(meta or {})),
+        "spec": {**wanted, **spec},
+        "status": {"phase": "Bound" if to else "Pending"},
+    }
+    return codec.from_tree(PersistentVolumeClaim, tree)

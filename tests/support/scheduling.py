@@ -56,7 +56,11 @@ def scores(state: Snapshot, pod: Pod, plugin_name: str) -> dict[str, float]:
 
 
 def core(nodes: list[Node] = [], seed: int = 0) -> Core:  # noqa: B006
-    result = Core(Settings({PROFILE.name: PROFILE}), random.Random(seed))
+    return core_of(Settings({PROFILE.name: PROFILE}), nodes, seed)
+
+
+def core_of(settings: Settings, nodes: list[Node], seed: int = 0) -> Core:
+    result = Core(settings, random.Random(seed))
     for node in nodes:
         result.node_changed(None, node, 0.0)
     return result
