@@ -15,7 +15,7 @@ from scheduler.profiles import ConfigError
 from scheduler.server import PlacementServer
 from scheduler.shell import Scheduler, count_incoming
 
-# An event costs as much as a binding: of thousands of pods at once not each is told of (upstream limits its clients so).
+# An event costs as much as a binding: of thousands of pods at once not each is told of (as upstream limits clients).
 EVENTS_PER_SECOND = 100.0
 
 

@@ -148,5 +148,5 @@ def test_what_is_wrong_is_said(text, message):
 
 
 def test_another_kind_of_file_is_refused():
-    with pytest.raises(ConfigError, match="kubescheduler.config.k8s.io/v1, KubeSchedulerConfiguration is expected"):
+    with pytest.raises(ConfigError, match="KubeSchedulerConfiguration is expected"):
         config_file.parse("apiVersion: v1\nkind: Pod\n")
