@@ -87,6 +87,14 @@ def detach(device: Path) -> None:
     _ioctl(device, _LOOP_CLR_FD, ignored=errno.ENXIO)
 
 
+def detach_below(root: Path) -> None:
+    """Detach the devices of every file below a folder: those of raw volumes outlive whoever made them. Raises OSError."""
+    prefix = f"{root.resolve()}/"
+    for device, backing in list(_attached()):
+        if backing.startswith(prefix):
+            detach(device)
+
+
 def set_capacity(device: Path) -> None:
     """Have the disk be as large as its file is now. Raises OSError."""
     _ioctl(device, _LOOP_SET_CAPACITY)

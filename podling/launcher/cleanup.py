@@ -10,7 +10,8 @@ import shutil
 from pathlib import Path
 
 from cluster.cgroups import Cgroups
-from podling.launcher import cgroups, loops, network
+from csi.local import loops
+from podling.launcher import cgroups, network
 from podling.launcher.plan import Cluster, Node, cgroup, run_dir
 
 MNT_DETACH = 2
