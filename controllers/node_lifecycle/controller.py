@@ -64,7 +64,7 @@ class NodeLifecycleController:
         )
         if was_ready:
             self._tell_not_ready(node)
-        self._observe_zones()
+        self._observe_zone(node.metadata.name, node)
         return node
 
     async def _taint(self, node: Node, monotonic: float, now: float) -> None:
@@ -109,11 +109,13 @@ class NodeLifecycleController:
             return
         self._recorder.record(pod, "Warning", "NodeNotReady", "Node is not ready")
 
-    def _observe_zones(self) -> None:
-        """Take in the nodes' readiness; entering or leaving full disruption concerns every node."""
+    def _observe_zone(self, name: str, node: Node | None) -> None:
+        """Take in a node's readiness; entering or leaving full disruption concerns every node."""
         disrupted = self._pacing.full_disruption
-        nodes = self._nodes.items()
-        self._pacing.observe(nodes)
+        if node is None:
+            self._pacing.forget(name)
+        else:
+            self._pacing.put(node)
         metrics.expose(self._pacing)
         if self._pacing.full_disruption == disrupted:
             return
@@ -121,8 +123,8 @@ class NodeLifecycleController:
             # We may have been blind: every node gets its whole grace period again.
             now = self._context.clock.monotonic()
             self._signs = {name: replace_seen(sign, now) for name, sign in self._signs.items()}
-        for node in nodes:
-            self._queue.add(node.metadata.name)
+        for each in self._nodes.items():
+            self._queue.add(each.metadata.name)
 
     def _tell_not_ready(self, node: Node) -> None:
         name = node.metadata.name
@@ -141,8 +143,8 @@ class NodeLifecycleController:
             self._recorder.record(known, NORMAL, "RemovingNode", words)
         elif ready_status(old) == "True" and ready_status(new) == "False":
             self._tell_not_ready(new)
-        if old is None or new is None or ready_status(old) != ready_status(new):
-            self._observe_zones()
+        if old is None or new is None or _standing(old) != _standing(new):
+            self._observe_zone(name, new)
         self._queue.add(name)
 
     def _lease_changed(self, _old: Lease | None, new: Lease | None) -> None:
@@ -156,6 +158,11 @@ class NodeLifecycleController:
         node = self._nodes.get("", new.spec.node_name)
         if node is not None and ready_status(node) != "True":
             self._queue.add(node.metadata.name)
+
+
+def _standing(node: Node) -> tuple[str, str]:
+    """What zones are judged by."""
+    return zone_of(node), ready_status(node)
 
 
 def replace_seen(sign: SignOfLife, now: float) -> SignOfLife:

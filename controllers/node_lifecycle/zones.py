@@ -46,6 +46,7 @@ class Pacing:
     """Per zone its state, and when the next of its nodes may be given up. Times are monotonic seconds."""
 
     def __init__(self) -> None:
+        self._nodes: dict[str, tuple[str, bool]] = {}  # name -> zone, whether it is ready
         self._sizes: Counter[str] = Counter()
         self._ready: Counter[str] = Counter()
         self._states: dict[str, ZoneState] = {}
@@ -61,15 +62,32 @@ class Pacing:
         return {zone: (state, self._sizes[zone], self._ready[zone]) for zone, state in self._states.items()}
 
     def observe(self, nodes: Iterable[Node]) -> None:
-        """Take in the nodes as they are now."""
-        ready: Counter[str] = Counter()
-        sizes: Counter[str] = Counter()
-        for node in nodes:
-            zone = zone_of(node)
-            sizes[zone] += 1
-            ready[zone] += ready_status(node) == "True"
-        self._sizes, self._ready = sizes, ready
-        self._states = {zone: zone_state(ready[zone], size - ready[zone]) for zone, size in sizes.items()}
+        """These are all nodes there are."""
+        present = {node.metadata.name: node for node in nodes}
+        for name in self._nodes.keys() - present.keys():
+            self.forget(name)
+        for node in present.values():
+            self.put(node)
+
+    def put(self, node: Node) -> None:
+        """Take in one node as it is now."""
+        self.forget(node.metadata.name)
+        zone, ready = zone_of(node), ready_status(node) == "True"
+        self._nodes[node.metadata.name] = zone, ready
+        self._count(zone, ready, 1)
+
+    def forget(self, name: str) -> None:
+        """There is no such node any more."""
+        if (known := self._nodes.pop(name, None)) is not None:
+            self._count(*known, -1)
+
+    def _count(self, zone: str, ready: bool, change: int) -> None:
+        self._sizes[zone] += change
+        self._ready[zone] += change * ready
+        if self._sizes[zone]:
+            self._states[zone] = zone_state(self._ready[zone], self._sizes[zone] - self._ready[zone])
+        else:
+            self._states.pop(zone, None)
 
     def try_evict(self, node: Node, now: float) -> float | None:
         """May the node be given up now? None when it may; else the seconds after which to ask again."""
