@@ -16,6 +16,7 @@ from controllers.ephemeral_volume import EphemeralVolumeController
 from controllers.garbage_collector.controller import GarbageCollector
 from controllers.job.controller import JobController
 from controllers.local_storage.provisioner import LocalProvisioner
+from controllers.local_storage.resizer import LocalResizer
 from controllers.namespace.controller import NamespaceController
 from controllers.node_lifecycle.controller import NodeLifecycleController
 from controllers.node_lifecycle.evictor import TaintEvictor
@@ -60,6 +61,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     ClusterRoleAggregator(context)
     PersistentVolumeBinder(context)
     LocalProvisioner(context, config.connection)
+    LocalResizer(context, config.connection)
     EphemeralVolumeController(context)
     ClaimProtection(context)
     VolumeProtection(context)

@@ -11,7 +11,7 @@ from grpc.aio import ServicerContext as Context
 
 from cluster.pb import csi_pb2 as pb
 from cluster.pb.csi_pb2_grpc import ControllerServicer
-from csi.local import TOPOLOGY_KEY, filesystems, volumes
+from csi.local import TOPOLOGY_KEY, filesystems, growth, volumes
 from csi.local.answers import answer
 from csi.local.volumes import LocalVolume, VolumeProblem, Volumes, Wish
 
@@ -60,11 +60,16 @@ class LocalController(ControllerServicer):  # type: ignore[misc]
     ) -> pb.ControllerExpandVolumeResponse:
         wanted = request.capacity_range
         async with self._lock(request.volume_id):
-            volume = await answer(
+            await answer(
                 context,
                 lambda: self._volumes.expand(request.volume_id, wanted.required_bytes, wanted.limit_bytes),
             )
-        return pb.ControllerExpandVolumeResponse(capacity_bytes=volume.capacity_bytes, node_expansion_required=True)
+            # The controller is on the volume's own node: what the node would be asked for can be done at once.
+            volume = await answer(context, lambda: growth.follow(self._volumes, request.volume_id))
+        return pb.ControllerExpandVolumeResponse(
+            capacity_bytes=volume.capacity_bytes,
+            node_expansion_required=volume.formatted_bytes < volume.capacity_bytes,
+        )
 
     async def ValidateVolumeCapabilities(
         self, request: pb.ValidateVolumeCapabilitiesRequest, context: Context

@@ -88,7 +88,7 @@ def detach(device: Path) -> None:
 
 
 def detach_below(root: Path) -> None:
-    """Detach the devices of every file below a folder: those of raw volumes outlive whoever made them. Raises OSError."""
+    """Detach the devices of every file below a folder: those of raw volumes outlive their maker. Raises OSError."""
     prefix = f"{root.resolve()}/"
     for device, backing in list(_attached()):
         if backing.startswith(prefix):

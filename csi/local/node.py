@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from grpc.aio import ServicerContext as Context
 from cluster import kernel_mounts
 from cluster.pb import csi_pb2 as pb
 from cluster.pb.csi_pb2_grpc import NodeServicer
-from csi.local import TOPOLOGY_KEY, filesystems, loops, volumes
+from csi.local import TOPOLOGY_KEY, filesystems, growth, loops, volumes
 from csi.local.answers import answer
 from csi.local.volumes import LocalVolume, VolumeProblem, Volumes
 
@@ -98,6 +99,9 @@ class LocalNode(NodeServicer):  # type: ignore[misc]
             kernel_mounts.mount(str(device), staging, volume.kind, options=options)
         finally:
             os.close(opened)
+        with contextlib.suppress(OSError):
+            # Databases want an empty folder, and a check makes it again if it ever needs it.
+            (staging / "lost+found").rmdir()
 
     def _unstage(self, id: str, staging: Path) -> None:
         if kernel_mounts.is_mount_point(staging):
@@ -119,18 +123,10 @@ class LocalNode(NodeServicer):  # type: ignore[misc]
         return devices[0]
 
     def _grow(self, id: str) -> LocalVolume:
-        volume = self._volumes.get(id)
-        for device in loops.devices_of(self._volumes.image(id)):
-            mounted = kernel_mounts.mount_point_of(device)
-            if mounted is not None and volume.formatted_bytes < volume.capacity_bytes:
-                if not filesystems.can_grow_mounted(volume.kind):
-                    text = f"a mounted {volume.kind} cannot grow without CAP_SYS_RESOURCE: it will at its next mount"
-                    raise VolumeProblem(volumes.BUSY, text)
-                loops.set_capacity(device)
-                filesystems.grow_mounted(volume.kind, device, mounted)
-                self._volumes.formatted(volume)
-            elif mounted is None:
-                loops.set_capacity(device)
+        volume = growth.follow(self._volumes, id)
+        if volume.formatted_bytes < volume.capacity_bytes:
+            text = f"a mounted {volume.kind} cannot grow without CAP_SYS_RESOURCE: it will at its next mount"
+            raise VolumeProblem(volumes.BUSY, text)
         return volume
 
     def _usage(self, id: str, path: Path) -> list[pb.VolumeUsage]:

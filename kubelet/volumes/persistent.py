@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from api import node_terms
-from api.errors import Forbidden, NotFound
+from msgspec.structs import replace
+
+from api import node_terms, quantity
+from api.errors import Conflict, Forbidden, NotFound
 from api.types import CSIVolumeSource, Node, PersistentVolume, PersistentVolumeClaim, Pod, Record, Volume
 from cluster import kernel_mounts
 from cluster.client import Client
@@ -19,6 +21,8 @@ from kubelet.volumes.csi import CsiVolume, CsiVolumes
 from kubelet.volumes.failure import VolumeFailure
 from kubelet.volumes.ownership import apply_fs_group
 
+# Conditions of a claim that say its volume has not all of its new size.
+RESIZE_CONDITIONS = ("Resizing", "FileSystemResizePending")
 # As for objects: the API server may hear of the binding a moment after the node.
 FORBIDDEN_RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 
@@ -90,7 +94,10 @@ class PersistentVolumes:
     async def _show(self, pod: Pod, claim: PersistentVolumeClaim, volume: PersistentVolume, *, read_only: bool) -> Path:
         spec = volume.spec
         if spec.csi is not None:
-            return await self._csi.mount(pod, csi_volume(volume, claim, read_only=read_only))
+            wanted = csi_volume(volume, claim, read_only=read_only)
+            place = await self._csi.mount(pod, wanted)
+            await self._finish_growth(pod, claim, volume, wanted)
+            return place
         if spec.host_path is not None:
             return host_path.set_up(spec.host_path)
         if spec.local is not None:
@@ -100,6 +107,28 @@ class PersistentVolumes:
             await nfs.mount(spec.nfs, place, spec.mount_options, read_only=read_only)
             return place
         raise VolumeFailure(f'PV "{volume.metadata.name}" is of a kind this node does not support')
+
+    async def _finish_growth(
+        self, pod: Pod, claim: PersistentVolumeClaim, volume: PersistentVolume, wanted: CsiVolume
+    ) -> None:
+        """A file system that could not grow while it was mounted does so now; the claim is told."""
+        size = volume.spec.capacity.get("storage", "0")
+        if quantity.parse(size) <= quantity.parse(claim.status.capacity.get("storage", size)):
+            return
+        if not wanted.read_only:
+            await self._csi.expand(pod, wanted, quantity.whole(size))
+        kept = [each for each in claim.status.conditions if each.type not in RESIZE_CONDITIONS]
+        status = replace(
+            claim.status,
+            capacity={**claim.status.capacity, "storage": size},
+            conditions=kept,
+            allocated_resources={},
+            allocated_resource_statuses={},
+        )
+        try:
+            await self._client.update(replace(claim, status=status), subresource="status")
+        except Conflict as error:
+            raise VolumeFailure(error.message) from error  # tried again with the claim as it is then
 
     def _show_local(self, pod: Pod, volume: PersistentVolume) -> Path:
         """A folder or a disk of this node, bound into the pod's folder."""
