@@ -120,6 +120,7 @@ class EventRecorder:
         self._told: OrderedDict[tuple[str, ...], _Told] = OrderedDict()
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
         self._named_last = 0
+        self._dropping = False
         self._per_second = per_second
         self._all = _Bucket(2 * (per_second or 0.0), self._clock.monotonic())
 
@@ -134,7 +135,11 @@ class EventRecorder:
         try:
             self._waiting.put_nowait(_Fact(reference, type, reason, message, self._clock.time()))
         except asyncio.QueueFull:
-            log.warning("dropped an event", object=reference.name, reason=reason)
+            if not self._dropping:
+                log.warning("dropping events: too many at once", object=reference.name, reason=reason)
+            self._dropping = True
+        else:
+            self._dropping = False
 
     async def run(self) -> None:
         """Write what is recorded until cancelled: different events side by side, the same one in order."""

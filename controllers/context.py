@@ -36,6 +36,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 # Long enough not to press a server in trouble, short enough to be back soon after it is.
 MAX_BACKOFF_SECONDS = 15.0
+# Of one controller: when thousands of nodes or pods come at once, not each is told of.
+EVENTS_PER_SECOND = 100.0
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
@@ -143,7 +145,9 @@ class Context:
         """The recorder of a component's events."""
         recorder = self._recorders.get(component)
         if recorder is None:
-            recorder = self._recorders[component] = EventRecorder(self.client, component, clock=self.clock)
+            recorder = self._recorders[component] = EventRecorder(
+                self.client, component, clock=self.clock, per_second=EVENTS_PER_SECOND
+            )
         return recorder
 
     def controller(self, name: str, reconcile: Callable[[Key], Awaitable[None]], *, workers: int = 4) -> WorkQueue[Key]:
