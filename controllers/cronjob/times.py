@@ -1,6 +1,7 @@
 """Which scheduled time of a CronJob is due, and when to look again. Times are seconds since the epoch.
 
-Source: upstream's mostRecentScheduleTime. Only the most recent of several missed times is made up for.
+Source: upstream's mostRecentScheduleTime, but that irregular schedules find their last time too.
+Only the most recent of several missed times is made up for.
 """
 
 from __future__ import annotations
@@ -42,11 +43,20 @@ def due(cron_job: CronJob, schedule: cron.Schedule, now: float, *, within_deadli
         return Due(earliest, first, 0)
     interval = second - first
     missed = int((now - first) // interval) + 1
-    # Near the end already, so that a long pause is not walked through step by step.
-    latest, step = None, schedule.next(first + (missed - 2) * interval)
-    while step is not None and step <= now:
-        latest, step = step, schedule.next(step)
-    return Due(earliest, latest, missed)
+    return Due(earliest, _latest(schedule, first, interval, missed, now), missed)
+
+
+def _latest(schedule: cron.Schedule, first: float, interval: float, missed: int, now: float) -> float:
+    """The last scheduled time up to now, without walking through all since `first`: from near the end, and from
+    ever farther back while that lies in a pause of an irregular schedule. Steps are of whole intervals, as "@every"
+    counts from the time before."""
+    latest, back = None, 2
+    while latest is None:
+        step = schedule.next(first + (missed - back) * interval) if missed > back else first
+        while step is not None and step <= now:
+            latest, step = step, schedule.next(step)
+        back *= 2
+    return latest
 
 
 def next_look_seconds(cron_job: CronJob, schedule: cron.Schedule, now: float) -> float | None:
@@ -56,6 +66,6 @@ def next_look_seconds(cron_job: CronJob, schedule: cron.Schedule, now: float) ->
     except ValueError:
         since = now
     else:
-        since = found.time if found.time is not None else (now if found.missed else found.earliest)
+        since = found.earliest if found.time is None else found.time
     following = schedule.next(since)
     return None if following is None else max(following - now, 0.0) + LATE_SECONDS
