@@ -50,6 +50,8 @@ from kubelet.volumes.pod_volumes import MountFailure, PodVolumes, VolumeServices
 
 # A container is always given this long between SIGTERM and SIGKILL (upstream: minimumGracePeriodInSeconds).
 MIN_GRACE_SECONDS = 2.0
+# Ours: a Pod annotated `none` has a network of nothing but loopback (`podling run --network none`).
+NETWORK_ANNOTATION = "run.podling/network"
 GRACE_ANNOTATION = "io.kubernetes.pod.terminationGracePeriod"
 
 log = get_logger()
@@ -167,6 +169,7 @@ class Executor:
             log_directory=str(services.paths.pod_logs(pod)),
             cgroup_parent=cgroup_parent,
             host_network=spec.host_network,
+            no_network=metadata.annotations.get(NETWORK_ANNOTATION) == "none",
             host_pid=spec.host_pid,
             host_ipc=spec.host_ipc,
             share_process_namespace=bool(spec.share_process_namespace),

@@ -92,10 +92,10 @@ class Workspace:
         return NewLayer(digest, blob.stat().st_size)
 
 
-def write_changes(directory: Path, target: BinaryIO, epoch: int, left_out: Collection[str] = ()) -> None:
-    """Write an overlay's upper folder as a layer's tar: in a fixed order, with one time, whiteouts in the format's way.
+def write_changes(directory: Path, target: BinaryIO, epoch: int | None = None, left_out: Collection[str] = ()) -> None:
+    """Write an overlay's upper folder as a layer's tar: in a fixed order, whiteouts in the format's way.
 
-    Files with several names keep them. Source: OCI image-spec, "Image Layer Filesystem Changeset".
+    epoch: the time of everything; None keeps what it has. Files with several names keep them. Source: OCI image-spec, "Image Layer Filesystem Changeset".
     """
     names: dict[tuple[int, int], str] = {}
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
@@ -134,10 +134,11 @@ def _is_unchanged(folder: Path, path: str, layers: Sequence[Path]) -> bool:
     return (old.st_mode, old.st_uid, old.st_gid) == (new.st_mode, new.st_uid, new.st_gid)
 
 
-def _add(archive: tarfile.TarFile, path: Path, name: str, epoch: int, names: dict[tuple[int, int], str]) -> None:
+def _add(archive: tarfile.TarFile, path: Path, name: str, epoch: int | None, names: dict[tuple[int, int], str]) -> None:
     entry = tarfile.TarInfo(name)
     status = path.lstat()
-    entry.mode, entry.uid, entry.gid, entry.mtime = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, epoch
+    entry.mode, entry.uid, entry.gid = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
+    entry.mtime = int(status.st_mtime) if epoch is None else epoch
     if stat.S_ISDIR(status.st_mode):
         entry.type = tarfile.DIRTYPE
     elif stat.S_ISLNK(status.st_mode):
@@ -156,9 +157,9 @@ def _add(archive: tarfile.TarFile, path: Path, name: str, epoch: int, names: dic
     add_entry(archive, entry, path)
 
 
-def _marker(name: str, epoch: int) -> tarfile.TarInfo:
+def _marker(name: str, epoch: int | None) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
-    entry.mode, entry.mtime = 0o644, epoch
+    entry.mode, entry.mtime = 0o644, epoch or 0
     return entry
 
 

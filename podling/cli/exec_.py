@@ -6,9 +6,9 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -58,19 +58,25 @@ def exec_(
             stderr=not tty,
             tty=tty,
         )
-        code = _Session(server, start).run()
+        code = Session(server, start, server.streams.Exec).run()
     sys.exit(code)
 
 
-class _Session:
-    """One exec: what goes in is queued by a reading thread and by resizes, what comes out is copied here.
+class Session:
+    """One exec or attach (`call` says which): what goes in is queued by a reading thread and by resizes, what comes out is copied here.
 
     The queue is one that a signal handler may put into; the reading thread is held back by a semaphore instead.
     """
 
-    def __init__(self, server: Api, start: pb.StreamStart) -> None:
+    def __init__(
+        self,
+        server: Api,
+        start: pb.StreamStart,
+        call: Callable[[Iterator[pb.StreamInput]], Any],
+    ) -> None:
         self._server = server
         self._start = start
+        self._call = call
         self._input: queue.SimpleQueue[pb.StreamInput | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(MAX_QUEUED)
 
@@ -85,7 +91,7 @@ class _Session:
             return self._copy()
 
     def _copy(self) -> int:
-        call = self._server.streams.Exec(self._requests())
+        call = self._call(self._requests())
         try:
             with self._server.refusals():
                 for output in call:

@@ -6,6 +6,7 @@ Nothing is remembered: everything is named after the cluster's id, to be found a
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -64,8 +65,17 @@ def remove_node(node: Node) -> None:
     _remove_namespace(node.netns)
 
 
+def published_table(cluster_id: str) -> str:
+    """The nftables table of the ports that `podling run -p` publishes on this machine."""
+    return f"podling_published_{cluster_id}"
+
+
 def remove_all(cluster_id: str) -> None:
-    """Remove every link and namespace of a cluster."""
+    """Remove every link, namespace and published port of a cluster."""
+    # There is one only if `podling run -p` made it; then nft is there, too.
+    if shutil.which("nft"):
+        command = ["nft", "delete", "table", "ip", published_table(cluster_id)]
+        subprocess.run(command, capture_output=True, timeout=IP_SECONDS, check=False)
     links = json.loads(_ip("-json", "link", "show").stdout or "[]")
     for link in links:
         if link["ifname"].startswith(f"pl-{cluster_id}"):

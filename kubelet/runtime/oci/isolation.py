@@ -53,7 +53,9 @@ class Isolation:
         inodes = {kind: self._pin(record.id, kind) for kind in kinds}
         if "uts" in kinds:
             socket.sethostname(spec.hostname or spec.pod_name)
-        if "net" in kinds:
+        if "net" in kinds and spec.no_network:
+            self._network.set_up_loopback()
+        elif "net" in kinds:
             self._network.attach(record.id, record.ip)
         _set_sysctls(spec, kinds)
         if "ipc" in kinds:

@@ -28,6 +28,14 @@ class PodNetwork:
         self._node_ip = node_ip
         self._node = Rtnetlink()
 
+    def set_up_loopback(self) -> None:
+        """Leave the calling thread's network namespace, a fresh one, alone with itself. Raises OSError."""
+        pod = Rtnetlink()
+        try:
+            pod.set_up(_LOOPBACK)
+        finally:
+            pod.close()
+
     def attach(self, sandbox_id: str, address: str) -> None:
         """Join the calling thread's network namespace, a fresh one, to the node. Raises OSError."""
         pod = Rtnetlink()

@@ -118,7 +118,7 @@ class Sandboxes:
 
     def _allocate(self, spec: SandboxSpec) -> str:
         """An address for it; taken as soon as its record is saved, with nothing awaited between."""
-        if spec.host_network:
+        if spec.host_network or spec.no_network:
             return ""
         if not self._pod_cidr:
             raise RuntimeFailure("this node has no pod CIDR yet: start the kubelet with --pod-cidr")
