@@ -33,7 +33,7 @@ HOLLOW_RENEW_SECONDS = 10.0
 # A hollow node is taken for dead when it missed so many renewals.
 HOLLOW_MISSED_RENEWALS = 3
 # They stand for machines of their own: the control plane is not to wait for what those would do meanwhile.
-HOLLOW_NICENESS = 10
+HOLLOW_NICENESS = 5
 # Collecting garbage is a third of etcd's work when it is given thousands of objects a second; memory it may have then.
 ETCD_OF_THOUSANDS = (("GOGC", "400"),)
 
