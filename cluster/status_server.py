@@ -79,20 +79,8 @@ class StatusServer:
         conversation.add_done_callback(self._conversations.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = h11.Connection(h11.SERVER)
         trusted = bool(writer.get_extra_info("peercert"))
-        try:
-            while (request := await asyncio.wait_for(_next_request(connection, reader), IDLE_SECONDS)) is not None:
-                response = await self._answer(request, trusted)
-                writer.write(_encode(connection, request, response))
-                await writer.drain()
-                if connection.our_state is h11.MUST_CLOSE:
-                    break
-                connection.start_next_cycle()
-        except (h11.ProtocolError, ConnectionError, TimeoutError, ssl.SSLError):
-            pass  # the peer went away or does not speak HTTP: nothing to tell it
-        finally:
-            writer.close()
+        await converse(reader, writer, lambda request: self._answer(request, trusted))
 
     async def _answer(self, request: h11.Request, trusted: bool) -> Response:
         path, _, query = request.target.decode("latin-1").partition("?")
@@ -109,6 +97,24 @@ class StatusServer:
             return Response(401, "text/plain; charset=utf-8", b"401: a client certificate of the cluster is needed\n")
         content_type, body = await page()
         return Response(200, content_type, body)
+
+
+async def converse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Callable[[h11.Request], Awaitable[Response]]
+) -> None:
+    """Answer the requests of one connection until its peer is done, or idle; then close it."""
+    connection = h11.Connection(h11.SERVER)
+    try:
+        while (request := await asyncio.wait_for(_next_request(connection, reader), IDLE_SECONDS)) is not None:
+            writer.write(_encode(connection, request, await answer(request)))
+            await writer.drain()
+            if connection.our_state is h11.MUST_CLOSE:
+                break
+            connection.start_next_cycle()
+    except (h11.ProtocolError, ConnectionError, TimeoutError, ssl.SSLError):
+        pass  # the peer went away or does not speak HTTP: nothing to tell it
+    finally:
+        writer.close()
 
 
 async def _next_request(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:

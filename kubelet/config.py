@@ -209,6 +209,25 @@ def from_args(args: argparse.Namespace) -> Config:
     )
 
 
+def shown(config: Config) -> dict[str, object]:
+    """What /configz tells: upstream's names for what this kubelet was told, without paths of keys."""
+    return {
+        "kind": "KubeletConfiguration",
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "staticPodPath": str(config.manifests or ""),
+        "maxPods": config.node.max_pods,
+        "podCIDR": config.node.pod_cidr,
+        "clusterDomain": config.dns.domain,
+        "clusterDNS": list(config.dns.servers),
+        "evictionHard": config.node.eviction_hard,
+        "evictionPressureTransitionPeriod": f"{config.eviction.transition_seconds:g}s",
+        "containerLogMaxSize": str(config.logs.max_bytes),
+        "containerLogMaxFiles": config.logs.max_files,
+        "allowedUnsafeSysctls": list(config.allowed_unsafe_sysctls),
+        "nodeLeaseDurationSeconds": config.intervals.lease_duration,
+    }
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 

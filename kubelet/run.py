@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from api.types import Node, Pod, Service
 from cluster import connection, kernel_mounts
 from cluster.cgroups import CgroupFailure, Cgroups
 from cluster.client import Client
-from cluster.daemon import Daemon, FatalError
+from cluster.daemon import Daemon, FatalError, reason
 from cluster.events import EventRecorder
 from cluster.informer import Informer
-from kubelet.config import Config
+from cluster.status_server import tls_context
+from kubelet.config import Config, shown
 from kubelet.containers import names
 from kubelet.containers.environment import MASTER_SERVICE, service_variables
 from kubelet.containers.fields import PodFacts
@@ -26,8 +28,7 @@ from kubelet.eviction.manager import EvictionManager
 from kubelet.eviction.thresholds import Pressure
 from kubelet.logs.rotate import LogRotator
 from kubelet.metrics import pods as pod_metrics
-from kubelet.metrics.cadvisor import cadvisor_page, resource_page
-from kubelet.metrics.exposition import CONTENT_TYPE
+from kubelet.metrics.summary import Summary
 from kubelet.metrics.usage import UsageReader
 from kubelet.network.routes import Routes
 from kubelet.node import machine
@@ -49,6 +50,10 @@ from kubelet.pulling.puller import PullConfig, Puller
 from kubelet.pulling.secrets import PullSecrets
 from kubelet.runtime.base import Runtime, RuntimeFailure, Version
 from kubelet.runtime.oci.runtime import OciConfig, open_runtime
+from kubelet.server.callers import Callers
+from kubelet.server.front import Front
+from kubelet.server.https import HttpsPages
+from kubelet.server.pages import ContainerLogs, NodePages
 from kubelet.server.pod_streams import PodStreams
 from kubelet.server.serve import NodeServer
 from kubelet.static.mirrors import Mirrors
@@ -100,7 +105,8 @@ async def run(daemon: Daemon, config: Config) -> None:
     services = _node_services(config, host, cluster, images, storage.volumes)
     pods = Pods(services, writer, source, facts, host.version.name)
     server = NodeServer(PodStreams(pods, host.runtime, host.paths), storage.relay)
-    await _listen(daemon, config, server)
+    pages = _pages(daemon, config, host, pods)
+    await _listen(daemon, config, cluster, server, pages, ContainerLogs(pods, host.paths))
     cluster.nodes.add_handler(reporter.node_changed)
     lease = NodeLease(cluster.client, config.node.name, config.intervals, lambda: reporter.node)
     daemon.spawn("events", cluster.recorder.run())
@@ -117,7 +123,6 @@ async def run(daemon: Daemon, config: Config) -> None:
     daemon.spawn("log-rotation", LogRotator(host.runtime, config.logs, pods.live_logs).run())
     daemon.ready_check("node-registered", lambda: reporter.node is not None)
     daemon.ready_check("pods-adopted", lambda: pods.adopted)
-    _add_pages(daemon, config, host, pods)
 
 
 def _pod_source(
@@ -333,28 +338,33 @@ def _service_variables(services: Informer[Service]) -> Callable[[Pod], Awaitable
     return variables
 
 
-async def _listen(daemon: Daemon, config: Config, server: NodeServer) -> None:
+async def _listen(
+    daemon: Daemon, config: Config, cluster: Cluster, server: NodeServer, pages: NodePages, logs: ContainerLogs
+) -> None:
+    """Open the node's port: gRPC and HTTPS on one."""
     identity = config.connection
     host, port = config.node.listen
     credentials = connection.server_credentials(identity.ca_file, identity.cert_file, identity.key_file)
+    context = tls_context(identity.ca_file, identity.cert_file, identity.key_file)
+    # Abstract: it needs no folder and is gone with the process; who connects still has to show a certificate.
+    inner = f"podling-kubelet-{os.getpid()}-{config.node.name}"
+    https = HttpsPages(Callers(cluster.client, config.node.name), pages.all(), logs.read)
+    front = Front(f"\0{inner}", context, https.serve)
     try:
-        await server.start(host, port, credentials)
+        await server.start_at(f"unix-abstract:{inner}", credentials)
+        daemon.stack.push_async_callback(server.close)
+        await front.start(host, port)
+        daemon.stack.push_async_callback(front.close)
     except OSError as error:
-        raise FatalError(f"{error}; choose another --listen") from error
-    daemon.stack.push_async_callback(server.close)
+        raise FatalError(f"cannot listen on {host}:{port}: {reason(error)}; choose another --listen") from error
 
 
-def _add_pages(daemon: Daemon, config: Config, host: Host, pods: Pods) -> None:
+def _pages(daemon: Daemon, config: Config, host: Host, pods: Pods) -> NodePages:
     usage = UsageReader(pods, host.runtime, host.cgroups, host.pod_cgroups, config.cgroup_root)
+    summary = Summary(config.node.name, usage, host.paths, lambda: _usage(config, host))
+    pages = NodePages(pods, usage, summary, host.size, shown(config))
+    for path, page in pages.metrics().items():
+        daemon.add_page(path, page)
     pod_metrics.node_name.labels(config.node.name).set(1)
-
-    async def cadvisor() -> tuple[str, bytes]:
-        page = cadvisor_page(await usage.read(), host.size.cpu_millis, host.size.memory_bytes)
-        return CONTENT_TYPE, page
-
-    async def resource() -> tuple[str, bytes]:
-        return CONTENT_TYPE, resource_page(await usage.read())
-
-    daemon.add_page("/metrics/cadvisor", cadvisor)
-    daemon.add_page("/metrics/resource", resource)
     pods.export_gauges()
+    return pages

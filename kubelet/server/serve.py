@@ -32,7 +32,10 @@ class NodeServer:
 
     async def start(self, host: str, port: int, credentials: grpc.ServerCredentials) -> int:
         """Listen; the port, found where 0 was asked for. Raises OSError when the address cannot be had."""
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return await self.start_at(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", credentials)
+
+    async def start_at(self, address: str, credentials: grpc.ServerCredentials) -> int:
+        """Listen at an address as gRPC names it, such as `unix-abstract:NAME`. Raises OSError."""
         try:
             bound: int = self._server.add_secure_port(address, credentials)
         except RuntimeError:
