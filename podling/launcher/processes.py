@@ -181,6 +181,7 @@ def _kubelet(cluster: Cluster, node: Node, machine_netns: str) -> Process:
         "pod-cidr": node.pod_cidr,
         "data-dir": cluster.dir / "nodes" / node.name,
         "run-dir": cluster.run_dir / node.name,
+        "pod-manifest-path": cluster.dir / "nodes" / node.name / "manifests",
         "cgroup-root": f"{cluster.cgroup}/{node.name}",
         "image-store": cluster.image_store,
         # The store is the machine's, and so are the registries it is filled from: 127.0.0.1 is the machine.
