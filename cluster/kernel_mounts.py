@@ -11,6 +11,8 @@ from typing import Final
 MS_RDONLY: Final = 0x1
 MS_REMOUNT: Final = 0x20
 MS_BIND: Final = 0x1000
+MS_REC: Final = 0x4000
+MS_SHARED: Final = 1 << 20
 MNT_DETACH: Final = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -40,6 +42,26 @@ def bind_read_only(source: str, target: Path) -> None:
     except OSError:
         unmount(target)
         raise
+
+
+def share(target: Path) -> None:
+    """Have a mount point and its copies pass on to each other what is mounted below them. Raises OSError."""
+    _mount("none", target, None, MS_REC | MS_SHARED, None)
+
+
+def is_shared(path: Path) -> bool:
+    """Whether the mount a path is in passes mounts on to its copies."""
+    best, shared = "", False
+    real = str(path.resolve())
+    with Path("/proc/self/mountinfo").open(encoding="utf-8", errors="surrogateescape") as table:
+        for line in table:
+            fields = line.split(" ")
+            point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])
+            inside = real == point or real.startswith(point.rstrip("/") + "/")
+            # Of several mounts at one place the last is on top.
+            if inside and len(point) >= len(best):
+                best, shared = point, any(field.startswith("shared:") for field in fields[6 : fields.index("-")])
+    return shared
 
 
 def mount(source: str, target: Path, kind: str, *, options: str = "", readonly: bool = False) -> None:

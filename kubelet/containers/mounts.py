@@ -11,7 +11,7 @@ from kubelet.containers import termination
 from kubelet.containers.expansion import expand
 from kubelet.paths import Paths
 from kubelet.runtime.base import Device, Mount, MountPropagation
-from kubelet.volumes import subpath
+from kubelet.volumes import propagation, subpath
 
 HOSTS = "/etc/hosts"
 
@@ -84,6 +84,9 @@ def _volume_mount(
     except subpath.SubpathFailure as error:
         text = f'failed to prepare subPath for volumeMount "{mount.name}" of container "{container.name}": {error}'
         raise MountProblem(text) from error
+    wanted_propagation = MountPropagation(mount.mount_propagation or "None")
+    if wanted_propagation is not MountPropagation.NONE:
+        source = propagation.shared(source, places.paths.run / "shared-mounts")
     path = mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}"
     volume = next((volume for volume in pod.spec.volumes if volume.name == mount.name), None)
     if source.is_block_device() and (volume is None or volume.host_path is None):
@@ -93,7 +96,7 @@ def _volume_mount(
         container_path=path,
         readonly=mount.read_only or not _is_writable(volume),
         recursively_readonly=mount.read_only and mount.recursive_read_only in ("Enabled", "IfPossible"),
-        propagation=MountPropagation(mount.mount_propagation or "None"),
+        propagation=wanted_propagation,
     )
 
 

@@ -11,7 +11,8 @@ from kubelet.volumes.failure import VolumeFailure
 def set_up(source: HostPathVolumeSource) -> Path:
     """The path, once it is what `type` says. Raises VolumeFailure, OSError."""
     path, kind = Path(source.path), source.type or ""
-    if kind == "DirectoryOrCreate" and not path.exists():
+    # Without a type nothing is checked; what is not there becomes a folder, as container runtimes have it.
+    if kind in ("", "DirectoryOrCreate") and not path.exists():
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
     elif kind == "FileOrCreate" and not path.exists():
         path.touch(mode=0o644)
