@@ -17,12 +17,15 @@ from api.types import (
     NodeAddress,
     NodeCondition,
     NodeDaemonEndpoints,
+    NodeRuntimeHandler,
     NodeStatus,
     NodeSystemInfo,
 )
 from kubelet.runtime.base import ImageStatus
 
 MAX_IMAGES = 50
+# One runtime, under its own name and for pods of no class.
+RUNTIME_HANDLERS = ("", "runc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ def status_of(identity: Identity, measured: Measured, previous: NodeStatus, now:
         daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
         images=images(measured.images),
         node_info=identity.info,
+        runtime_handlers=[NodeRuntimeHandler(name=name) for name in RUNTIME_HANDLERS],
     )
 
 

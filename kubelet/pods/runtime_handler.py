@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from api.errors import NotFound, StatusError
 from api.types import Pod, RuntimeClass
 from cluster.client import Client
+from kubelet.node.status import RUNTIME_HANDLERS
 from kubelet.runtime.base import RuntimeFailure
-
-# One runtime, under its own name and for pods of no class.
-HANDLERS: Final = frozenset({"", "runc"})
 
 CheckHandler = Callable[[Pod], Awaitable[None]]
 
@@ -29,7 +26,7 @@ def handler_check(client: Client) -> CheckHandler:
             raise RuntimeFailure(f'RuntimeClass "{name}" not found') from None
         except StatusError as error:
             raise RuntimeFailure(f'cannot look up RuntimeClass "{name}": {error.message}') from error
-        if runtime_class.handler not in HANDLERS:
+        if runtime_class.handler not in RUNTIME_HANDLERS:
             raise RuntimeFailure(f'no runtime for "{runtime_class.handler}" is configured')
 
     return check
