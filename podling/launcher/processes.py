@@ -37,6 +37,9 @@ HOLLOW_NICENESS = 5
 # Collecting garbage is a third of etcd's work when it is given thousands of objects a second; memory it may have then.
 ETCD_OF_THOUSANDS = (("GOGC", "400"),)
 
+# In the cluster's directory: the scheduler's configuration, for who wants another than upstream's default profile.
+SCHEDULER_CONFIG = "scheduler.yaml"
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -159,6 +162,9 @@ def _scheduler(cluster: Cluster) -> Process:
     status = ("127.0.0.1", cluster.port(Port.SCHEDULER_STATUS))
     explains = f"127.0.0.1:{cluster.port(Port.SCHEDULER_GRPC)}"
     flags = {"apiserver": cluster.grpc, "grpc-address": explains, **_identity(cluster, "scheduler")}
+    profiles = cluster.dir / SCHEDULER_CONFIG
+    if profiles.exists():
+        flags["config"] = profiles
     return _component(cluster, "scheduler", flags, status, address=f"grpc://{explains}")
 
 

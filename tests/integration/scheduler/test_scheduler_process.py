@@ -3,11 +3,19 @@
 import asyncio
 import time
 from collections import Counter
+from contextlib import asynccontextmanager, contextmanager
 
-from api.types import Event, Node, Pod
+import grpc
+import pytest
+
+from api.types import Event, Node, PersistentVolumeClaim, Pod
 from cluster.client import PatchKind
-from tests.support.control_plane import anew, eventually
-from tests.support.objects import node, pod
+from cluster.connection import Connection, open_channel
+from cluster.pb import scheduler_pb2 as pb
+from cluster.pb import scheduler_pb2_grpc as pb_grpc
+from tests.support.control_plane import Component, anew, eventually
+from tests.support.etcd import free_port
+from tests.support.objects import claim, node, pod, storage_class
 
 
 def condition(pod, type_="PodScheduled"):
@@ -115,3 +123,99 @@ async def test_health_metrics_and_a_clean_end(scheduler, client, apiserver):
     assert 'scheduler_scheduler_cache_size{type="nodes"} 1.0' in text
     assert scheduler.resident_kib < 80 * 1024
     assert scheduler.stop() == 0
+
+
+PROFILES = """
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: default-scheduler
+- schedulerName: packing
+  pluginConfig:
+  - name: NodeResourcesFit
+    args: {scoringStrategy: {type: MostAllocated}}
+"""
+
+
+async def test_profiles_of_a_file_schedule_for_those_who_name_them(apiserver, client, tmp_path):
+    (tmp_path / "scheduler.yaml").write_text(PROFILES)
+    with running(Component(apiserver, "scheduler", f"--config={tmp_path}/scheduler.yaml")) as scheduler:
+        for name in "ab":
+            await create_node(client, name)
+        await client.create(anew(pod("old", cpu="2", memory="4Gi", on="a")))
+        await client.create(anew(pod("packed", cpu="1", memory="1Gi", schedulerName="packing")))
+        await client.create(anew(pod("spread", cpu="1", memory="1Gi")))
+        packed = await eventually("packed is bound", lambda: bound(client, "packed"))
+        spread = await eventually("spread is bound", lambda: bound(client, "spread"))
+        assert (packed.spec.node_name, spread.spec.node_name) == ("a", "b")
+        told = await eventually("events", lambda: events(client, "Scheduled"))
+        assert {each.source.component for each in told} <= {"packing", "default-scheduler"}
+        assert 'profile="packing",result="scheduled"} 1.0' in scheduler.page("/metrics")[1]
+
+
+async def test_a_bad_file_is_said_in_one_line(apiserver, tmp_path):
+    (tmp_path / "scheduler.yaml").write_text(PROFILES.replace("MostAllocated", "Best"))
+    component = Component(apiserver, "scheduler", f"--config={tmp_path}/scheduler.yaml")
+    with pytest.raises(pytest.fail.Exception):
+        component.start()
+    assert component.log().splitlines()[-1] == (
+        f"scheduler: {tmp_path}/scheduler.yaml: profile packing: pluginConfig of NodeResourcesFit: "
+        'scoringStrategy.type: "Best" is not a strategy'
+    )
+    component.kill()
+
+
+async def test_who_may_not_see_a_pod_is_not_told_of_it(apiserver, client):
+    port = free_port()
+    with running(Component(apiserver, "scheduler", f"--grpc-address=127.0.0.1:{port}")):
+        await create_node(client, "a")
+        await client.create(anew(pod("p", cpu="100")))
+        request = pb.ExplainRequest(namespace="default", name="p")
+        async with placement(apiserver, port, "admin", "kubernetes-admin", "system:masters") as stub:
+            answer = await stub.Explain(request)
+            assert [(each.node, each.refused_by) for each in answer.nodes] == [("a", "NodeResourcesFit")]
+        async with placement(apiserver, port, "stranger", "mallory") as stub:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.Explain(request)
+            assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+            assert 'User "mallory" cannot get resource "pods"' in caught.value.details()
+
+
+async def test_a_volume_is_asked_for_where_the_pod_goes_and_waited_for(scheduler, client):
+    await create_node(client, "a")
+    await client.create(storage_class("slow"))
+    await client.create(anew(claim("c")))
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]
+    await client.create(anew(pod("p", volumes=volumes)))
+
+    async def asked():
+        found = await client.get(PersistentVolumeClaim, "c", "default")
+        return found.metadata.annotations.get("volume.kubernetes.io/selected-node")
+
+    assert await eventually("the provisioner is asked", asked) == "a"
+    assert await bound(client, "p") is None
+    annotations = {"pv.kubernetes.io/bind-completed": "yes"}
+    patch = {"metadata": {"annotations": annotations}, "spec": {"volumeName": "pv"}}
+    await client.patch(PersistentVolumeClaim, "c", "default", patch)
+    assert (await eventually("p is bound", lambda: bound(client, "p"))).spec.node_name == "a"
+
+
+@asynccontextmanager
+async def placement(apiserver, port, file, name, *groups):
+    """The scheduler's explanations, asked under an identity."""
+    cert_file, key_file = apiserver.authority.issue(file, name, groups)
+    connection = Connection(f"127.0.0.1:{port}", apiserver.authority.ca_file, cert_file, key_file)
+    channel = open_channel(connection)
+    try:
+        yield pb_grpc.PlacementStub(channel)
+    finally:
+        await channel.close()
+
+
+@contextmanager
+def running(component):
+    component.start()
+    try:
+        yield component
+    finally:
+        component.kill()
