@@ -21,18 +21,30 @@ def prepare(volume: Path, subpath: str, target: Path) -> Path:
     """Bind `subpath` of `volume` to `target` and return it; a missing folder is made. Raises SubpathFailure."""
     if not subpath:
         return volume
-    if kernel_mounts.is_mount_point(target):
-        return target
     try:
         descriptor = _open_inside(volume, subpath)
         try:
-            _make_target(target, is_directory=stat.S_ISDIR(os.fstat(descriptor).st_mode))
-            kernel_mounts.bind(f"/proc/self/fd/{descriptor}", target)
+            if not _shows(target, descriptor):
+                _make_target(target, is_directory=stat.S_ISDIR(os.fstat(descriptor).st_mode))
+                kernel_mounts.bind(f"/proc/self/fd/{descriptor}", target)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise SubpathFailure(f'failed to prepare subPath "{subpath}": {error.strerror}') from error
     return target
+
+
+def _shows(target: Path, descriptor: int) -> bool:
+    """Whether the sub-path is mounted already; another one mounted there is taken away.
+
+    A file of a ConfigMap that has changed since is deleted, and could not be given to another container.
+    """
+    if not kernel_mounts.is_mount_point(target):
+        return False
+    if os.path.samestat(target.stat(), os.fstat(descriptor)):
+        return True
+    kernel_mounts.unmount(target)
+    return False
 
 
 def _open_inside(volume: Path, subpath: str) -> int:
@@ -77,6 +89,8 @@ def _open_part(directory: int, name: str) -> int:
 
 def _make_target(target: Path, *, is_directory: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and target.is_dir() != is_directory:
+        target.rmdir() if target.is_dir() else target.unlink()
     if is_directory:
         target.mkdir(exist_ok=True)
     else:
