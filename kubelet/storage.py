@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from prometheus_client import REGISTRY
+
 from api.types import CSIDriver, Node
 from cluster.client import Client
 from cluster.daemon import Daemon, FatalError
@@ -13,6 +15,7 @@ from csi.local import NAME
 from csi.local.driver import LocalDriver
 from kubelet.csi.drivers import Drivers
 from kubelet.csi.registration import PluginWatcher
+from kubelet.metrics.volumes import VolumeStatistics
 from kubelet.paths import Paths
 from kubelet.server.storage_relay import StorageRelay
 from kubelet.volumes.csi import CsiVolumes
@@ -51,4 +54,8 @@ async def open_storage(
     daemon.spawn("csi-drivers", known.run())
     daemon.spawn("plugins", watcher.run())
     csi = CsiVolumes(paths, drivers, lambda name: known.get("", name))
-    return Storage(PersistentVolumes(client, paths, csi, node), relay)
+    volumes = PersistentVolumes(client, paths, csi, node)
+    statistics = VolumeStatistics(volumes.mounted)
+    REGISTRY.register(statistics)
+    daemon.stack.callback(REGISTRY.unregister, statistics)
+    return Storage(volumes, relay)

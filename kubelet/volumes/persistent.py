@@ -15,6 +15,7 @@ from api.errors import Conflict, Forbidden, NotFound
 from api.types import CSIVolumeSource, Node, PersistentVolume, PersistentVolumeClaim, Pod, Record, Volume
 from cluster import kernel_mounts
 from cluster.client import Client
+from kubelet.metrics.volumes import MountedClaim
 from kubelet.paths import Paths
 from kubelet.volumes import host_path, nfs
 from kubelet.volumes.csi import CsiVolume, CsiVolumes
@@ -37,6 +38,11 @@ class PersistentVolumes:
         self._paths = paths
         self._csi = csi
         self._node = node
+        self._mounted: dict[tuple[str, str], MountedClaim] = {}
+
+    def mounted(self) -> list[MountedClaim]:
+        """The claims whose file systems pods of this node have."""
+        return list(self._mounted.values())
 
     @staticmethod
     def serves(volume: Volume) -> bool:
@@ -49,10 +55,16 @@ class PersistentVolumes:
         claim = await self._claim(pod, volume)
         found = await self._volume(claim)
         read_only = volume.persistent_volume_claim is not None and volume.persistent_volume_claim.read_only
-        return await self._show(pod, claim, found, read_only=read_only)
+        place = await self._show(pod, claim, found, read_only=read_only)
+        if found.spec.volume_mode != "Block" and (found.spec.csi is not None or found.spec.local is not None):
+            mounted = MountedClaim(claim.metadata.namespace, claim.metadata.name, place)
+            self._mounted[pod.metadata.uid, volume.name] = mounted
+        return place
 
     async def unmount(self, uid: str) -> None:
         """Give back what drivers serve for a pod. Raises VolumeFailure, OSError."""
+        for key in [key for key in self._mounted if key[0] == uid]:
+            del self._mounted[key]
         await self._csi.unmount(uid)
 
     async def _claim(self, pod: Pod, volume: Volume) -> PersistentVolumeClaim:
