@@ -79,7 +79,7 @@ class View:
         return (
             sandbox is not None
             and sandbox.state is SandboxState.READY
-            and bool(sandbox.ip or sandbox.spec.host_network)
+            and bool(sandbox.ip or sandbox.spec.host_network or sandbox.spec.no_network)
         )
 
     def running(self, containers: Iterable[AnyContainer]) -> list[Run]:

@@ -66,9 +66,9 @@ class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True):
     `resolv_conf` and `hosts` are the texts of /etc/resolv.conf and /etc/hosts in every container; an empty
     one means a minimal file of the runtime's own. The pod's address is not known yet, so a kubelet that
     writes a hosts file naming it mounts that file into each container instead: a mount in
-    `ContainerSpec.mounts` always wins over the runtime's own mount of the same path. With `no_network` it has a network of its
-    own with nothing but loopback, and no address. `cgroup_parent` is the
-    pod's cgroup ("/a/b/pod<uid>"); the caller makes it.
+    `ContainerSpec.mounts` always wins over the runtime's own mount of the same path. With `no_network` it has a network
+    of its own with nothing but loopback, and no address. `cgroup_parent` is the pod's cgroup ("/a/b/pod<uid>"); the
+    caller makes it.
     """
 
     pod_uid: str

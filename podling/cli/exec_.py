@@ -63,7 +63,9 @@ def exec_(
 
 
 class Session:
-    """One exec or attach (`call` says which): what goes in is queued by a reading thread and by resizes, what comes out is copied here.
+    """One exec or attach (`call` says which).
+
+    What goes in is queued by a reading thread and by resizes, what comes out is copied here.
 
     The queue is one that a signal handler may put into; the reading thread is held back by a semaphore instead.
     """
