@@ -114,7 +114,7 @@ def _put(entry: Entry, destination: Path, owner: Ownership) -> None:
     if os.path.lexists(destination):
         destination.unlink()
     if stat.S_ISLNK(entry.mode):
-        os.symlink(os.readlink(entry.file), destination)  # noqa: PTH115 (a Path would tidy it)
+        os.symlink(os.readlink(entry.file), destination)  # noqa: PTH115, PTH211 (a Path would tidy it)
         os.chown(destination, owner.uid, owner.gid, follow_symlinks=False)
         return
     if stat.S_ISREG(entry.mode):
@@ -175,7 +175,7 @@ def _merge(scratch: Path, folder: Path, root: Path) -> None:
 def _put_unpacked(file: Path, destination: Path) -> None:
     status = file.lstat()
     if stat.S_ISLNK(status.st_mode):
-        os.symlink(os.readlink(file), destination)  # noqa: PTH115 (a Path would tidy it)
+        os.symlink(os.readlink(file), destination)  # noqa: PTH115, PTH211 (a Path would tidy it)
         os.chown(destination, status.st_uid, status.st_gid, follow_symlinks=False)
         return
     if stat.S_ISREG(status.st_mode):

@@ -95,7 +95,8 @@ class Workspace:
 def write_changes(directory: Path, target: BinaryIO, epoch: int | None = None, left_out: Collection[str] = ()) -> None:
     """Write an overlay's upper folder as a layer's tar: in a fixed order, whiteouts in the format's way.
 
-    epoch: the time of everything; None keeps what it has. Files with several names keep them. Source: OCI image-spec, "Image Layer Filesystem Changeset".
+    epoch: the time of everything; None keeps what it has. Files with several names keep them. Source: OCI image-spec,
+    "Image Layer Filesystem Changeset".
     """
     names: dict[tuple[int, int], str] = {}
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
