@@ -16,6 +16,7 @@ from api.types import (
     Lease,
     LimitRange,
     Node,
+    PersistentVolumeClaim,
     Pod,
     ReplicaSet,
     ReplicationController,
@@ -87,6 +88,8 @@ def _related(server: Api, resource: Resource, record: Record) -> Related:
             return Related(events=events, pods=_owned(server, Pod, namespace, record.metadata.uid))
         case NamespaceRecord():
             return Related(quotas=_list(server, ResourceQuota, name), limit_ranges=_list(server, LimitRange, name))
+        case PersistentVolumeClaim():
+            return Related(events=events, pods=_list(server, Pod, namespace))
         case Service():
             slices = _list(server, EndpointSlice, namespace, labels=f"{SERVICE_NAME_LABEL}={name}")
             return Related(events=events, endpoint_slices=slices)

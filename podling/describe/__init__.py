@@ -16,6 +16,8 @@ from api.types import (
     LimitRange,
     Namespace,
     Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
     Pod,
     PodDisruptionBudget,
     PriorityClass,
@@ -25,6 +27,7 @@ from api.types import (
     Secret,
     Service,
     StatefulSet,
+    StorageClass,
 )
 from podling.describe.batch import describe_cron_job, describe_job, describe_replication_controller
 from podling.describe.configuration import describe_config_map, describe_secret
@@ -35,6 +38,7 @@ from podling.describe.pods import describe_pod
 from podling.describe.policy import describe_policy
 from podling.describe.services import describe_service
 from podling.describe.sets import describe_daemon_set, describe_stateful_set
+from podling.describe.storage import describe_claim, describe_storage_class, describe_volume
 from podling.describe.workloads import describe_deployment, describe_replica_set
 
 
@@ -42,7 +46,7 @@ from podling.describe.workloads import describe_deployment, describe_replica_set
 class Related:
     """What else a description tells about. Each kind uses what it needs.
 
-    `events`: those about the object. `pods`: on the node, or of the replica set (others are left out).
+    `events`: those about the object. `pods`: on the node, of the replica set, or beside the claim.
     `replica_sets`: those the deployment controls. `endpoint_slices`: the service's. `lease`: the node's, in
     namespace kube-node-lease. `quotas`, `limit_ranges`: the namespace's.
     """
@@ -76,6 +80,9 @@ _PAGES: Mapping[type[Any], Callable[[Any, Related, float], str]] = {
     PriorityClass: lambda record, related, now: describe_policy(record, related.events, now),
     ConfigMap: lambda record, related, now: describe_config_map(record, related.events, now),
     Secret: lambda record, related, now: describe_secret(record),
+    PersistentVolumeClaim: lambda record, related, now: describe_claim(record, related.pods, related.events, now),
+    PersistentVolume: lambda record, related, now: describe_volume(record, related.events, now),
+    StorageClass: lambda record, related, now: describe_storage_class(record, related.events, now),
 }
 
 
