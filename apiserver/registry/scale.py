@@ -28,7 +28,7 @@ class WorkloadScale(Subresource):
 
     def __init__(self, workloads: ObjectRegistry) -> None:
         resource = workloads.resource
-        super().__init__(f"{resource.plural}/scale.{resource.group}")
+        super().__init__(f"{resource.plural}/scale.{resource.group}".removesuffix("."))
         self._workloads = workloads
         strategy = workloads.strategy
         self._view = View(strategy.count_generation, strategy.validate_update)

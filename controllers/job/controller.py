@@ -29,7 +29,7 @@ from controllers.replicaset.batches import failures_of, slow_start
 
 NAME: Final = "job"
 MANAGER: Final = "kubernetes.io/job-controller"
-FREE_PATCH: Final = {"metadata": {"$deleteFromPrimitiveList/finalizers": [TRACKING_FINALIZER]}}
+FREE_METADATA: Final = {"$deleteFromPrimitiveList/finalizers": [TRACKING_FINALIZER]}
 
 
 class JobController:
@@ -78,7 +78,8 @@ class JobController:
         job = None if reference is None else self._jobs.get(key[0], reference.name)
         if job is not None and reference is not None and job.metadata.uid == reference.uid and not is_finished(job):
             return
-        await self._free(pod)
+        # Somebody may be adopting it: then this is not the pod that was judged.
+        await self._free(pod, revision=pod.metadata.resource_version)
 
     async def _claim(self, job: Job) -> list[Pod]:
         if job.spec.selector is None:
@@ -145,9 +146,11 @@ class JobController:
         left = [each for each in pod.metadata.finalizers if each != TRACKING_FINALIZER]
         return replace(pod, metadata=replace(pod.metadata, finalizers=left))
 
-    async def _free(self, pod: Pod) -> None:
+    async def _free(self, pod: Pod, *, revision: str = "") -> None:
+        """Take the finalizer off; of a given revision only."""
+        metadata = {**FREE_METADATA, **({"resourceVersion": revision} if revision else {})}
         try:
-            await self._pods.patch(pod, FREE_PATCH, kind=PatchKind.STRATEGIC)
+            await self._pods.patch(pod, {"metadata": metadata}, kind=PatchKind.STRATEGIC)
         except NotFound:
             return  # gone already
 
