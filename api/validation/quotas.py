@@ -37,11 +37,9 @@ def resource_quota_update(new: ResourceQuota, old: ResourceQuota) -> Errors:
     yield from resource_quota(new)
     if set(new.spec.scopes) != set(old.spec.scopes):
         yield from immutable(new.spec.scopes, old.spec.scopes, "spec.scopes")
-    yield from immutable(new.spec.scope_selector, old.spec.scope_selector, "spec.scopeSelector")
 
 
 def resource_quota_status(new: ResourceQuota, old: ResourceQuota) -> Errors:
-    yield from required(new.metadata.resource_version or old.metadata.resource_version, "resourceVersion")
     yield from _status(new)
 
 
