@@ -195,8 +195,8 @@ class PersistentVolumeBinder:
         return await self._set_volume_phase(volume, "Available")
 
     async def _set_volume_phase(self, volume: PersistentVolume, phase: str, message: str = "") -> PersistentVolume:
-        if (volume.status.phase, volume.status.message) == (phase, message):
-            return volume
+        if volume.status.phase == phase:
+            return volume  # what else others wrote into the status stays
         status = replace(volume.status, phase=phase, message=message)
         try:
             return await self._volumes.update(replace(volume, status=status), subresource="status")
