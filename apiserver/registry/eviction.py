@@ -47,7 +47,7 @@ class PodEviction(Subresource):
         metadata.in_namespace(eviction, self._pods.resource, namespace)
         delete_options = eviction.delete_options or DeleteOptions()
         if delete_options.dry_run and not options.dry_run:
-            options = replace_dry_run(options, delete_options)
+            options = _with_dry_run(options, delete_options)
         result = await self._evict(user, namespace, name, delete_options, options)
         return Result(result.stored, warnings, created=True, deleted=result.deleted, status=done_status())
 
@@ -132,7 +132,7 @@ class PodEviction(Subresource):
         return result.stored.revision
 
 
-def replace_dry_run(options: WriteOptions, delete_options: DeleteOptions) -> WriteOptions:
+def _with_dry_run(options: WriteOptions, delete_options: DeleteOptions) -> WriteOptions:
     """The request's options where only the deletion's say that nothing is to be done."""
     return WriteOptions(dry_run=tuple(delete_options.dry_run), field_validation=options.field_validation)
 
