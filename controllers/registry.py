@@ -29,6 +29,7 @@ from controllers.root_ca import RootCAPublisher
 from controllers.service_account import ServiceAccountController
 from controllers.statefulset.controller import StatefulSetController
 from controllers.ttl_after_finished import TTLAfterFinishedController
+from controllers.volume_protection.attributes_classes import AttributesClassProtection
 from controllers.volume_protection.claims import ClaimProtection
 from controllers.volume_protection.volumes import VolumeProtection
 
@@ -65,3 +66,4 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     EphemeralVolumeController(context)
     ClaimProtection(context)
     VolumeProtection(context)
+    AttributesClassProtection(context)

@@ -19,6 +19,7 @@ OLD_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
 
 CLAIM_PROTECTION: Final = "kubernetes.io/pvc-protection"
 VOLUME_PROTECTION: Final = "kubernetes.io/pv-protection"
+ATTRIBUTES_CLASS_PROTECTION: Final = "kubernetes.io/vac-protection"
 PROVISIONER_FINALIZER: Final = "external-provisioner.volume.kubernetes.io/finalizer"
 
 # A class by this name is no class at all: volumes made by hand.
