@@ -17,7 +17,9 @@ from api.types import (
     NodeAddress,
     NodeCondition,
     NodeDaemonEndpoints,
+    NodeFeatures,
     NodeRuntimeHandler,
+    NodeRuntimeHandlerFeatures,
     NodeStatus,
     NodeSystemInfo,
 )
@@ -175,9 +177,13 @@ def status_of(identity: Identity, measured: Measured, previous: NodeStatus, now:
         allocatable=allocatable(measured.size, measured.thresholds),
         conditions=conditions(previous.conditions, measured.pressures, measured.problems, now),
         daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
+        features=NodeFeatures(supplemental_groups_policy=True),
         images=images(measured.images),
         node_info=identity.info,
-        runtime_handlers=[NodeRuntimeHandler(name=name) for name in RUNTIME_HANDLERS],
+        runtime_handlers=[
+            NodeRuntimeHandler(name=name, features=NodeRuntimeHandlerFeatures(user_namespaces=True))
+            for name in RUNTIME_HANDLERS
+        ],
     )
 
 

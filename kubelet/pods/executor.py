@@ -173,6 +173,7 @@ class Executor:
             host_pid=spec.host_pid,
             host_ipc=spec.host_ipc,
             share_process_namespace=bool(spec.share_process_namespace),
+            user_namespace=spec.host_users is False,
             resolv_conf=names.resolver_file(names.resolver(pod, services.dns)),
             sysctls=sysctls(pod),
             port_mappings=_port_mappings(pod),

@@ -83,6 +83,7 @@ class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True):
     host_pid: bool = False
     host_ipc: bool = False
     share_process_namespace: bool = False
+    user_namespace: bool = False
     resolv_conf: str = ""
     hosts: str = ""
     sysctls: dict[str, str] = {}

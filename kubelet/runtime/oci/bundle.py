@@ -20,6 +20,7 @@ from images.oci import RunConfig
 
 from ..base import ContainerSpec, Device, InvalidConfig, Mount, MountPropagation, Resources
 from . import capabilities
+from .user_namespaces import RANGE
 from .users import Identity
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,7 +44,8 @@ class Environment:
 
     `namespaces` maps OCI kinds (`network`, `ipc`, `uts`, `pid`) to the path to enter, or "" for a new one; kinds left
     out are the kubelet's own. `files` maps paths in the container to the sandbox's files; `shm` is its /dev/shm.
-    `capabilities` are all the machine can give; `least_oom_score_adj` is the lowest the kubelet may set.
+    `capabilities` are all the machine can give; `least_oom_score_adj` is the lowest the kubelet may set. `first_id` is
+    the machine's number for the container's user 0: 0 unless it is in a user namespace.
     """
 
     namespaces: Mapping[str, str]
@@ -55,6 +57,7 @@ class Environment:
     limits_swap: bool
     capabilities: frozenset[str] = capabilities.ALL
     least_oom_score_adj: int = -1000
+    first_id: int = 0
 
 
 def command_line(spec: ContainerSpec, image: RunConfig) -> list[str]:
@@ -205,6 +208,9 @@ def _linux(spec: ContainerSpec, granted: list[str], environment: Environment) ->
         linux["devices"] = [*_host_devices(), *devices]
     elif security.seccomp != "Unconfined":
         linux["seccomp"] = _seccomp(security.seccomp, granted)
+    if environment.first_id:
+        ids = [{"containerID": 0, "hostID": environment.first_id, "size": RANGE}]
+        linux |= {"uidMappings": ids, "gidMappings": ids}
     propagations = {mount.propagation for mount in spec.mounts}
     if MountPropagation.BIDIRECTIONAL in propagations:
         linux["rootfsPropagation"] = "rshared"

@@ -18,7 +18,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -46,7 +46,8 @@ from .conmon import Conmon, Monitored
 from .ending import Ending, ending
 from .exits import ExitWatch
 from .records import ContainerRecord, RecordFiles, SandboxRecord, make_private
-from .rootfs import mount_rootfs, remove_written, unmount_rootfs
+from .rootfs import mount_rootfs, remove_written, unmount_bundle
+from .user_namespaces import open_way, shown
 from .users import Identity, identity
 
 _KILL_TIMEOUT = 30.0
@@ -229,9 +230,15 @@ class Containers:
 
     def _prepare(self, container_id: str, spec: ContainerSpec, environment: Environment) -> tuple[Image, Identity]:
         """Mount the root file system and write what runc is told."""
-        rootfs = self.bundle(container_id) / "rootfs"
+        bundle = self.bundle(container_id)
+        rootfs, users = bundle / "rootfs", environment.namespaces.get("user", "")
         with self._store.held(spec.image) as image:
-            mount_rootfs(rootfs, self._files.directory(container_id), image.layers)
+            layers: Sequence[Path] = image.layers
+            if users:
+                spec, layers = shown(spec, layers, bundle, Path(users))
+            mount_rootfs(rootfs, self._files.directory(container_id), layers)
+        if users:
+            open_way(bundle, environment.first_id)
         who = identity(rootfs, image.config.user, spec.security)
         config = build_config(spec, image.config, who, rootfs, environment)
         (self.bundle(container_id) / "config.json").write_bytes(msgspec.json.encode(config))
@@ -294,7 +301,7 @@ class Containers:
         """Give back what an ended container holds of the kernel; its files stay until it is removed."""
         try:
             await self._remove_cgroup(record)
-            await asyncio.to_thread(unmount_rootfs, self.bundle(record.id) / "rootfs")
+            await asyncio.to_thread(unmount_bundle, self.bundle(record.id))
             await asyncio.to_thread(shutil.rmtree, self._runc_root / record.id, True)
         except (OSError, CgroupFailure, RuntimeFailure) as error:
             # The container has ended all the same; its removal tries again and then raises.
@@ -309,7 +316,7 @@ class Containers:
 
     def _discard_files(self, container_id: str) -> None:
         bundle = self.bundle(container_id)
-        unmount_rootfs(bundle / "rootfs")
+        unmount_bundle(bundle)
         own = self._files.directory(container_id)
         remove_written(own)
         for directory in (self._runc_root / container_id, bundle, own):

@@ -14,6 +14,7 @@ from ..base import InvalidConfig, SandboxSpec
 from . import syscalls
 from .network import PodNetwork
 from .records import SandboxRecord, make_private
+from .user_namespaces import Helper, first_id
 
 _FLAGS = {"net": syscalls.CLONE_NEWNET, "uts": syscalls.CLONE_NEWUTS, "ipc": syscalls.CLONE_NEWIPC}
 _SHM_OPTIONS = "mode=1777,size=65536k"
@@ -45,12 +46,7 @@ class Isolation:
         spec = record.spec
         self._write_files(record)
         kinds = _own_namespaces(spec)
-        flags = 0
-        for kind in kinds:
-            flags |= _FLAGS[kind]
-        if flags:
-            syscalls.unshare(flags)
-        inodes = {kind: self._pin(record.id, kind) for kind in kinds}
+        inodes = self._enter_own(record, kinds) if spec.user_namespace else self._enter(record, kinds)
         if "uts" in kinds:
             socket.sethostname(spec.hostname or spec.pod_name)
         if "net" in kinds and spec.no_network:
@@ -61,13 +57,14 @@ class Isolation:
         if "ipc" in kinds:
             shm = self.path(record.id, "shm")
             flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-            syscalls.mount("shm", shm, "tmpfs", flags, _SHM_OPTIONS)
+            owner = first_id(record.ip) if spec.user_namespace else 0
+            syscalls.mount("shm", shm, "tmpfs", flags, f"{_SHM_OPTIONS},uid={owner},gid={owner}")
         return inodes
 
     def remove(self, sandbox_id: str) -> None:
         """Take down whatever of it stands. Raises OSError."""
         self._network.detach(sandbox_id)
-        for name in ("shm", *_FLAGS):
+        for name in ("shm", "user", *_FLAGS):
             syscalls.unmount(self.path(sandbox_id, name))
         shutil.rmtree(self._directory / sandbox_id, ignore_errors=True)
 
@@ -77,10 +74,26 @@ class Isolation:
             return False
         return all(_inode(self.path(record.id, kind)) == inode for kind, inode in record.namespaces.items())
 
-    def _pin(self, sandbox_id: str, kind: str) -> int:
+    def _enter(self, record: SandboxRecord, kinds: list[str]) -> dict[str, int]:
+        """Put the calling thread into fresh namespaces and pin them; their inode numbers."""
+        flags = 0
+        for kind in kinds:
+            flags |= _FLAGS[kind]
+        if flags:
+            syscalls.unshare(flags)
+        return {kind: self._pin(record.id, kind, f"/proc/thread-self/ns/{kind}") for kind in kinds}
+
+    def _enter_own(self, record: SandboxRecord, kinds: list[str]) -> dict[str, int]:
+        """As `_enter`, with namespaces that belong to a user namespace of the pod's own."""
+        every = ["user", *kinds]
+        with Helper(every, first_id(record.ip)) as helper:
+            helper.join()
+            return {kind: self._pin(record.id, kind, helper.path(kind)) for kind in every}
+
+    def _pin(self, sandbox_id: str, kind: str, source: str) -> int:
         pin = self.path(sandbox_id, kind)
         pin.touch()
-        syscalls.mount(f"/proc/thread-self/ns/{kind}", pin, "", syscalls.MS_BIND)
+        syscalls.mount(source, pin, "", syscalls.MS_BIND)
         return _inode(pin)
 
     def _write_files(self, record: SandboxRecord) -> None:

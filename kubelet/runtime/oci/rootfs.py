@@ -47,6 +47,15 @@ def unmount_rootfs(target: Path) -> None:
     syscalls.unmount(target)
 
 
+def unmount_bundle(bundle: Path) -> None:
+    """Take away everything mounted in a bundle. Raises OSError."""
+    unmount_rootfs(bundle / "rootfs")
+    for kind in ("mounts", "layers"):
+        directory = bundle / kind
+        for place in directory.iterdir() if directory.is_dir() else ():
+            syscalls.unmount(place)
+
+
 def remove_written(own: Path) -> None:
     """Delete what the container wrote."""
     for name in ("upper", "work"):

@@ -52,6 +52,7 @@ from .processes import spawn
 from .records import SandboxRecord
 from .sandboxes import Sandboxes
 from .statistics import container_stats
+from .user_namespaces import first_id
 
 Result = TypeVar("Result")
 
@@ -325,7 +326,7 @@ class OciRuntime:
     def _environment(self, sandbox: SandboxRecord, container: ContainerSpec) -> Environment:
         """What a container of this sandbox gets from it. Raises NotFound, NotRunning for its target."""
         spec, path = sandbox.spec, self._isolation.path
-        kinds = {"net": "network", "ipc": "ipc", "uts": "uts"}
+        kinds = {"net": "network", "ipc": "ipc", "uts": "uts", "user": "user"}
         namespaces = {kinds[kind]: str(path(sandbox.id, kind)) for kind in sandbox.namespaces}
         if not spec.host_pid:
             pause = self._containers.pause(sandbox.id)
@@ -342,6 +343,7 @@ class OciRuntime:
             limits_swap=self._cgroups.accounts_swap,
             capabilities=self._capabilities,
             least_oom_score_adj=self._least_oom_score_adj,
+            first_id=first_id(sandbox.ip) if "user" in sandbox.namespaces else 0,
         )
 
     def _joiner(self, cgroup: str) -> Any:

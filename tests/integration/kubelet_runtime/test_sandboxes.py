@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubelet.runtime.base import InvalidConfig, PortMapping, RuntimeFailure, SandboxState, SandboxStatus
+from kubelet.runtime.base import InvalidConfig, Mount, PortMapping, RuntimeFailure, SandboxState, SandboxStatus
 from kubelet.runtime.oci.network import link_name
 from tests.support.runtime import NODE_IP, Node, eventually, ip
 
@@ -139,6 +139,24 @@ async def test_the_hosts_namespaces(node: Node) -> None:
     assert [log[0], log[1], log[3]] == shared
     assert log[2] != namespace("uts"), "its host name is its node's, whatever machine that is on"
     assert NODE_IP in log[4]
+
+
+async def test_users_of_a_pods_own(node: Node, tmp_path: Path) -> None:
+    shown = tmp_path / "volume"
+    shown.mkdir()
+    (shown / "file").write_text("of root\n")
+    sandbox = await node.sandbox(user_namespace=True, sysctls={"net.ipv4.ip_unprivileged_port_start": "80"})
+    volume = Mount(host_path=str(shown), container_path="/volume")
+    script = "cat /proc/self/uid_map; id -u; stat -c %u /bin /volume/file; touch /made /volume/made; hostname"
+    run = await node.finished(sandbox, script, mounts=[volume])
+    log = node.log(sandbox)
+    first = int(sandbox.ip.split(".")[2]) * 256 + int(sandbox.ip.split(".")[3])
+    assert log[0].split() == ["0", str(first * 65536), "65536"]
+    assert log[1:4] == ["0", "0", "0"], "its root owns what root owns, and is root to itself"
+    assert (shown / "made").stat().st_uid == 0, "volumes keep their numbers"
+    assert run.exit_code == 0 and log[4] == "pod"
+    await node.open.remove_sandbox(sandbox.id)
+    assert str(shown) not in Path("/proc/self/mountinfo").read_text()
 
 
 async def test_the_hosts_name_does_not_change(node: Node) -> None:
