@@ -7,7 +7,6 @@ uses (robfig/cron v3, ParseStandard). Times are seconds since the epoch.
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -148,6 +147,9 @@ def time_zone(name: str) -> tzinfo:
     """An IANA time zone ("Europe/Berlin"); "" and "UTC" are UTC. Raises `ValueError` as Go's LoadLocation does."""
     if name in ("", "UTC"):
         return UTC
+    # Few processes ever meet a zone: the database's reader is loaded for those.
+    import zoneinfo
+
     if not _ZONE_NAME.fullmatch(name) or ".." in name:
         raise ValueError(f"unknown time zone {name}")
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -173,7 +172,7 @@ def _consider(cron_job: CronJob, time: float, now: float, decided: Plan) -> None
     spec, status = cron_job.spec, cron_job.status
     deadline = spec.starting_deadline_seconds
     if deadline is not None and time + deadline < now:
-        moment = format_datetime(datetime.fromtimestamp(int(time), UTC))
+        moment = datetime.fromtimestamp(int(time), UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
         decided.warn("MissSchedule", f"Missed scheduled time to start a job: {moment}")
         return
     name = job_name(cron_job, time)

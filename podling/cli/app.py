@@ -25,7 +25,7 @@ _COMMANDS = {
         "podling apply -f web.yaml, podling apply -f FOLDER, podling apply -f - < web.yaml",
     ),
     "create": (
-        "podling.cli.create:create",
+        "podling.cli.create_batch:create",
         "Create objects from files, or simple ones from a few words.",
         "podling create -f web.yaml, podling create deployment web --image busybox -- httpd -f",
     ),

@@ -41,13 +41,13 @@ def create_files(*, filename: Files = None, namespace: MaybeNamespace = None, di
 @create.command
 def namespace(name: str, *, dir: Dir = None) -> None:
     """Create a namespace."""
-    _create_one("v1", "Namespace", name, "", {}, dir)
+    create_one("v1", "Namespace", name, "", {}, dir)
 
 
 @create.command
 def serviceaccount(name: str, *, namespace: Namespace = DEFAULT_NAMESPACE, dir: Dir = None) -> None:
     """Create a service account."""
-    _create_one("v1", "ServiceAccount", name, namespace, {}, dir)
+    create_one("v1", "ServiceAccount", name, namespace, {}, dir)
 
 
 @create.command
@@ -69,7 +69,7 @@ def configmap(
         except UnicodeDecodeError:
             binary[key] = base64.b64encode(value).decode()
     parts = {"data": text, "binaryData": binary}
-    _create_one("v1", "ConfigMap", name, namespace, {key: part for key, part in parts.items() if part}, dir)
+    create_one("v1", "ConfigMap", name, namespace, {key: part for key, part in parts.items() if part}, dir)
 
 
 secret_app = App(name="secret", help="Create a secret.")
@@ -89,7 +89,7 @@ def generic(
     """Create a secret from values and files."""
     content = _content(from_literal or [], from_file or [])
     data = {key: base64.b64encode(value).decode() for key, value in content.items()}
-    _create_one("v1", "Secret", name, namespace, {"type": type, **({"data": data} if data else {})}, dir)
+    create_one("v1", "Secret", name, namespace, {"type": type, **({"data": data} if data else {})}, dir)
 
 
 @create.command
@@ -116,10 +116,10 @@ def deployment(
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
     }
-    _create_one("apps/v1", "Deployment", name, namespace, {"spec": spec}, dir, labels)
+    create_one("apps/v1", "Deployment", name, namespace, {"spec": spec}, dir, labels)
 
 
-def _create_one(
+def create_one(
     api_version: str,
     kind: str,
     name: str,
@@ -128,10 +128,11 @@ def _create_one(
     dir: Path | None,
     labels: dict[str, str] | None = None,
 ) -> None:
-    metadata: Tree = {"name": name, **({"namespace": namespace} if namespace else {})}
+    """Create one object of a kind. `parts`: all but its type and name; its metadata is added to."""
+    metadata: Tree = {**parts.get("metadata", {}), "name": name, **({"namespace": namespace} if namespace else {})}
     if labels:
         metadata["labels"] = labels
-    body = {"apiVersion": api_version, "kind": kind, "metadata": metadata, **parts}
+    body = {"apiVersion": api_version, "kind": kind, **parts, "metadata": metadata}
     with api(dir) as server:
         _create(server, Manifest(scheme.by_kind(api_version, kind), namespace, body, ""))
 
