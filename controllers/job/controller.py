@@ -18,7 +18,7 @@ from controllers.context import Context, controlled_by, orphans_of
 from controllers.job.accounting import SUSPENDED, account, counted, finished, started
 from controllers.job.backoff import Backoff
 from controllers.job.doomed import Doomed
-from controllers.job.plan import NewPod, Plan, plan
+from controllers.job.plan import NewPod, Plan, batch_seconds, plan
 from controllers.job.pods import TRACKING_FINALIZER, belongs, is_failed
 from controllers.job.template import make_pod
 from controllers.job.verdict import COMPLETE, FAILED, Verdict, is_finished, is_true, judge
@@ -230,7 +230,7 @@ class JobController:
     def _enqueue_owner(self, pod: Pod) -> None:
         owner = self._owner(pod)
         if owner is not None:
-            self._queue.add(key_of(owner))
+            self._queue.add_after(key_of(owner), batch_seconds(owner))
 
     def _enqueue_adopters(self, pod: Pod) -> None:
         for job in self._jobs.by_index("namespace", pod.metadata.namespace):

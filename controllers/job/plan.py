@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from api.index_sets import IndexSet
 from api.types import Job, Pod
@@ -13,6 +14,11 @@ from controllers.job.verdict import Verdict
 from controllers.pods import is_active
 from controllers.replicaset.plan import BURST
 from controllers.replicaset.ranking import to_delete
+
+_FEW_PODS: Final = 50
+_BATCH_SECONDS_PER_POD: Final = 0.001
+# Upstream's SyncJobBatchPeriod.
+_MAX_BATCH_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,12 @@ def plan(job: Job, pods: Sequence[Pod], verdict: Verdict, backoff: Backoff, now:
     if missing <= 0:
         return Plan(retry_seconds=verdict.recheck_seconds)
     return _create(job, min(missing, BURST), active, leaving, verdict, backoff, now)
+
+
+def batch_seconds(job: Job) -> float:
+    """How long to wait after news of a pod for more of it: a look at a Job costs as much as it has pods."""
+    pods = job.status.active + job.status.succeeded + job.status.failed
+    return 0.0 if pods < _FEW_PODS else min(pods * _BATCH_SECONDS_PER_POD, _MAX_BATCH_SECONDS)
 
 
 def _wanted(job: Job, verdict: Verdict, active: int) -> int:

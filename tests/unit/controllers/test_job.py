@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from api.types import UncountedTerminatedPods
 from controllers.job.accounting import counted, started, with_condition
 from controllers.job.backoff import Backoff, remaining, remaining_for
-from controllers.job.plan import NewPod, plan
+from controllers.job.plan import NewPod, batch_seconds, plan
 from controllers.job.pods import FAILURE_COUNT, IGNORED_FAILURE_COUNT, INDEX, TRACKING_FINALIZER, finished_at
 from controllers.job.template import make_pod
 from controllers.job.verdict import judge
@@ -109,6 +109,12 @@ def test_pods_on_their_way_out_are_replaced_only_when_they_have_failed_if_so_ask
     patient = job(podReplacementPolicy="Failed")
     assert planned(patient, pod_of(patient, deleted=True)).create == ()
     assert len(planned(patient, pod_of(patient, "Failed", deleted=True)).create) == 1
+
+
+def test_news_of_many_pods_is_taken_in_together():
+    assert batch_seconds(job(status={"active": 10})) == 0
+    assert batch_seconds(job(status={"active": 100, "succeeded": 100})) == pytest.approx(0.2)
+    assert batch_seconds(job(status={"succeeded": 90_000})) == 1
 
 
 # Back-off

@@ -2,13 +2,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from api.types import ReplicaSetCondition
+from api import codec
+from api.types import ReplicaSetCondition, ReplicationController, ReplicationControllerCondition
 from controllers.pods import is_available, next_available
 from controllers.replicaset.batches import slow_start
+from controllers.replicaset.kinds import REPLICATION_CONTROLLERS, selects
 from controllers.replicaset.plan import plan, pod_from_template
 from controllers.replicaset.ranking import to_delete
 from controllers.replicaset.status import new_status
-from tests.support.objects import pod, replica_set
+from tests.support.objects import metadata, pod, replica_set, template
 
 NOW = 1_700_000_000.0
 LABELS = {"app": "web"}
@@ -120,3 +122,30 @@ def test_pods_are_made_from_the_template():
     assert made.spec == owner.spec.template.spec
     (reference,) = made.metadata.owner_references
     assert (reference.uid, reference.controller) == (owner.metadata.uid, True)
+
+
+def replication_controller(**spec):
+    tree = {
+        "metadata": metadata("old", generation=1),
+        "spec": {"selector": LABELS, "template": template(LABELS), **spec},
+    }
+    return codec.from_tree(ReplicationController, tree)
+
+
+def test_a_replication_controller_is_kept_by_the_same_rules():
+    owner = replication_controller(replicas=3)
+    pods = [replica("a"), replica("b", ready=False)]
+    assert plan(owner, pods, pods, NOW).create == 1
+    made = pod_from_template(owner)
+    assert (made.metadata.generate_name, made.metadata.owner_references[0].kind) == ("old-", "ReplicationController")
+    failure = REPLICATION_CONTROLLERS.condition(type="ReplicaFailure", status="True", reason="FailedCreate")
+    status = new_status(owner, pods, failure, NOW)
+    assert (status.replicas, status.ready_replicas, status.fully_labeled_replicas) == (2, 1, 2)
+    assert isinstance(status.conditions[0], ReplicationControllerCondition)
+
+
+def test_a_replication_controller_selects_by_plain_labels():
+    matches = selects(replication_controller())
+    assert matches({"app": "web", "more": "labels"})
+    assert not matches({"app": "other"})
+    assert selects(replication_controller(selector={})) is None
