@@ -102,8 +102,9 @@ def status_of(report: Report) -> PodStatus:
         message=told.message if told is not None else "",
         conditions=conditions(facts, report.previous.conditions),
         init_container_statuses=init,
-        container_statuses=own,
-        ephemeral_container_statuses=ephemeral,
+        # As upstream's: init containers in their order, the others by name.
+        container_statuses=sorted(own, key=_by_name),
+        ephemeral_container_statuses=sorted(ephemeral, key=_by_name),
         host_ip=report.node_ip,
         host_ips=[HostIP(ip=report.node_ip)],
         pod_ip=ips[0] if ips else "",
@@ -179,6 +180,10 @@ def _user(run: Run) -> ContainerUser | None:
     if who is None:
         return None
     return ContainerUser(linux=LinuxContainerUser(uid=who.uid, gid=who.gid, supplemental_groups=list(who.groups)))
+
+
+def _by_name(status: ContainerStatus) -> str:
+    return status.name
 
 
 def _shortened(status: ContainerStatus, most_bytes: int) -> ContainerStatus:
