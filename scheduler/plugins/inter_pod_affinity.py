@@ -57,7 +57,8 @@ def helps(pod: PodInfo, event: ClusterEvent, _snapshot: Snapshot) -> bool:
     if isinstance(event, NamespaceChange):
         return True
     if isinstance(event, NodeChange):
-        return event.old is None or (event.new is not None and event.old.metadata.labels != event.new.metadata.labels)
+        # With a node that goes, the pods on it are company, good or bad, no more.
+        return event.old is None or event.new is None or event.old.metadata.labels != event.new.metadata.labels
     return isinstance(event, PodChange) and _concerns(pod, event)
 
 
