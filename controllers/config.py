@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from cluster import connection, daemon
@@ -21,6 +22,7 @@ class ControllersConfig:
 
     node_grace_seconds: how long a node may be silent before it is taken to be lost.
     terminated_pod_threshold: how many finished pods may stay; 0 for any number.
+    load_balancer_addresses: what Services of type LoadBalancer get addresses from; None for nowhere.
     """
 
     daemon: DaemonConfig
@@ -28,6 +30,7 @@ class ControllersConfig:
     root_ca_file: Path
     node_grace_seconds: float
     terminated_pod_threshold: int
+    load_balancer_addresses: IPv4Network | None
 
 
 def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
@@ -56,6 +59,12 @@ def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
         metavar="PODS",
         help="how many finished pods may stay, 0 for any number (default: %(default)s)",
     )
+    group.add_argument(
+        "--load-balancer-addresses",
+        type=IPv4Network,
+        metavar="CIDR",
+        help="what Services of type LoadBalancer get addresses from (default: they get none)",
+    )
     args = parser.parse_args(arguments)
     return ControllersConfig(
         daemon.from_args(args),
@@ -63,6 +72,7 @@ def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
         args.root_ca_file or args.ca_file,
         args.node_monitor_grace_period,
         args.terminated_pod_gc_threshold,
+        args.load_balancer_addresses,
     )
 
 

@@ -15,6 +15,7 @@ from controllers.endpoints.slice_controller import EndpointSliceController
 from controllers.ephemeral_volume import EphemeralVolumeController
 from controllers.garbage_collector.controller import GarbageCollector
 from controllers.job.controller import JobController
+from controllers.load_balancer.controller import LoadBalancerController
 from controllers.local_storage.provisioner import LocalProvisioner
 from controllers.local_storage.resizer import LocalResizer
 from controllers.namespace.controller import NamespaceController
@@ -42,6 +43,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     EndpointSliceController(context)
     EndpointsController(context)
     EndpointSliceMirroringController(context)
+    LoadBalancerController(context, config.load_balancer_addresses)
     ReplicaController(context, REPLICA_SETS)
     ReplicaController(context, REPLICATION_CONTROLLERS)
     DeploymentController(context)

@@ -34,6 +34,7 @@ class ProxyConfig:
     """What one kube-proxy needs to know.
 
     node: what is known of the node before its Node object is. dns: None when the cluster's DNS is elsewhere.
+    load_balancer_addresses: those that nodes answer for; None when they are not this process's business.
     """
 
     daemon: daemon.DaemonConfig
@@ -41,6 +42,7 @@ class ProxyConfig:
     node: NodeView
     network: Network
     dns: DnsConfig | None
+    load_balancer_addresses: ipaddress.IPv4Network | None = None
 
 
 def cidr(text: str) -> str:
@@ -115,6 +117,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="inherited sockets to serve DNS on, UDP and listening TCP: whoever keeps them open keeps the queries that "
         "come while this process restarts (default: open them)",
     )
+    parser.add_argument(
+        "--load-balancer-addresses",
+        type=ipaddress.IPv4Network,
+        metavar="CIDR",
+        help="answer on this node's link for those of these addresses whose Services name this node (default: none)",
+    )
     connection.add_flags(parser)
     daemon.add_flags(parser)
     parser.epilog = "kubeproxy --cleanup [--cluster-dns IP] removes all rules and the DNS address, and exits."
@@ -150,4 +158,6 @@ def from_args(args: argparse.Namespace) -> ProxyConfig:
         pod_cidrs=(args.pod_cidr,) if args.pod_cidr else (),
     )
     network = Network(args.service_cidr, dns.address if dns else "")
-    return ProxyConfig(daemon.from_args(args), connection.from_args(args), node, network, dns)
+    return ProxyConfig(
+        daemon.from_args(args), connection.from_args(args), node, network, dns, args.load_balancer_addresses
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from api.types import EndpointSlice, NetworkPolicy, Node, Service
@@ -15,11 +15,15 @@ from cluster.connection import open_channel
 from cluster.daemon import Daemon, FatalError
 from cluster.informer import Informer
 from cluster.logs import get_logger
+from kubeproxy import loopback
+from kubeproxy.announcer import Announcer
+from kubeproxy.balancers import Balancers
 from kubeproxy.config import DnsConfig, ProxyConfig
 from kubeproxy.dns.resolver import Resolver
 from kubeproxy.dns.server import DnsServer, open_sockets
 from kubeproxy.dns.upstream import Upstream
 from kubeproxy.dns.zone import Zone
+from kubeproxy.health_checks import HealthChecks
 from kubeproxy.kernel import Kernel, KernelError, open_kernel, remove_table
 from kubeproxy.pending import ServiceKey
 from kubeproxy.policy import table as policy_table
@@ -63,12 +67,36 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
     daemon.live_check("rules", syncer.healthy)
     daemon.ready_check("rules", syncer.healthy)
     daemon.spawn("rules", syncer.run())
+    _balance(daemon, config, services, syncer, slices_of_key)
     policies = Informer(client, NetworkPolicy)
     await _enforce(daemon, config, kernel, client, policies, syncer, node)
     if config.dns is not None:
         networks = [config.network.service_cidr, *config.node.pod_cidrs]
         zone = Zone(config.dns.domain, config.dns.address, networks, service_of_key, slices_of_key)
         await _start_dns(daemon, config.dns, zone, services, slices)
+
+
+def _balance(
+    daemon: Daemon,
+    config: ProxyConfig,
+    services: Informer[Service],
+    syncer: Syncer,
+    slices_of_key: Callable[[ServiceKey], Sequence[EndpointSlice]],
+) -> None:
+    """Serve what load balancers need of this node."""
+    node = config.node.name
+
+    def local_endpoints(key: ServiceKey) -> int:
+        endpoints = [endpoint for slice_ in slices_of_key(key) for endpoint in slice_.endpoints]
+        return sum(each.node_name == node and each.conditions.ready is not False for each in endpoints)
+
+    pool = config.load_balancer_addresses
+    announcer = Announcer(pool, config.node.addresses[0]) if pool is not None and config.node.addresses else None
+    health_checks = HealthChecks(local_endpoints, syncer.healthy)
+    daemon.stack.push_async_callback(health_checks.close)
+    balancers = Balancers(node, announcer, health_checks)
+    services.add_handler(balancers.service_changed)
+    daemon.spawn("load-balancers", balancers.run())
 
 
 async def _enforce(
@@ -114,7 +142,7 @@ async def _start_dns(
     slices.add_handler(slice_changed)
     server = DnsServer(resolver, Upstream(config.upstream))
     try:
-        await asyncio.to_thread(_ip, "address", "replace", f"{config.address}/32", "dev", "lo")
+        await asyncio.to_thread(loopback.add, config.address)
         await server.start(*_dns_sockets(config))
     except OSError as error:
         reason = error.strerror or str(error)
@@ -138,20 +166,8 @@ def clean_up(dns_address: str) -> None:
     kernel = open_kernel()
     remove_table(kernel)
     kernel.run(policy_table.remove())
-    if dns_address and _has_address(dns_address):
-        _ip("address", "delete", f"{dns_address}/32", "dev", "lo")
-
-
-def _has_address(address: str) -> bool:
-    return f" {address}/32 " in _ip("-oneline", "address", "show", "dev", "lo")
-
-
-def _ip(*arguments: str) -> str:
-    """Run the `ip` command. Raises OSError with its first line when it fails, or when it is not there."""
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise OSError(done.returncode, (done.stderr.strip() or "ip failed").splitlines()[0])
-    return done.stdout
+    if dns_address and dns_address in loopback.addresses():
+        loopback.remove(dns_address)
 
 
 def _service_of_key(services: Informer[Service], key: ServiceKey) -> Service | None:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from api.types import EndpointSlice, Service
 from api.types.core_service import ServicePort
-from kubeproxy.endpoints import CLUSTER, LOCAL, Destination, NodeView, Selection, is_ipv4, select
+from kubeproxy.endpoints import CLUSTER, LOCAL, Destination, NodeView, Selection, is_ipv4, is_ipv4_cidr, select
 from kubeproxy.items import AFFINITY_PREFIX, AffinitySet, Chain, Container, Element, Item
 from kubeproxy.slots import arrange
 
@@ -78,7 +78,7 @@ class Frontend:
     """Where a service port is reached, and how far its traffic may go.
 
     address: `""` for a node port. scope: CLUSTER, or LOCAL when the traffic policy keeps it on this node.
-    external: traffic from outside the cluster.
+    external: traffic from outside the cluster. sources: the networks it may come from; none for everywhere.
     """
 
     family: Family
@@ -87,6 +87,7 @@ class Frontend:
     protocol: str
     scope: str
     external: bool
+    sources: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -109,6 +110,14 @@ def is_proxied(service: Service) -> bool:
         and is_ipv4(service.spec.cluster_ip)
         and PROXY_NAME_LABEL not in service.metadata.labels
     )
+
+
+def load_balancer_addresses(service: Service) -> list[str]:
+    """The addresses a load balancer sends on as they are; a proxy sends to a node port instead (KEP-1860)."""
+    if service.spec.type != "LoadBalancer":
+        return []
+    ingress = service.status.load_balancer.ingress
+    return [each.ip for each in ingress if is_ipv4(each.ip) and each.ip_mode in (None, "VIP")]
 
 
 def translate(
@@ -161,6 +170,7 @@ class _PortTranslation:
         previous: Mapping[str, tuple[Destination, ...]],
     ) -> None:
         self._spec = service.spec
+        self._balanced = load_balancer_addresses(service)
         self._port = port
         self._protocol = (port.protocol or "TCP").lower()
         self._name = f"{service.metadata.namespace}/{service.metadata.name}/{self._protocol}/{port.port}"
@@ -195,6 +205,9 @@ class _PortTranslation:
         for address in spec.external_ips:
             if is_ipv4(address):
                 yield Frontend(ADDRESS, address, port.port, self._protocol, external, external=True)
+        sources = tuple(filter(is_ipv4_cidr, spec.load_balancer_source_ranges))
+        for address in self._balanced:
+            yield Frontend(ADDRESS, address, port.port, self._protocol, external, external=True, sources=sources)
         if port.node_port:
             yield Frontend(NODE, "", port.node_port, self._protocol, external, external=True)
 
@@ -202,7 +215,7 @@ class _PortTranslation:
         family, own = frontend.family, self._rules.own
         if not self._rows[frontend.scope]:
             self._rules.without_local.add("external" if frontend.external else "internal")
-        own[Element(family.ports, frontend.key)] = self._verdict(frontend)
+        own[Element(family.ports, frontend.key)] = self._guarded(frontend, self._verdict(frontend))
         if frontend.external and frontend.scope == LOCAL:
             own[Element(family.cluster_ports, frontend.key)] = f"goto {self._picker(family, CLUSTER)}"
         if not self._affinity:
@@ -217,6 +230,15 @@ class _PortTranslation:
             chain = self._local_chain(family) if frontend.scope == LOCAL else self._masquerade_chain(family)
             return f"goto {chain}"
         return f"goto {self._picker(family, frontend.scope)}" if self._rows[frontend.scope] else "drop"
+
+    def _guarded(self, frontend: Frontend, verdict: str) -> str:
+        """The verdict for those who may ask; others are dropped (`spec.loadBalancerSourceRanges`)."""
+        if not frontend.sources:
+            return verdict
+        name = f"sources/{self._name}/{frontend.address}"
+        networks = ", ".join(str(each) for each in collapse_addresses(map(IPv4Network, frontend.sources)))
+        self._rules.own[Chain(name)] = f"ip saddr != {{ {networks} }} drop\n{verdict}"
+        return f"goto {name}"
 
     def _add_destinations(self, frontend: Frontend) -> None:
         if frontend.external and frontend.scope == LOCAL:

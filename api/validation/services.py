@@ -239,9 +239,8 @@ def _traffic(spec: ServiceSpec) -> Errors:
         if spec.health_check_node_port:
             detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
             yield FieldError.invalid(health, spec.health_check_node_port, detail)
-    elif not spec.health_check_node_port:
-        yield FieldError.required(health)
-    else:
+    elif spec.health_check_node_port:
+        # One that is missing is allocated.
         for message in names.port_number(spec.health_check_node_port):
             yield FieldError.invalid(health, spec.health_check_node_port, message)
     if spec.internal_traffic_policy is None and spec.type in ("NodePort", "LoadBalancer", "ClusterIP"):

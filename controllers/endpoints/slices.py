@@ -14,8 +14,11 @@ from msgspec.structs import replace
 from api.types import (
     Endpoint,
     EndpointConditions,
+    EndpointHints,
     EndpointSlice,
     EndpointSlicePort,
+    ForNode,
+    ForZone,
     Node,
     ObjectMeta,
     ObjectReference,
@@ -33,6 +36,8 @@ MANAGER = "endpointslice-controller.k8s.io"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time"
 ZONE_LABEL = "topology.kubernetes.io/zone"
+SAME_NODE = "PreferSameNode"
+DISTRIBUTIONS = frozenset({"PreferClose", "PreferSameZone", SAME_NODE})
 HEAD_LABELS = frozenset({SERVICE_NAME_LABEL, MANAGED_BY_LABEL, HEADLESS_LABEL})
 
 PortKey = tuple[tuple[str | None, int | None, str | None, str | None], ...]
@@ -138,10 +143,21 @@ def _endpoint(service: Service, pod: Pod, nodes: NodesByName, ips: list[str]) ->
         hostname=backends.published_hostname(service, pod) or None,
         node_name=pod.spec.node_name or None,
         zone=zone,
+        hints=_hints(service, pod, zone) if ready else None,
         target_ref=ObjectReference(
             kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name, uid=pod.metadata.uid
         ),
     )
+
+
+def _hints(service: Service, pod: Pod, zone: str | None) -> EndpointHints | None:
+    """From where an endpoint is to be preferred, by `spec.trafficDistribution` (KEP-4444, KEP-3015)."""
+    distribution = service.spec.traffic_distribution
+    if distribution not in DISTRIBUTIONS:
+        return None
+    zones = [ForZone(name=zone)] if zone else []
+    nodes = [ForNode(name=pod.spec.node_name)] if distribution == SAME_NODE and pod.spec.node_name else []
+    return EndpointHints(for_zones=zones, for_nodes=nodes) if zones or nodes else None
 
 
 def _reconcile_group(

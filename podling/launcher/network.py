@@ -29,6 +29,8 @@ def create_bridge(cluster: Cluster) -> None:
         f"link add {cluster.bridge} address {bridge_mac(cluster.id)} type bridge forward_delay 0",
         f"addr add {cluster.host_ip}/24 dev {cluster.bridge}",
         f"link set {cluster.bridge} up",
+        # Whichever node answers for a load balancer's address is asked for it.
+        f"route add {cluster.load_balancer_addresses} dev {cluster.bridge} src {cluster.host_ip}",
     )
 
 

@@ -107,6 +107,11 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         return f"10.{128 + self.network_index}.0.1"
 
     @property
+    def load_balancer_addresses(self) -> str:
+        """What Services of type LoadBalancer get addresses from: the network after the last node's pods."""
+        return f"10.{128 + self.network_index}.255.0/24"
+
+    @property
     def bridge(self) -> str:
         return f"pl-{self.id}"
 

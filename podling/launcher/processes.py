@@ -69,9 +69,7 @@ def control_plane(cluster: Cluster) -> list[Process]:
     return [*ours, _apiserver(cluster), _scheduler(cluster), _controllers(cluster)]
 
 
-def on_node(
-    cluster: Cluster, node: Node, dns_sockets: tuple[int, ...] = (), machine_netns: str = ""
-) -> list[Process]:
+def on_node(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...] = (), machine_netns: str = "") -> list[Process]:
     """A node's kubelet and kube-proxy. dns_sockets: descriptors of the node's DNS sockets, kept open by us.
 
     machine_netns: the machine's network namespace, as a path; images are pulled from there.
@@ -174,6 +172,7 @@ def _controllers(cluster: Cluster) -> Process:
         **_identity(cluster, "controllers"),
         "root-ca-file": cluster.pki / "ca.crt",
         "node-monitor-grace-period": NODE_MONITOR_GRACE_SECONDS,
+        "load-balancer-addresses": cluster.load_balancer_addresses,
     }
     return _component(cluster, "controllers", flags, ("127.0.0.1", cluster.port(Port.CONTROLLERS_STATUS)))
 
@@ -241,6 +240,7 @@ def _kube_proxy(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...]) -> P
         **_identity(cluster, f"kube-proxy-{node.name}"),
         "node-name": node.name,
         "node-ip": node.ip,
+        "load-balancer-addresses": cluster.load_balancer_addresses,
         "pod-cidr": node.pod_cidr,
         "cluster-dns": CLUSTER_DNS,
         "cluster-domain": CLUSTER_DOMAIN,

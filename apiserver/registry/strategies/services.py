@@ -106,11 +106,20 @@ class ServiceStrategy(Strategy):
             raise self._invalid(name, FieldError.invalid(_IPS, [wanted], message))
 
     def _with_ports(self, owner: str, name: str, spec: ServiceSpec) -> ServiceSpec:
-        if not _wants_node_ports(spec):
-            if any(port.node_port for port in spec.ports):
-                spec = replace(spec, ports=[replace(port, node_port=0) for port in spec.ports])
-            return replace(spec, health_check_node_port=0) if spec.health_check_node_port else spec
         used = {port.node_port for port in spec.ports}
+        if _wants_node_ports(spec):
+            spec = self._with_node_ports(owner, name, spec, used)
+        elif any(port.node_port for port in spec.ports):
+            spec = replace(spec, ports=[replace(port, node_port=0) for port in spec.ports])
+        number = spec.health_check_node_port
+        if not (spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local"):
+            return replace(spec, health_check_node_port=0) if number else spec
+        if number:
+            self._check_port(owner, name, "spec.healthCheckNodePort", number)
+            return spec
+        return replace(spec, health_check_node_port=self._choose_port(name, used))
+
+    def _with_node_ports(self, owner: str, name: str, spec: ServiceSpec, used: set[int]) -> ServiceSpec:
         ports: list[ServicePort] = []
         for position, port in enumerate(spec.ports):
             number = port.node_port or self._matching_port(ports, port)
@@ -120,15 +129,7 @@ class ServiceStrategy(Strategy):
                 number = self._choose_port(name, used)
                 used.add(number)
             ports.append(port if port.node_port == number else replace(port, node_port=number))
-        spec = replace(spec, ports=ports)
-        if spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local":
-            number = spec.health_check_node_port
-            if number:
-                self._check_port(owner, name, "spec.healthCheckNodePort", number)
-            else:
-                number = self._choose_port(name, used)
-            spec = replace(spec, health_check_node_port=number)
-        return spec
+        return replace(spec, ports=ports)
 
     def _matching_port(self, ports: Sequence[ServicePort], wanted: ServicePort) -> int:
         """The node port of the same port with another protocol (DNS over TCP and UDP), to be shared."""

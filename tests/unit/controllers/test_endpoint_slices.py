@@ -174,3 +174,19 @@ def test_trigger_times_are_the_earliest_change_not_reported_yet():
     assert times.advance(key, web, [first]) == web.metadata.creation_timestamp
     assert times.advance(key, web, [first]) == ""
     assert times.advance(key, web, [first, backend(2)]) == STAMP
+
+
+def hints_of(pod, distribution):
+    slices = Slices(trafficDistribution=distribution) if distribution else Slices()
+    slices.apply([pod], {"a": node("a", labels={"topology.kubernetes.io/zone": "z"})})
+    hints = slices.endpoints[0].hints
+    return hints and ([zone.name for zone in hints.for_zones], [each.name for each in hints.for_nodes])
+
+
+def test_hints_say_where_endpoints_are_preferred():
+    assert hints_of(backend(1), "") is None
+    for distribution in ("PreferClose", "PreferSameZone"):
+        assert hints_of(backend(1), distribution) == (["z"], [])
+    assert hints_of(backend(1), "PreferSameNode") == (["z"], ["a"])
+    # Who gets no traffic is preferred by nobody.
+    assert hints_of(backend(1, ready=False), "PreferClose") is None

@@ -54,5 +54,5 @@ def test_everything_listens_on_loopback_or_the_clusters_own_network_only() -> No
         if flag in ("rest-address", "grpc-address", "status-address", "listen")
         for address in value.split(",")
     ]
-    assert len(listening) == 10
+    assert len(listening) == 11
     assert all(address.startswith(("127.0.0.1:", "10.130.0.")) for address in listening)

@@ -1,0 +1,1 @@
+"""Services of type LoadBalancer: an address of the pool, and a node that answers for it."""
