@@ -29,7 +29,7 @@ from kubelet.pods.start import backoff_key
 from kubelet.pods.view import AnyContainer, Run, find_container
 from kubelet.removal import remove_tree
 from kubelet.runtime.base import ContainerSpec, InvalidConfig, NotFound, Runtime, SandboxSpec, StartFailure
-from kubelet.runtime.hollow.behaviour import annotations_of
+from kubelet.runtime.hollow.behaviour import allocated, annotations_of
 
 RETRY_SECONDS = 10.0
 
@@ -127,6 +127,7 @@ class HollowExecutor:
             name=container.name,
             image=container.image,
             attempt=action.attempt,
+            resources=allocated(record.pod, container),
             annotations=annotations_of(record.pod, container.name),
         )
         try:
@@ -153,10 +154,13 @@ class HollowExecutor:
             self._record.forget_run(action.id)
 
     async def _resize(self, names: tuple[str, ...]) -> None:
-        """Whatever a hollow container is allowed, it uses none of it."""
+        record, runtime = self._record, self._runtime
         for name in names:
-            self.observe(self._record.runs[name][-1])
-        self._record.resize_error = ""
+            container, run = find_container(record.pod, name), record.runs[name][-1]
+            if container is not None:
+                await runtime.update_container_resources(run.id, allocated(record.pod, container))
+                self.observe(await runtime.container_status(run.id))
+        record.resize_error = ""
 
     async def _release(self) -> None:
         for sandbox in self._record.sandboxes:

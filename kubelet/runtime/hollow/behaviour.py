@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.types import Pod
-from kubelet.containers.resources import is_sidecar
-from kubelet.runtime.base import InvalidConfig
+from api.types import Container, EphemeralContainer, Pod
+from kubelet.containers.resources import container_resources, is_sidecar
+from kubelet.runtime.base import InvalidConfig, Resources
 
 PREFIX = "hollow.podling.io/"
+AnyContainer = Container | EphemeralContainer
 _RUN_SECONDS = f"{PREFIX}run-seconds"
 
 
@@ -48,6 +49,11 @@ def annotations_of(pod: Pod, container: str) -> dict[str, str]:
         own = f"{_RUN_SECONDS}.{container}"
         said[own] = said.get(own, "0")
     return said
+
+
+def allocated(pod: Pod, container: AnyContainer) -> Resources:
+    """What the container is allowed. None of it is used, but whether it is what the pod was given is asked."""
+    return container_resources(pod, container, 1)
 
 
 def behaviour_of(annotations: Mapping[str, str], container: str) -> Behaviour:

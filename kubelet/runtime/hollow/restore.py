@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from api import timestamps
 from api.types import ContainerStatus, Pod
-from kubelet.runtime.base import ContainerSpec, ContainerState, SandboxSpec, SandboxState, SandboxStatus
+from kubelet.pods.view import find_container
+from kubelet.runtime.base import ContainerSpec, ContainerState, Resources, SandboxSpec, SandboxState, SandboxStatus
 from kubelet.runtime.base import ContainerStatus as Run
-from kubelet.runtime.hollow.behaviour import annotations_of
+from kubelet.runtime.hollow.behaviour import allocated, annotations_of
 from kubelet.runtime.hollow.runtime import NANOSECONDS
 
 TERMINAL = ("Succeeded", "Failed")
@@ -61,6 +62,7 @@ def _run(pod: Pod, sandbox: SandboxStatus, status: ContainerStatus) -> Run | Non
             name=status.name,
             image=status.image,
             attempt=status.restart_count,
+            resources=_resources(pod, status.name),
             annotations=annotations_of(pod, status.name),
         ),
         state=ContainerState.RUNNING if ended is None else ContainerState.EXITED,
@@ -72,6 +74,11 @@ def _run(pod: Pod, sandbox: SandboxStatus, status: ContainerStatus) -> Run | Non
         reason=ended.reason if ended is not None else "",
         message=ended.message if ended is not None else "",
     )
+
+
+def _resources(pod: Pod, name: str) -> Resources:
+    container = find_container(pod, name)
+    return Resources() if container is None else allocated(pod, container)
 
 
 def _nanoseconds(text: str | None) -> int:

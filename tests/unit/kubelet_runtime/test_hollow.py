@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from api.types import Pod, PodStatus
+from kubelet.hollow.executor import HollowExecutor
 from kubelet.hollow.prober import HollowProber
+from kubelet.paths import Paths
+from kubelet.pods.decide import decide
 from kubelet.pods.phase import Running
-from kubelet.pods.state import PodState
+from kubelet.pods.record import PodRecord
+from kubelet.pods.state import PodState, StateMachine
 from kubelet.pods.status import Report, status_of
 from kubelet.pods.view import View
 from kubelet.probes.prober import Probed
@@ -197,3 +202,38 @@ async def test_readiness_comes_when_the_pod_says() -> None:
     prober.follow([Probed(main, slow.id, now, was_ready=True)], "100.64.7.2")
     assert prober.ready == {slow.id}
     await prober.close()
+
+
+class Silent:
+    def record(self, *_: object, **__: object) -> None:
+        """Nobody is told."""
+
+
+async def settled(state: StateMachine, record: PodRecord, executor: HollowExecutor) -> list[str]:
+    """Carry out what is decided until nothing is; the keys of the actions."""
+    done: list[str] = []
+    for _ in range(20):
+        decision = decide(state.state, record.view(NOW, set(), {}))
+        moved = state.move(decision.state)
+        for action in decision.actions:
+            await executor.carry_out(action)
+            done.append(action.key)
+        if not moved and not decision.actions:
+            return done
+    raise AssertionError(f"never settled: {done}")
+
+
+async def test_a_pod_settles_and_is_resized_once(tmp_path: Path) -> None:
+    asks = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2"}}
+    runtime, record = HollowRuntime(ADDRESSES), PodRecord(pod(container(resources=asks)))
+    executor = HollowExecutor(record, runtime, Silent(), Paths(tmp_path, tmp_path), lambda: None)  # type: ignore[arg-type]
+    state = StateMachine()
+    assert await settled(state, record, executor) == ["volumes", "sandbox", "start/main"]
+    assert state.state is PodState.RUNNING
+    record.take(pod(container(resources={**asks, "limits": {"cpu": "3"}})))
+    record.allocate()
+    assert await settled(state, record, executor) == ["resize"]
+    record.end_deleted(NOW)
+    record.gone = True
+    assert await settled(state, record, executor) == ["stop/main", "release", "remove"]
+    assert await runtime.list_sandboxes() == []
