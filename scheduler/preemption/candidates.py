@@ -75,9 +75,10 @@ class _Memory:
 
 
 class Candidates:
-    """Answers by what a pod needs and how important it is."""
+    """Answers by what a pod needs and how important it is. next_trial: the slot where trials of nodes go on."""
 
     def __init__(self) -> None:
+        self.next_trial = 0
         self._memories: OrderedDict[Key, _Memory] = OrderedDict()
 
     def find(self, pod: PodInfo, snapshot: Snapshot, among: Mask) -> tuple[Mask, Ranking, Mapping[int, Answer]]:

@@ -16,7 +16,7 @@ from scheduler.cycle import Refused, sentence
 from scheduler.framework import Profile
 from scheduler.pod_info import PodInfo
 from scheduler.preemption.candidates import Answer, Candidates, Ranking
-from scheduler.preemption.victims import Victims, by_trial
+from scheduler.preemption.victims import NO_VICTIMS, Victims, by_trial
 from scheduler.snapshot import Snapshot
 from scheduler.snapshot.nodes import Mask
 
@@ -29,6 +29,9 @@ DISRUPTION_TARGET = "DisruptionTarget"
 _RESOURCES = "NodeResourcesFit"
 # How many nodes are tried pod by pod before the best of those found will do (upstream: at least 100).
 _ENOUGH = 100
+# How many are tried at most: all other pods wait meanwhile, 0.2 ms for each of 5,000 nodes tried. The next attempt goes
+# on where this one ended.
+_MOST_TRIALS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def preempt(
     by_resources, by_others, verdicts = _sort_out(pod, snapshot, profile, refused.resolvable)
     fit, ranking, answers = candidates.find(pod, snapshot, by_resources)
     best = ranking.best(fit)
-    tried = _try_each(pod, snapshot, profile, by_others)
+    tried = _try_each(pod, snapshot, profile, by_others, candidates)
     if any(isinstance(found, Victims) for found in tried.values()):
         best, victims = _best_of_all(snapshot, best, answers, tried)
     elif best is not None:
@@ -66,6 +69,7 @@ def preempt(
         for slot in np.flatnonzero(by_resources).tolist():
             verdicts[str(answers[slot].found)] += 1
         verdicts.update(str(found) for found in tried.values())
+        verdicts[NO_VICTIMS] += int(np.count_nonzero(by_others)) - len(tried)
         return NoRoom(sentence(snapshot.nodes.count, verdicts), gives_up=True)
     return Room(snapshot.nodes.name(best), victims.pods)
 
@@ -113,7 +117,9 @@ def _sort_out(pod: PodInfo, snapshot: Snapshot, profile: Profile, resolvable: Ma
     return remaining & ~others, remaining & others, verdicts
 
 
-def _try_each(pod: PodInfo, snapshot: Snapshot, profile: Profile, among: Mask) -> dict[int, Victims | str]:
+def _try_each(
+    pod: PodInfo, snapshot: Snapshot, profile: Profile, among: Mask, candidates: Candidates
+) -> dict[int, Victims | str]:
     def refusal(pod: PodInfo, snapshot: Snapshot, slot: int) -> str | None:
         for plugin in profile.plugins:
             for rejection in plugin.filter(pod, snapshot) if plugin.filter is not None else ():
@@ -121,13 +127,17 @@ def _try_each(pod: PodInfo, snapshot: Snapshot, profile: Profile, among: Mask) -
                     return rejection.reason
         return None
 
+    slots = np.flatnonzero(among)
+    begin = int(np.searchsorted(slots, candidates.next_trial))
     tried: dict[int, Victims | str] = {}
-    found = 0
-    for slot in np.flatnonzero(among).tolist():
+    found = trials = 0
+    for slot in (*slots[begin:].tolist(), *slots[:begin].tolist()):
+        if found >= _ENOUGH or trials >= _MOST_TRIALS:
+            candidates.next_trial = slot
+            break
         tried[slot] = by_trial(pod, snapshot, slot, refusal)
         found += isinstance(tried[slot], Victims)
-        if found >= _ENOUGH:
-            break
+        trials += tried[slot] != NO_VICTIMS
     return tried
 
 
