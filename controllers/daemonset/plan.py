@@ -130,6 +130,9 @@ class _Step:
         self.result.delete.append(pod)
 
     def roll(self) -> None:
+        """Go on with an update, if one is under way."""
+        if all(map(self._is_new, self._observed.pods)):
+            return
         nodes: Mapping[str, NodePods] = {
             node: self._on([pod for pod in self._pods.get(node, []) if not _is_deleting(pod)])
             for node, fit in self._fits.items()

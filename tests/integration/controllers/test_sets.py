@@ -154,9 +154,10 @@ async def test_what_an_owner_left_behind_is_adopted_as_it_is(client):
         await client.delete(StatefulSet, "web", "default", propagation="Orphan")
 
         async def set_free():
-            return all(not pod.metadata.owner_references for pod in await pods_of(client, "web"))
+            pods, sets = await pods_of(client, "web"), (await client.list(StatefulSet, "default")).items
+            return not sets and all(not pod.metadata.owner_references for pod in pods)
 
-        await eventually("the pods are nobody's", set_free)
+        await eventually("the set is gone, and the pods are nobody's", set_free)
         made = await client.create(anew(stateful_set()))
         await eventually("the new set has them", stateful_set_at(client, "a"))
         pods = await pods_of(client, "web")

@@ -39,6 +39,7 @@ class Server:
     def __init__(self) -> None:
         self.revision = 10
         self.gone = False
+        self.left: Any = None
 
     async def create(self, object):
         return self._stamped(object)
@@ -53,6 +54,11 @@ class Server:
     async def delete(self, record, name, namespace, *, uid):
         if self.gone:
             raise NotFound("pods", name)
+
+    async def get(self, record, name, namespace):
+        if self.left is None:
+            raise NotFound("pods", name)
+        return self._stamped(self.left)
 
     def _stamped(self, object):
         self.revision += 1
@@ -143,3 +149,23 @@ async def test_nothing_is_kept_once_it_was_shown(world):
     await mirror.delete(created)
     source.tell(created, None)
     assert not mirror._deleted
+
+
+async def test_what_takes_its_time_to_end_is_shown_as_ending(world):
+    source, server, mirror = world
+    source.show(1, old := pod("p"))
+    server.left = replace(old, metadata=replace(old.metadata, deletion_timestamp="2024-01-01T00:00:00Z"))
+    assert await mirror.terminate(old)
+    shown = mirror.get("default", "p")
+    assert shown is not None and shown.metadata.deletion_timestamp
+    assert mirror.items() == [shown]
+
+
+async def test_what_ended_at_once_is_shown_no_more_nor_is_its_successor_taken_for_it(world):
+    source, server, mirror = world
+    source.show(1, old := pod("p"))
+    assert await mirror.terminate(old)
+    assert mirror.get("default", "p") is None
+    server.left = pod("p")
+    assert await mirror.terminate(old)
+    assert mirror.get("default", "p") is None
