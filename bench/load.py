@@ -28,14 +28,17 @@ Tree = dict[str, Any]
 
 @dataclass(slots=True)
 class Seen:
-    """When (perf_counter) each pod was first seen created, bound, running; uids by name are not told apart."""
+    """When (perf_counter) each pod whose name begins with `prefix` was first seen bound, running, gone."""
 
+    prefix: str
     bound: dict[str, float] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)
     gone: dict[str, float] = field(default_factory=dict)
 
     def take(self, event: pb.WatchEvent, now: float) -> None:
         raw, name = event.object.raw, event.object.name
+        if not name.startswith(self.prefix):
+            return
         if event.type == pb.WatchEvent.DELETED:
             self.gone[name] = now
             return
@@ -81,9 +84,9 @@ class Load:
         return items
 
     @asynccontextmanager
-    async def following(self, namespace: str) -> AsyncIterator[Seen]:
-        """What happens to the pods of a namespace meanwhile."""
-        seen, ready = Seen(), asyncio.Event()
+    async def following(self, namespace: str, prefix: str) -> AsyncIterator[Seen]:
+        """What happens to the pods of a namespace whose names begin so, meanwhile."""
+        seen, ready = Seen(prefix), asyncio.Event()
         task = asyncio.create_task(self._follow(namespace, seen, ready))
         await ready.wait()
         try:

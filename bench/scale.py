@@ -125,7 +125,7 @@ async def _preempting(cluster: Cluster, load: Load) -> list[Row]:
     classes = pb.Target(group="scheduling.k8s.io", version="v1", resource="priorityclasses")
     await load.create(classes, [{"metadata": {"name": "important"}, "value": 1000}])
     cpu = {"requests": {"cpu": "1"}}
-    async with load.following(NAMESPACE) as seen:
+    async with load.following(NAMESPACE, "low-") as seen:
         filling = [_pod(f"low-{number}", cpu, terminationGracePeriodSeconds=0) for number in range(2 * LARGE)]
         await load.create(PODS, filling)
         await reached(seen.running, 2 * LARGE, LIMIT_SECONDS)
@@ -138,7 +138,7 @@ async def _deployment(load: Load) -> list[Row]:
     target = pb.Target(group="apps", version="v1", resource="deployments", namespace=NAMESPACE, name="many")
     template = {"metadata": {"labels": {"app": "many"}}, "spec": _pod("")["spec"]}
     spec = {"replicas": DEPLOYED, "selector": {"matchLabels": {"app": "many"}}, "template": template}
-    async with load.following(NAMESPACE) as seen:
+    async with load.following(NAMESPACE, "many-") as seen:
         started = time.perf_counter()
         await load.create(
             pb.Target(group="apps", version="v1", resource="deployments"),
@@ -158,7 +158,7 @@ async def _rate(
     """Create the pods, wait until all are bound; then check where every pod stands."""
     yardstick = await raw_transactions(cluster, "/bench/scale/")
     cpu = CpuMeter({name: pid for name, (pid, _) in environment.processes(cluster).items()})
-    async with load.following(NAMESPACE) as seen:
+    async with load.following(NAMESPACE, trees[0]["metadata"]["name"].partition("-")[0]) as seen:
         started = time.perf_counter()
         await load.create(PODS, trees)
         created = time.perf_counter()
