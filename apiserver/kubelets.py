@@ -21,6 +21,9 @@ from cluster.connection import Connection
 from cluster.pb import streams_pb2 as pb
 from cluster.pb.streams_pb2_grpc import PodStreamsStub
 
+# The runtime of nodes whose pods are only simulated: there is no kubelet to call.
+HOLLOW = "hollow://"
+
 Message = TypeVar("Message")
 
 
@@ -87,6 +90,8 @@ class Kubelets:
         node = self._node(node_name)
         if node is None:
             raise errors.NotFound("nodes", node_name)
+        if node.status.node_info.container_runtime_version.startswith(HOLLOW):
+            raise errors.BadRequest(f'node "{node_name}" is hollow: its containers have no processes, output or ports')
         port = node.status.daemon_endpoints.kubelet_endpoint.port
         for address in node.status.addresses:
             if address.type == "InternalIP" and port:
