@@ -21,6 +21,7 @@ from kubelet.pods.actions import (
     Remove,
     RemoveContainer,
     ResizeContainers,
+    RunPreStop,
     StartContainer,
     StopContainer,
 )
@@ -80,6 +81,9 @@ class HollowExecutor:
                 await self._start(action)
             case StopContainer():
                 await self._stop(action)
+            case RunPreStop():
+                # There is no process to run one.
+                self._record.pre_stopped.add(action.id)
             case ResizeContainers():
                 await self._resize(action.names)
             case RemoveContainer():

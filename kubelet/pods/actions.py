@@ -23,6 +23,10 @@ def stop_key(container: str) -> str:
     return f"stop/{container}"
 
 
+def pre_stop_key(container: str) -> str:
+    return f"pre-stop/{container}"
+
+
 class StopCause(Enum):
     """Why a container is stopped: what its Killing event says."""
 
@@ -81,6 +85,19 @@ class StopContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class RunPreStop:
+    """Run the preStop hook of a container that is stopped later: a sidecar's, whose turn has not come yet."""
+
+    name: str
+    id: str
+    deadline: float
+
+    @property
+    def key(self) -> str:
+        return pre_stop_key(self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class ResizeContainers:
     """Give these running containers, and the pod's cgroup, the limits the node has allocated."""
 
@@ -118,6 +135,7 @@ Action = (
     | CreateSandbox
     | StartContainer
     | StopContainer
+    | RunPreStop
     | ResizeContainers
     | RemoveContainer
     | Release

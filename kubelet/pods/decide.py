@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from api.types import Container
 from kubelet.pods import actions, resize
 from kubelet.pods.actions import (
     Action,
@@ -18,11 +17,12 @@ from kubelet.pods.actions import (
     Release,
     Remove,
     RemoveContainer,
+    RunPreStop,
     StopContainer,
 )
 from kubelet.pods.start import Waiting, container_steps, is_finished
 from kubelet.pods.state import PodState
-from kubelet.pods.view import Run, Stop, View, all_containers, grace_seconds, sidecars
+from kubelet.pods.view import Run, Stop, View, all_containers, find_container, grace_seconds, sidecars
 from kubelet.runtime.base import ContainerState
 
 DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -139,21 +139,38 @@ def _superseded(view: View) -> Iterator[Action]:
 
 
 def _terminating(view: View, stop: Stop) -> Decision:
-    """Stop the containers, sidecars last and in reverse order; then give everything back."""
+    """Stop the containers, sidecars last and in reverse order; then give everything back.
+
+    Sidecars' preStop hooks begin with the others' end, not with their own (upstream: terminationOrdering).
+    """
     decision = Decision(PodState.TERMINATING, stop=stop)
     if view.released:
         decision.state = PodState.TERMINATED
         return decision
-    own: list[Container] = list(view.pod.spec.containers)
-    plain_init = [c for c in view.pod.spec.init_containers if c not in sidecars(view.pod)]
-    running = view.running([*own, *plain_init, *view.pod.spec.ephemeral_containers])
-    if not running:
-        running = view.running(sidecars(view.pod))[-1:]
+    sides = sidecars(view.pod)
+    others = [container for container in all_containers(view.pod) if container not in sides]
+    running, waiting = view.running(others), view.running(sides)
+    if view.now >= stop.deadline:
+        # No time is left to take turns.
+        running, waiting = [*running, *waiting], []
+    elif not running:
+        running, waiting = waiting[-1:], waiting[:-1]
     for run in running:
-        _stop_by(decision, view, run, stop.deadline)
+        if actions.pre_stop_key(run.spec.name) not in view.busy or view.now >= stop.deadline:
+            _stop_by(decision, view, run, stop.deadline)
+    for run in waiting:
+        if run.id not in view.pre_stopped and _has_pre_stop(view, run):
+            _try(decision, view, RunPreStop(run.spec.name, run.id, stop.deadline))
+    if running and view.now < stop.deadline:
+        _wake(decision, stop.deadline)
     if not running and not view.busy:
         _try(decision, view, Release())
     return decision
+
+
+def _has_pre_stop(view: View, run: Run) -> bool:
+    container = find_container(view.pod, run.spec.name)
+    return container is not None and container.lifecycle is not None and container.lifecycle.pre_stop is not None
 
 
 def _stop_by(decision: Decision, view: View, run: Run, deadline: float) -> None:

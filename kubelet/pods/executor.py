@@ -34,6 +34,7 @@ from kubelet.pods.actions import (
     Remove,
     RemoveContainer,
     ResizeContainers,
+    RunPreStop,
     StartContainer,
     StopCause,
     StopContainer,
@@ -104,6 +105,8 @@ class Executor:
                 await self._start(action)
             case StopContainer():
                 await self._stop(action)
+            case RunPreStop():
+                await self._run_pre_stop(action)
             case ResizeContainers():
                 await self._resize(action.names)
             case RemoveContainer():
@@ -233,7 +236,8 @@ class Executor:
         first = record.busy[action.key] <= 1
         if first and container is not None:
             self.announce("Normal", "Killing", _killing_text(action), container)
-            await self._pre_stop(action, container)
+            if action.id not in record.pre_stopped:
+                await self._pre_stop(action, container)
         with metrics.operation("stop_container"):
             await runtime.stop_container(action.id, max(action.deadline - time.time(), MIN_GRACE_SECONDS))
         try:
@@ -241,7 +245,13 @@ class Executor:
         except NotFound:
             record.forget_run(action.id)
 
-    async def _pre_stop(self, action: StopContainer, container: AnyContainer) -> None:
+    async def _run_pre_stop(self, action: RunPreStop) -> None:
+        container = find_container(self._record.pod, action.name)
+        if container is not None:
+            await self._pre_stop(action, container)
+        self._record.pre_stopped.add(action.id)
+
+    async def _pre_stop(self, action: StopContainer | RunPreStop, container: AnyContainer) -> None:
         """Run the hook for at most the time that is left."""
         left = action.deadline - time.time()
         if container.lifecycle is None or container.lifecycle.pre_stop is None or left <= 0:

@@ -21,6 +21,7 @@ class PodRecord:
     """Changed only by the pod's worker and its executor, always on the event loop.
 
     pod: the object, its spec showing the resources the node has allocated; desired: as the API server has it.
+    pre_stopped: ids of containers whose preStop hook has been run.
     resize_pending, resize_error: why a wish for other resources is not granted, or not carried out.
     gone: the object is no longer in the API server. aborted: set when the pod begins to end.
     """
@@ -45,6 +46,7 @@ class PodRecord:
     desired: Pod = field(init=False)
     resize_pending: Pending | None = None
     resize_error: str = ""
+    pre_stopped: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.allocation = self.allocation or allocation_of(self.pod)
@@ -130,6 +132,7 @@ class PodRecord:
             stopping=self.stopping,
             retry_at=self.retry_at,
             started=frozenset(started),
+            pre_stopped=frozenset(self.pre_stopped),
             unhealthy=unhealthy,
             backoff=self.backoff,
         )

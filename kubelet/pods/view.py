@@ -42,6 +42,7 @@ class View:
 
     deleted: the object is being deleted or gone. busy: keys of actions being carried out.
     stopping: deadline by name of containers being stopped. retry_at: when a failed action may be tried again.
+    pre_stopped: ids of containers whose preStop hook has been run.
     started: ids of running containers whose startup probe is satisfied. unhealthy: ids whose probe wants them dead.
     """
 
@@ -60,6 +61,7 @@ class View:
     stopping: Mapping[str, float] = field(default_factory=dict)
     retry_at: Mapping[str, float] = field(default_factory=dict)
     started: frozenset[str] = frozenset()
+    pre_stopped: frozenset[str] = frozenset()
     unhealthy: Mapping[str, StopCause] = field(default_factory=dict)
     backoff: BackOff = field(default_factory=BackOff)
 

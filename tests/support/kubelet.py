@@ -18,6 +18,7 @@ from kubelet.pods.actions import (
     Remove,
     RemoveContainer,
     ResizeContainers,
+    RunPreStop,
     StartContainer,
     StopContainer,
 )
@@ -179,9 +180,36 @@ class Model:
         resources = container_resources(self.record.pod, found, 1)
         return replace(current, spec=replace(current.spec, resources=resources))
 
+    def _start(self, action: StartContainer) -> None:
+        record = self.record
+        if action.failed_at is not None:
+            record.backoff.next(backoff_key(record.pod, action.name), action.failed_at, self.now)
+        id = f"{action.name}-{action.attempt}-{next(_ids)}"
+        image = next(
+            c.image
+            for c in (
+                *record.pod.spec.init_containers,
+                *record.pod.spec.containers,
+                *record.pod.spec.ephemeral_containers,
+            )
+            if c.name == action.name
+        )
+        new = run(
+            action.name,
+            attempt=action.attempt,
+            sandbox_id=action.sandbox_id,
+            started=self.now,
+            image=image,
+            id=id,
+        )
+        record.observe(self._limited(new))
+        self.started.add(id)
+
     def _carry_out(self, action: Action) -> None:
         record = self.record
         match action:
+            case RunPreStop():
+                record.pre_stopped.add(action.id)
             case ResizeContainers():
                 for name in action.names:
                     record.observe(self._limited(record.runs[name][-1]))
@@ -190,28 +218,7 @@ class Model:
             case CreateSandbox():
                 record.observe_sandbox(sandbox(f"sandbox-{action.attempt}", action.attempt))
             case StartContainer():
-                if action.failed_at is not None:
-                    record.backoff.next(backoff_key(record.pod, action.name), action.failed_at, self.now)
-                id = f"{action.name}-{action.attempt}-{next(_ids)}"
-                image = next(
-                    c.image
-                    for c in (
-                        *record.pod.spec.init_containers,
-                        *record.pod.spec.containers,
-                        *record.pod.spec.ephemeral_containers,
-                    )
-                    if c.name == action.name
-                )
-                new = run(
-                    action.name,
-                    attempt=action.attempt,
-                    sandbox_id=action.sandbox_id,
-                    started=self.now,
-                    image=image,
-                    id=id,
-                )
-                record.observe(self._limited(new))
-                self.started.add(id)
+                self._start(action)
             case StopContainer():
                 current = record.find_run(action.id)
                 assert current is not None

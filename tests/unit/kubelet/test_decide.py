@@ -230,6 +230,35 @@ def test_sidecars_are_stopped_last_and_in_reverse_order() -> None:
     assert model.settle() == ["stop/main", "stop/second", "stop/first", "release", "remove"]
 
 
+def test_a_sidecars_hook_begins_with_the_end_of_the_others_and_is_not_run_twice() -> None:
+    hook = {"preStop": {"exec": {"command": ["true"]}}}
+    model = Model(pod(initContainers=[sidecar("first", lifecycle=hook), sidecar("second")]))
+    model.settle()
+    model.delete()
+    assert [action.key for action in model.step()] == ["stop/main", "pre-stop/first"]
+    assert model.settle() == ["stop/main", "pre-stop/first", "stop/second", "stop/first", "release", "remove"]
+
+
+def test_a_sidecar_is_not_stopped_while_its_hook_runs_until_the_deadline() -> None:
+    hook = {"preStop": {"exec": {"command": ["true"]}}}
+    model = Model(pod(initContainers=[sidecar(lifecycle=hook)]))
+    model.settle()
+    model.delete(grace=30)
+    model.end("main")
+    model.record.busy["pre-stop/side"] = 1
+    assert model.step() == []
+    assert model.decision is not None and model.decision.wake_at == model.now + 30
+    model.now += 30
+    assert [action.key for action in model.step()] == ["stop/side"]
+
+
+def test_past_the_deadline_nobody_waits_for_a_turn() -> None:
+    model = Model(pod(initContainers=[sidecar("first"), sidecar("second")]))
+    model.settle()
+    model.delete(grace=0)
+    assert [action.key for action in model.step()] == ["stop/main", "stop/first", "stop/second"]
+
+
 def test_sidecars_end_with_the_containers_they_serve() -> None:
     model = Model(pod(initContainers=[sidecar()], restartPolicy="Never"))
     model.settle()
