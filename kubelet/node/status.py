@@ -73,6 +73,14 @@ def allocatable(size: Size, eviction_hard: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def extended_resources(status: NodeStatus) -> dict[str, str]:
+    """What people have the node offer beside what it is made of: kept, and wholly allocatable.
+
+    Source: Kubernetes' documentation, Advertise Extended Resources for a Node.
+    """
+    return {name: amount for name, amount in status.capacity.items() if "/" in name}
+
+
 def _bytes(count: int) -> str:
     """In whole Ki, in the one form the API server keeps: another would look like a change for ever."""
     return quantity.format(count // 1024 * 1024, "BinarySI")
@@ -173,8 +181,8 @@ def status_of(identity: Identity, measured: Measured, previous: NodeStatus, now:
             NodeAddress(type="InternalIP", address=identity.ip),
             NodeAddress(type="Hostname", address=identity.name),
         ],
-        capacity=capacity(measured.size),
-        allocatable=allocatable(measured.size, measured.thresholds),
+        capacity=capacity(measured.size) | extended_resources(previous),
+        allocatable=allocatable(measured.size, measured.thresholds) | extended_resources(previous),
         conditions=conditions(previous.conditions, measured.pressures, measured.problems, now),
         daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=identity.port)),
         features=NodeFeatures(supplemental_groups_policy=True),

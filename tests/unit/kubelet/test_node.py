@@ -73,6 +73,16 @@ def test_a_heartbeat_alone_is_not_a_change() -> None:
     assert not same(first, status_of(identity, measured, NodeStatus(volumes_in_use=["x"]), "t1"))
 
 
+def test_extended_resources_that_people_put_there_stay_and_can_be_had() -> None:
+    size = Size(cpu_millis=1000, memory_bytes=2**30, ephemeral_bytes=2**30, max_pods=10)
+    identity = Identity(name="n", ip="10.0.0.2", port=10250, info=NodeSystemInfo())
+    measured = Measured(size=size, thresholds={}, pressures=(), images=(), problems=())
+    previous = NodeStatus(capacity={"cpu": "9", "example.com/dongle": "5"})
+    status = status_of(identity, measured, previous, "t")
+    assert (status.capacity["cpu"], status.capacity["example.com/dongle"]) == ("1", "5")
+    assert status.allocatable["example.com/dongle"] == "5"
+
+
 def test_the_largest_images_are_listed() -> None:
     found = [ImageStatus(id=str(size), names=[f"i{size}"], size_bytes=size) for size in range(60)]
     assert [image.size_bytes for image in images(found)] == list(range(59, 9, -1))
