@@ -163,9 +163,11 @@ class Core:
         self.snapshot.volumes.assume(pod.uid, decision)
         return decision
 
-    def preemption_failed(self, uid: str, now: float) -> None:
+    def preemption_failed(self, uid: str, nomination: Nomination, now: float) -> None:
         """Not all who were to make room for a pod could be removed: it looks for room anew."""
         self._denominate(uid)
+        for victim in nomination.victims:
+            self.snapshot.spare(victim.uid)
         queued = self.queue.get(uid)
         if queued is not None and queued.place is Place.UNSCHEDULABLE:
             self.queue.retry(queued, now, "PreemptionFailed")
@@ -190,6 +192,7 @@ class Core:
                 if queued.place is Place.UNSCHEDULABLE:
                     self.queue.retry(queued, now, "NominationLost")
         self.snapshot.place(pod, nomination.node, nominated=True)
+        self.snapshot.doomed.update(victim.uid for victim in nomination.victims)
         return tuple(losers)
 
     def _denominate(self, uid: str) -> None:
@@ -199,6 +202,7 @@ class Core:
     def _pod_gone(self, uid: str, now: float) -> None:
         self._binding.pop(uid, None)
         self.snapshot.volumes.forget(uid)
+        self.snapshot.doomed.discard(uid)
         self.queue.remove(uid)
         self._freed(uid, now)
 

@@ -110,7 +110,7 @@ class Writer:
             metrics.preemption_victims.observe(len(victims))
         removed = await asyncio.gather(*(self._remove(victim.pod, pod.pod, nomination.node) for victim in victims))
         if not all(removed):
-            self._core.preemption_failed(pod.uid, time.monotonic())
+            self._core.preemption_failed(pod.uid, nomination, time.monotonic())
             await self.denominate(pod.pod)
 
     async def _remove(self, victim: Pod, preemptor: Pod, node: str) -> bool:

@@ -82,7 +82,9 @@ def _not_eligible(pod: PodInfo, snapshot: Snapshot, refused: Refused) -> str | N
         return None
     for placement in snapshot.on_slot(slot):
         other = placement.pod
-        if other.priority < pod.priority and other.terminating and _preempted(other):
+        if other.priority < pod.priority and (
+            other.uid in snapshot.doomed or (other.terminating and _preempted(other))
+        ):
             return WAITING
     return None
 

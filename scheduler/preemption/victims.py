@@ -53,7 +53,8 @@ def less_important(pod: PodInfo, snapshot: Snapshot, slot: int) -> tuple[list[Po
     going: list[PodInfo] = []
     for placement in snapshot.on_slot(slot):
         if not placement.nominated and placement.pod.priority < pod.priority:
-            (going if placement.pod.terminating else staying).append(placement.pod)
+            is_going = placement.pod.terminating or placement.pod.uid in snapshot.doomed
+            (going if is_going else staying).append(placement.pod)
     staying.sort(key=lambda other: (-other.priority, _started(other)))
     return staying, going
 

@@ -43,6 +43,8 @@ class Snapshot:
         self.volumes = Volumes()
         self.namespace_labels: dict[str, dict[str, str]] = {}
         self.nominated: dict[str, Placement] = {}
+        # Pods that are being removed to make room, before the API server has shown them going.
+        self.doomed: set[str] = set()
         self._nominated_priorities: Counter[int] = Counter()
         self._placements: dict[str, Placement] = {}
         self._on_slot: dict[int, dict[str, Placement]] = {}
@@ -103,6 +105,13 @@ class Snapshot:
             self.pods.remove(pod, placement.slot)
             self.nodes.vacate(placement.node, pod.requests, pod.scoring_cpu, pod.scoring_memory)
         return placement
+
+    def spare(self, uid: str) -> None:
+        """A pod is not being removed after all."""
+        self.doomed.discard(uid)
+        placement = self._placements.get(uid)
+        if placement is not None:
+            self.nodes.version[placement.slot] += 1
 
     @contextmanager
     def without(self, uids: Iterable[str]) -> Iterator[None]:

@@ -139,8 +139,8 @@ def test_when_victims_cannot_be_removed_room_is_looked_for_anew():
     scheduler = scheduler_with([node("a", cpu="1")], [pod("low", cpu="1", on="a")])
     high = pod("high", cpu="1", priority=10)
     scheduler.pod_changed(None, high, 0.0)
-    scheduler.step(0.0)
-    scheduler.preemption_failed(high.metadata.uid, 0.5)
+    nomination = scheduler.step(0.0).outcome.nomination
+    scheduler.preemption_failed(high.metadata.uid, nomination, 0.5)
     assert not scheduler.snapshot.nominated
     assert scheduler.queue.get(high.metadata.uid).place is Place.BACKOFF
 
@@ -177,3 +177,12 @@ def test_what_victims_and_preemptors_are_told():
     told = pod("p", status={"nominatedNodeName": "a", "conditions": patch["status"]["conditions"]})
     assert unschedulable_patch(told, "why", NOW, nominated="a") is None
     assert unschedulable_patch(told, "why", NOW, nominated="")["status"] == {"nominatedNodeName": None}
+
+
+def test_one_pod_is_removed_for_each_even_before_the_first_is_seen_going():
+    scheduler = scheduler_with([node("a", cpu="4")], [pod(f"low-{i}", cpu="1", on="a") for i in range(4)])
+    for number in range(3):
+        scheduler.pod_changed(None, pod(f"high-{number}", cpu="1", priority=10), 0.0)
+    victims = [names(scheduler.step(0.0).outcome.nomination.victims) for _ in range(3)]
+    assert [len(each) for each in victims] == [1, 1, 1]
+    assert len({name for each in victims for name in each}) == 3
