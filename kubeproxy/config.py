@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cluster import connection, daemon
 from cluster.command_line import Parser
@@ -19,7 +20,8 @@ DNS_PORT = 53
 class DnsConfig:
     """address, port: where to listen; the address is added to the node's loopback device. upstream: other servers.
 
-    sockets: inherited descriptors to serve instead of opening some, UDP and listening TCP; None for none.
+    stubs: servers for the names below a domain. sockets: inherited descriptors to serve instead of opening some, UDP
+    and listening TCP; None for none.
     """
 
     address: str
@@ -27,6 +29,7 @@ class DnsConfig:
     domain: str
     upstream: tuple[tuple[str, int], ...]
     sockets: tuple[int, int] | None = None
+    stubs: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,15 @@ def server_address(text: str) -> tuple[str, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not IP or IP:PORT") from None
 
 
+def stub_domain(text: str) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """`DOMAIN=IP[:PORT][,IP[:PORT]...]`. Raises ArgumentTypeError."""
+    domain, equals, servers = text.partition("=")
+    domain = domain.strip(".").lower()
+    if not (domain and equals and servers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not DOMAIN=IP[:PORT]")
+    return domain, tuple(server_address(server) for server in servers.split(","))
+
+
 def descriptors(text: str) -> tuple[int, int]:
     """`FD,FD`. Raises ArgumentTypeError."""
     words = text.split(",")
@@ -109,6 +121,14 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="IP[:PORT]",
         help="a server for names outside the cluster; may be repeated (default: none, such names are refused)",
+    )
+    parser.add_argument(
+        "--dns-stub-domain",
+        type=stub_domain,
+        action="append",
+        default=[],
+        metavar="DOMAIN=IP[:PORT],…",
+        help="the servers for the names below a domain; may be repeated",
     )
     parser.add_argument(
         "--dns-sockets",
@@ -151,7 +171,7 @@ def from_args(args: argparse.Namespace) -> ProxyConfig:
     if args.cluster_dns is not None:
         host, port = args.cluster_dns
         domain = args.cluster_domain.strip(".").lower()
-        dns = DnsConfig(host, port, domain, tuple(args.dns_upstream), args.dns_sockets)
+        dns = DnsConfig(host, port, domain, tuple(args.dns_upstream), args.dns_sockets, dict(args.dns_stub_domain))
     node = NodeView(
         args.node_name,
         addresses=(args.node_ip,) if args.node_ip else (),

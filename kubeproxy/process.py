@@ -140,7 +140,7 @@ async def _start_dns(
 
     services.add_handler(service_changed)
     slices.add_handler(slice_changed)
-    server = DnsServer(resolver, Upstream(config.upstream))
+    server = DnsServer(resolver, Upstream(config.upstream, config.stubs))
     try:
         await asyncio.to_thread(loopback.add, config.address)
         await server.start(*_dns_sockets(config))

@@ -84,7 +84,7 @@ class DnsServer:
         """What upstream says, after the aliases that led there; an error code when it says nothing."""
         question, aliases = elsewhere.question, elsewhere.aliases
         limit = TCP_BYTES if tcp else question.size
-        if not self._upstream.servers:
+        if not self._upstream.servers_for(elsewhere.name):
             forwarded_total.labels("refused").inc()
             return encode(question, aliases, (), limit=limit) if aliases else failure(question, RCODE.REFUSED)
         if len(self._forwarding) > MAX_FORWARDED:
@@ -93,7 +93,7 @@ class DnsServer:
         if aliases:
             asked = DNSQuestion(elsewhere.name, question.type)
             data = bytes(DNSRecord(DNSHeader(rd=1), q=asked).pack())
-        answer = await self._upstream.ask(data, tcp=tcp)
+        answer = await self._upstream.ask(data, elsewhere.name, tcp=tcp)
         forwarded_total.labels("answered" if answer else "unanswered").inc()
         if answer is None:
             return failure(question, RCODE.SERVFAIL)

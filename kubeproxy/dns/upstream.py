@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+
+from kubeproxy.dns.answer_cache import AnswerCache
 
 ATTEMPT_SECONDS = 2.0
 
@@ -13,20 +16,39 @@ Server = tuple[str, int]
 
 
 class Upstream:
-    """Servers asked in turn, each question from a port and with an id that cannot be guessed."""
+    """Servers asked in turn, each question from a port and with an id that cannot be guessed.
 
-    def __init__(self, servers: Sequence[Server]) -> None:
-        self.servers = tuple(servers)
+    stubs: servers that are asked instead for the names below a domain; the longest domain that fits counts.
+    """
 
-    async def ask(self, query: bytes, *, tcp: bool) -> bytes | None:
-        """The first server's answer to a query, under the query's id; None when none answers."""
-        for server in self.servers:
+    def __init__(self, servers: Sequence[Server], stubs: Mapping[str, Sequence[Server]] | None = None) -> None:
+        self._servers = tuple(servers)
+        self._stubs = {domain: tuple(stub) for domain, stub in (stubs or {}).items()}
+        self._cache = AnswerCache()
+
+    def servers_for(self, name: str) -> tuple[Server, ...]:
+        """Whom to ask about a name (lower case, no final dot); none when nobody is to be asked."""
+        labels = name.split(".")
+        for start in range(len(labels)):
+            stub = self._stubs.get(".".join(labels[start:]))
+            if stub is not None:
+                return stub
+        return self._servers
+
+    async def ask(self, query: bytes, name: str, *, tcp: bool) -> bytes | None:
+        """The first server's answer to a query about `name`, under the query's id; None when none answers."""
+        now = time.monotonic()
+        known = self._cache.get(query, now)
+        if known is not None:
+            return query[:2] + known
+        for server in self.servers_for(name):
             disguised = os.urandom(2) + query[2:]
             try:
                 async with asyncio.timeout(ATTEMPT_SECONDS):
                     answer = await (_ask_tcp(server, disguised) if tcp else _ask_udp(server, disguised))
             except (TimeoutError, OSError, asyncio.IncompleteReadError):
                 continue
+            self._cache.put(query, answer[2:], now)
             return query[:2] + answer[2:]
         return None
 
