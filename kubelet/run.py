@@ -118,8 +118,9 @@ async def run(daemon: Daemon, config: Config) -> None:
     daemon.spawn("pod-status", writer.run())
     daemon.spawn("pods", pods.run())
     daemon.spawn("pod-objects", cluster.pods.run())
-    daemon.spawn("eviction", _eviction(config, host, cluster, pods, pressure, reporter).run())
-    daemon.spawn("image-collection", _collector(config, host, cluster, reporter).run())
+    collector = _collector(config, host, cluster, reporter)
+    daemon.spawn("eviction", _eviction(config, host, cluster, pods, pressure, reporter, collector).run())
+    daemon.spawn("image-collection", collector.run())
     daemon.spawn("log-rotation", LogRotator(host.runtime, config.logs, pods.live_logs).run())
     daemon.ready_check("node-registered", lambda: reporter.node is not None)
     daemon.ready_check("pods-adopted", lambda: pods.adopted)
@@ -209,7 +210,13 @@ def _usage(config: Config, host: Host) -> Usage:
 
 
 def _eviction(
-    config: Config, host: Host, cluster: Cluster, pods: Pods, pressure: Pressure, reporter: NodeReporter
+    config: Config,
+    host: Host,
+    cluster: Cluster,
+    pods: Pods,
+    pressure: Pressure,
+    reporter: NodeReporter,
+    collector: Collector,
 ) -> EvictionManager:
     return EvictionManager(
         pressure,
@@ -219,6 +226,7 @@ def _eviction(
         cluster.recorder,
         lambda: reporter.node,
         reporter.wake,
+        lambda: collector.collect(time.time()),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from api.types import Node
 from cluster.cgroups import CgroupFailure
@@ -16,7 +16,7 @@ from cluster.events import EventRecorder
 from cluster.logs import get_logger
 from kubelet.eviction import ranking
 from kubelet.eviction.figures import FiguresReader
-from kubelet.eviction.thresholds import Crossed, Pressure, observe
+from kubelet.eviction.thresholds import Crossed, Pressure, number, observe
 from kubelet.node.machine import Usage
 from kubelet.pods.pods import Pods
 from kubelet.pods.state import PodState
@@ -39,7 +39,8 @@ log = get_logger()
 class EvictionManager:
     """Ends pods of `pods`; `pressure` is told what it sees.
 
-    node: the registered node, for events. changed: called when the conditions change.
+    node: the registered node, for events. changed: called when the conditions change. reclaim: frees what no pod uses
+    of the disk.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class EvictionManager:
         recorder: EventRecorder,
         node: Callable[[], Node | None],
         changed: Callable[[], None],
+        reclaim: Callable[[], Awaitable[None]],
     ) -> None:
         self._pressure = pressure
         self._measure = measure
@@ -59,6 +61,7 @@ class EvictionManager:
         self._recorder = recorder
         self._node = node
         self._changed = changed
+        self._reclaim = reclaim
         self._limits_at = 0.0
         self._ending: PodWorker | None = None
         self._ending_until = 0.0
@@ -105,8 +108,10 @@ class EvictionManager:
         if node is not None:
             text = f"Attempting to reclaim {crossed.resource}"
             self._recorder.record(node, "Warning", "EvictionThresholdMet", text)
-        workers = {worker.record.uid: worker for worker in self._candidates()}
         disk = crossed.resource in DISK
+        if disk and await self._reclaimed(crossed):
+            return
+        workers = {worker.record.uid: worker for worker in self._candidates()}
         figures = [await self._figures.read(worker.record, disk=disk) for worker in workers.values()]
         for each in ranking.ranked(figures, crossed.resource):
             worker = workers[each.pod.metadata.uid]
@@ -114,6 +119,15 @@ class EvictionManager:
                 self._ending, self._ending_until = worker, now + CLEANUP_SECONDS
                 return
         log.warning("the node is low on a resource and there is no pod to end", resource=crossed.resource)
+
+    async def _reclaimed(self, crossed: Crossed) -> bool:
+        """Free what no pod uses; whether that was enough."""
+        try:
+            await self._reclaim()
+        except RuntimeFailure as error:
+            log.warning("could not free disk space without ending pods", reason=str(error))
+        left = observe(self._measure()).get(crossed.threshold.signal)
+        return left is not None and left.available >= number(crossed.threshold.value, left.capacity)
 
     def _grace(self, crossed: Crossed, worker: PodWorker) -> int:
         """A hard threshold leaves next to no time; a soft one as much as the pod wants, up to the node's most."""

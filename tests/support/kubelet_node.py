@@ -156,12 +156,14 @@ class NodeUnderTest:
             directory / f"{identity}.key",
         )
 
-    def page(self, path: str, identity: str | None = "admin") -> tuple[int, str]:
-        """Status and body of a page of the kubelet's status server."""
+    def page(
+        self, path: str, identity: str | None = "admin", *, port: int = STATUS_PORT, token: str = ""
+    ) -> tuple[int, str]:
+        """Status and body of a page of the kubelet's status server, or of its own port."""
         context = self._tls(identity)
-        connection = http.client.HTTPSConnection(self.node_ip, STATUS_PORT, timeout=10, context=context)
+        connection = http.client.HTTPSConnection(self.node_ip, port, timeout=10, context=context)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from api import codec
 from api.errors import NotFound
 from api.types import Lease, Node, Pod
-from tests.support.kubelet_node import NODE, NodeUnderTest, Pods, condition
+from tests.support.kubelet_node import LISTEN_PORT, NODE, NodeUnderTest, Pods, condition
 
 FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 
@@ -109,6 +109,29 @@ async def test_metrics(pods: Pods, node: NodeUnderTest) -> None:
     assert 'kubelet_running_containers{container_state="running"}' in text
     status, _ = await asyncio.to_thread(node.page, "/metrics", None)
     assert status == 401
+
+
+async def test_the_nodes_port_answers_over_https_too(pods: Pods, node: NodeUnderTest) -> None:
+    def ask(path: str, identity: str | None = "admin", token: str = "") -> tuple[int, str]:
+        return node.page(path, identity, port=LISTEN_PORT, token=token)
+
+    await pods.create("shown", shell(f"echo said; {FOREVER}"))
+    await pods.ready("shown")
+    for path, words in (
+        ("/healthz", "ok"),
+        ("/pods", '"name":"shown"'),
+        ("/stats/summary", '"podRef":{"name":"shown"'),
+        ("/metrics", "kubelet_running_pods "),
+        ("/metrics/resource", 'pod="shown"'),
+        ("/configz", "kubeletconfig"),
+        (f"/containerLogs/{pods.namespace}/shown/main?tailLines=1", "said"),
+    ):
+        status, text = await asyncio.to_thread(ask, path)
+        assert (status, words in text) == (200, True), path
+    assert await asyncio.to_thread(ask, "/pods", None) == (401, "Unauthorized")
+    assert (await asyncio.to_thread(ask, "/pods", None, "no-token"))[0] == 401
+    assert (await asyncio.to_thread(ask, "/nowhere"))[0] == 404
+    assert (await asyncio.to_thread(ask, "/run/x/y/z", "kubelet"))[0] == 403
 
 
 async def test_a_killed_kubelet_finds_its_pods_again_and_kills_none(pods: Pods, node: NodeUnderTest) -> None:

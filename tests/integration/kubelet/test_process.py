@@ -41,7 +41,7 @@ def failed_start(node: NodeUnderTest, directory: Path, **flags: str) -> str:
 def test_a_port_that_is_taken(node: NodeUnderTest, tmp_path: Path) -> None:
     address = f"{node.node_ip}:{LISTEN_PORT}"
     said = failed_start(node, tmp_path, listen=address)
-    assert said == f"kubelet: cannot listen on {address}: is the port taken?; choose another --listen"
+    assert said == f"kubelet: cannot listen on {address}: Address already in use; choose another --listen"
 
 
 def test_a_certificate_that_is_missing(node: NodeUnderTest, tmp_path: Path) -> None:
