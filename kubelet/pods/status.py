@@ -132,7 +132,7 @@ def _pod_ips(report: Report) -> list[str]:
         return [report.node_ip]
     sandbox = report.view.sandbox
     if sandbox is not None and report.view.sandbox_ready:
-        return [sandbox.ip]
+        return [sandbox.ip] if sandbox.ip else []
     if report.state in (PodState.TERMINATING, PodState.TERMINATED):
         return [ip.ip for ip in report.previous.pod_ips]
     return []

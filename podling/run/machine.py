@@ -32,7 +32,7 @@ from podling.run.publish import Published
 
 _CONFIG_MAP = scheme.by_kind("v1", "ConfigMap")
 _NODE = scheme.by_kind("v1", "Node")
-_START_SECONDS = 120.0
+_START_SECONDS = 60.0
 _GONE_SECONDS = 60.0
 _TROUBLE_SECONDS = 10.0
 
@@ -86,7 +86,8 @@ class Machine:
             waited = time.monotonic() - began
             return bool(container.trouble(found)) and (waited > _TROUBLE_SECONDS or bool(states))
 
-        wait_until(self.server, POD, self.namespace, name, settled, _START_SECONDS)
+        if not wait_until(self.server, POD, self.namespace, name, settled, _START_SECONDS):
+            raise CommandError(f"{name} is still being started: podling describe pod {name} says what it waits for")
         if trouble := container.trouble(seen[-1]):
             self._delete(seen[-1], 0)
             raise CommandError(f"cannot start {name}: {trouble}")

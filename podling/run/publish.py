@@ -49,7 +49,7 @@ def ruleset(cluster_id: str, bridge: str, published: Iterable[Published]) -> str
   }}
   chain input {{
     type filter hook input priority -10; policy accept;
-    iifname "{bridge}" ip daddr 127.0.0.0/8 ct state != established,related drop
+    iifname "{bridge}" ip daddr 127.0.0.0/8 ct state {{ new, invalid, untracked }} drop
   }}
 }}
 """
