@@ -19,7 +19,7 @@ from cluster.pb import objects_pb2_grpc as pb_grpc
 from cluster.writes import WriteStream
 from podling.launcher.plan import Cluster
 
-IN_FLIGHT = 400
+IN_FLIGHT = 200
 WRITE_SECONDS = 120.0
 PODS = pb.Target(version="v1", resource="pods")
 

@@ -13,7 +13,7 @@ from kubelet.hollow.node import HollowNode, Shared
 from kubelet.hollow.sources import SharedPods, shared_nodes
 from kubelet.pods.status_writer import StatusWriter
 
-STATUS_WRITES = 128
+STATUS_WRITES = 32
 # Of all nodes together: what upstream's kubelet has for itself (eventRecordQPS).
 EVENTS_PER_SECOND = 50.0
 
