@@ -221,6 +221,8 @@ def _hollow(cluster: Cluster, group: HollowGroup) -> Process:
         "data-dir": cluster.dir / "nodes" / group.name,
         "run-dir": cluster.run_dir / group.name,
         "status-address": status,
+        # Every pod's steps, of thousands of nodes, in one log: nobody reads that.
+        "log-level": "warning",
     }
     argv = (sys.executable, "-m", "kubelet.hollow", *(f"--{name}={_text(value)}" for name, value in flags.items()))
     return Process(
