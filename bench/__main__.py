@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from bench import environment, pods, rest, scale, services, startup, watching
+from bench import environment, network, pods, rest, scale, services, startup, watching
 from bench.results import Row, markdown
 from podling.launcher.plan import Cluster
 
@@ -31,11 +31,11 @@ MEASURES: dict[str, Callable[[Cluster], Coroutine[Any, Any, list[Row]]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of: up, memory, {', '.join(MEASURES)}, scale (default: all)"
+        "names", nargs="*", metavar="NAME", help=f"of: up, memory, {', '.join(MEASURES)}, network, scale (default: all)"
     )
     parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     args = parser.parse_args()
-    wanted = args.names or ["up", "memory", *MEASURES, "scale"]
+    wanted = args.names or ["up", "memory", *MEASURES, "network", "scale"]
     rows = run(wanted)
     table = markdown(rows)
     print(table)
@@ -53,6 +53,8 @@ def run(wanted: list[str]) -> list[Row]:
         rows += startup.measure_up()
     if {"memory", *MEASURES} & set(wanted):
         rows += _on_one_cluster(wanted)
+    if "network" in wanted:
+        rows += network.measure()
     if "scale" in wanted:
         rows += scale.measure()
     return rows

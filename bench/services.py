@@ -30,7 +30,7 @@ async def measure(cluster: Cluster) -> list[Row]:
         await client.create(Namespace(metadata=ObjectMeta(name="services")))
         for number in range(COUNT):
             await client.create(_slice(cluster, number))
-        monitor = _Monitor(cluster)
+        monitor = Monitor(cluster)
         await monitor.start()
         appeared, vanished = [], []
         for number in range(COUNT):
@@ -77,15 +77,15 @@ def _service(number: int) -> Service:
     )
 
 
-def _in_node(cluster: Cluster, *command: str) -> tuple[str, ...]:
+def in_node(cluster: Cluster, *command: str) -> tuple[str, ...]:
     return ("nsenter", f"--net=/run/netns/{cluster.node(NODE).netns}", *command)
 
 
-class _Monitor:
+class Monitor:
     """`nft monitor` in a node: each change of the kernel's rules as a line, the moment it is made."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._command = _in_node(cluster, "nft", "monitor")
+        self._command = in_node(cluster, "nft", "monitor")
         self._lines: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
 
     async def start(self) -> None:
@@ -126,5 +126,5 @@ async def _bare_element(cluster: Cluster) -> list[float]:
 
 
 async def _nft(cluster: Cluster, rules: str) -> None:
-    process = await asyncio.create_subprocess_exec(*_in_node(cluster, "nft", rules))
+    process = await asyncio.create_subprocess_exec(*in_node(cluster, "nft", rules))
     assert await process.wait() == 0
