@@ -44,6 +44,7 @@ from kubelet.pods.executor import NodeServices
 from kubelet.pods.pods import Pods
 from kubelet.pods.runtime_handler import handler_check
 from kubelet.pods.services import PodSource
+from kubelet.pods.static import is_static
 from kubelet.pods.status_writer import StatusWriter
 from kubelet.pulling.collector import Collector
 from kubelet.pulling.puller import PullConfig, Puller
@@ -335,7 +336,8 @@ def _host_resolver(config: Config) -> Resolver:
 
 def _service_variables(services: Informer[Service]) -> Callable[[Pod], Awaitable[Mapping[str, str]]]:
     async def variables(pod: Pod) -> Mapping[str, str]:
-        await services.synced.wait()
+        if not is_static(pod):
+            await services.synced.wait()
         namespace = pod.metadata.namespace
         candidates = services.by_index("namespace", namespace)
         master = services.get(*MASTER_SERVICE)

@@ -87,13 +87,20 @@ class Pods:
         runtime = self._services.runtime
         self._inventory = Inventory(await runtime.list_sandboxes(), await runtime.list_containers())
         self._informer.add_handler(self._pod_changed)
-        await self._informer.synced.wait()
+        # Static pods do not wait for the API server.
+        for pod in filter(is_static, self._informer.items()):
+            self._begin(pod)
         try:
-            await self._adopt()
-            async for event in runtime.events():
-                await self._container_ended(event.container_id, event.pod_uid)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow_containers(), name="container-events")
+                await self._informer.synced.wait()
+                await self._adopt()
         finally:
             await self._close()
+
+    async def _follow_containers(self) -> None:
+        async for event in self._services.runtime.events():
+            await self._container_ended(event.container_id, event.pod_uid)
 
     def find(self, namespace: str, name: str) -> PodWorker | None:
         """The worker of the pod of this name: of the living one, when one is only ending."""
@@ -152,15 +159,25 @@ class Pods:
         worker = self._workers.get(new.metadata.uid)
         if worker is not None:
             worker.update(new)
-        elif is_static(new) and self.find(*_name(new)) is not None:
-            self._successors[_name(new)] = new
         else:
-            self._begin(new)
+            self._begin_in_turn(new)
+
+    def _begin_in_turn(self, pod: Pod) -> None:
+        """Begin a pod; a static one whose manifest has changed once the pod before has ended."""
+        if is_static(pod) and self.find(*_name(pod)) is not None:
+            self._successors[_name(pod)] = pod
+        else:
+            self._begin(pod)
 
     async def _adopt(self) -> None:
         """Give each pod its worker, oldest first; end what has no object any more; clear away what nobody knows."""
-        for pod in sorted(self._informer.items(), key=lambda pod: pod.metadata.creation_timestamp or ""):
-            self._begin(pod)
+        present = {pod.metadata.uid: pod for pod in self._informer.items()}
+        for uid, worker in self._workers.items():
+            if uid not in present:
+                worker.object_gone()
+        for pod in sorted(present.values(), key=lambda pod: pod.metadata.creation_timestamp or ""):
+            if pod.metadata.uid not in self._workers:
+                self._begin_in_turn(pod)
         for uid in self._inventory.uids() - self._workers.keys():
             self._begin_orphan(uid)
         known = set(self._workers)

@@ -177,7 +177,10 @@ class PodWorker:
 
     def _step(self) -> float | None:
         """Decide until the state is settled, start what was decided, tell; when to look again."""
+        before = self.record.pod
         deferred = self._resizer.consider(ended=self.record.stop is not None)
+        if self.record.pod is not before:
+            self._executor.volumes.pod_changed(self.record.pod)
         while True:
             view = self._view()
             decision = decide(self._machine.state, view)

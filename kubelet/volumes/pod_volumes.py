@@ -85,9 +85,9 @@ class PodVolumes:
             raise MountFailure(failures)
 
     def pod_changed(self, pod: Pod) -> None:
-        """Labels and annotations may show in downward-API files."""
-        before, self._pod = self._pod.metadata, pod
-        if (before.labels, before.annotations) == (pod.metadata.labels, pod.metadata.annotations):
+        """Labels, annotations and resources may show in downward-API files."""
+        before, self._pod = self._pod, pod
+        if _shown(before) == _shown(pod):
             return
         for volume in pod.spec.volumes:
             if volume.name in self.places and _shows_pod(volume):
@@ -248,6 +248,12 @@ def _references(volume: Volume) -> Iterator[tuple[Kind, str]]:
             yield ConfigMap, part.config_map.name
         if part.secret is not None:
             yield Secret, part.secret.name
+
+
+def _shown(pod: Pod) -> tuple[object, ...]:
+    """What may change of a pod and be shown."""
+    resources = [container.resources for container in (*pod.spec.containers, *pod.spec.init_containers)]
+    return pod.metadata.labels, pod.metadata.annotations, resources
 
 
 def _shows_pod(volume: Volume) -> bool:

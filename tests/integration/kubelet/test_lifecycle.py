@@ -41,7 +41,7 @@ async def test_a_pod_runs_with_address_identity_and_status(pods: Pods) -> None:
     for type in ("PodReadyToStartContainers", "Initialized", "ContainersReady", "PodScheduled"):
         assert condition(pod, type) == "True", type
     events = await pods.events("web", "Pulled", "Created", "Started")
-    assert events["Pulled"] == 'Container image "busybox" already present on machine'
+    assert events["Pulled"] == 'Container image "busybox" already present on machine and can be accessed by the pod'
     assert events["Created"] == "Created container: main"
     assert events["Started"] == "Started container main"
 
