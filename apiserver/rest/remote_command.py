@@ -132,7 +132,8 @@ class _Conversation:
     async def _inputs(self) -> AsyncIterator[pb.StreamInput]:
         # The call is under way when its input is asked for.
         self._asked_for_input.set()
-        carrier = await self._carrier
+        # A call that fails before there is a carrier ends its inputs: the carrier is still to come, and to be told.
+        carrier = await asyncio.shield(self._carrier)
         async for message in carrier.inputs():
             yield message
 
