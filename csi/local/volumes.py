@@ -109,7 +109,7 @@ class Volumes:
         source = self.get(wish.source) if wish.source else None
         size = _size(wish, source)
         if size > (available := self.available_bytes()):
-            raise VolumeProblem(FULL, f"{size} bytes were asked for and {available} are left on this node")
+            raise VolumeProblem(FULL, f"{_text(size)} was asked for and {_text(available)} is left on this node")
         volume = LocalVolume(wish.name, size, size, wish.kind, wish.source)
         self._make(volume, source)
         return volume
@@ -154,8 +154,8 @@ class Volumes:
         if size <= volume.capacity_bytes:
             return volume
         if size - volume.capacity_bytes > (available := self.available_bytes()):
-            missing = size - volume.capacity_bytes
-            raise VolumeProblem(FULL, f"{missing} more bytes were asked for and {available} are left on this node")
+            missing = _text(size - volume.capacity_bytes)
+            raise VolumeProblem(FULL, f"{missing} more was asked for and {_text(available)} is left on this node")
         os.truncate(self.image(id), size)
         volume = replace(volume, capacity_bytes=size)
         self._write(volume)
@@ -191,6 +191,14 @@ class Volumes:
             file.flush()
             os.fsync(file.fileno())
         fresh.rename(record)
+
+
+def _text(size: int) -> str:
+    """Roughly, so that the same complaint is the same text while the disk is in use."""
+    for unit, name in ((1 << 30, "Gi"), (1 << 20, "Mi")):
+        if size >= unit:
+            return f"{size // unit}{name}"
+    return "less than 1Mi"
 
 
 def _rounded(size: int) -> int:
