@@ -106,10 +106,13 @@ class _Pull:
     def run(self) -> tuple[Image, bool]:
         wanted = self._reference.digest or self._reference.tag
         resolved = self._reference.digest or self._registry.digest(wanted)
-        if resolved and (present := self._present(resolved)) is not None:
+        if (present := self._present(resolved)) is not None:
             return present, False
         data, media_type = self._registry.manifest(resolved or wanted)
         resolved = oci.digest_of(data)
+        # Some registries say what a tag is only by sending it.
+        if (present := self._present(resolved)) is not None:
+            return present, False
         data, manifest = self._choose(data, media_type)
         config = self._registry.small_blob(manifest.config)
         diff_ids = self._check(manifest, config)

@@ -74,14 +74,19 @@ class Transport:
         for attempt in (1, 2):
             request = Request(url, data=cast(bytes, body), headers=dict(headers or {}), method=method)
             request.add_header("User-Agent", _USER_AGENT)
-            authorization = self._authorizations.get(scope)
+            authorization = self._authorizations.get(scope, "")
             if authorization and ours:
                 request.add_unredirected_header("Authorization", authorization)
             try:
                 return self._open(request)
             except HTTPError as error:
                 with error:
-                    if error.code != 401 or attempt == 2 or not ours or not self._authorize(error, scope):
+                    if (
+                        error.code != 401
+                        or attempt == 2
+                        or not ours
+                        or not self._authorize(error, scope, authorization)
+                    ):
                         raise self._refusal(error, scope) from error
                 if body is not None and not isinstance(body, bytes):
                     body.seek(0)
@@ -103,6 +108,9 @@ class Transport:
             error.close()
             return True
         except URLError as error:
+            # A certificate that is not believed is TLS all the same: it must not be got round in plain text.
+            if isinstance(error.reason, ssl.SSLCertVerificationError):
+                return True
             return not isinstance(error.reason, ssl.SSLError | ConnectionResetError)
         except http.client.HTTPException:
             return False
@@ -134,8 +142,8 @@ class Transport:
         words = getattr(reason, "strerror", None) or reason
         return RegistryUnavailable(f"cannot reach {name}: {words}")
 
-    def _authorize(self, refusal: HTTPError, scope: str) -> bool:
-        """Get what the refusal asks for; whether another try makes sense."""
+    def _authorize(self, refusal: HTTPError, scope: str, refused: str) -> bool:
+        """Get what the refusal asks for; whether another try makes sense. `refused`: what the request came with."""
         wanted = challenge.parse(refusal.headers.get_all("WWW-Authenticate") or [])
         if wanted is None:
             return False
@@ -145,7 +153,7 @@ class Transport:
             authorization = f"Bearer {self._credential.registry_token}"
         else:
             authorization = self._token(wanted, scope)
-        if not authorization or self._authorizations.get(scope) == authorization:
+        if not authorization or authorization == refused:
             return False
         self._authorizations[scope] = authorization
         return True
