@@ -107,7 +107,7 @@ async def run(daemon: Daemon, config: Config) -> None:
     pods = Pods(services, writer, source, facts, host.version.name)
     server = NodeServer(PodStreams(pods, host.runtime, host.paths), storage.relay)
     pages = _pages(daemon, config, host, pods)
-    await _listen(daemon, config, cluster, server, pages, ContainerLogs(pods, host.paths))
+    await _listen(daemon, config, cluster, server, pages, ContainerLogs(pods, host.paths), host.paths.logs)
     cluster.nodes.add_handler(reporter.node_changed)
     lease = NodeLease(cluster.client, config.node.name, config.intervals, lambda: reporter.node)
     daemon.spawn("events", cluster.recorder.run())
@@ -349,7 +349,13 @@ def _service_variables(services: Informer[Service]) -> Callable[[Pod], Awaitable
 
 
 async def _listen(
-    daemon: Daemon, config: Config, cluster: Cluster, server: NodeServer, pages: NodePages, logs: ContainerLogs
+    daemon: Daemon,
+    config: Config,
+    cluster: Cluster,
+    server: NodeServer,
+    pages: NodePages,
+    logs: ContainerLogs,
+    log_folder: Path,
 ) -> None:
     """Open the node's port: gRPC and HTTPS on one."""
     identity = config.connection
@@ -358,7 +364,7 @@ async def _listen(
     context = tls_context(identity.ca_file, identity.cert_file, identity.key_file)
     # Abstract: it needs no folder and is gone with the process; who connects still has to show a certificate.
     inner = f"podling-kubelet-{os.getpid()}-{config.node.name}"
-    https = HttpsPages(Callers(cluster.client, config.node.name), pages.all(), logs.read)
+    https = HttpsPages(Callers(cluster.client, config.node.name), pages.all(), logs.read, log_folder)
     front = Front(f"\0{inner}", context, https.serve)
     try:
         await server.start_at(f"unix-abstract:{inner}", credentials)

@@ -53,8 +53,15 @@ async def _exec(runtime: Runtime, command: list[str], container_id: str) -> None
 async def _http(action: HTTPGetAction, container: Container | EphemeralContainer, pod_ip: str) -> None:
     try:
         port = resolve_port(container, action.port)
-        url = http.url_of(action.scheme, action.host or pod_ip, port, action.path)
         headers = tuple((header.name, header.value) for header in action.http_headers)
-        await http.get(http.Request(url, headers), HTTP_TIMEOUT_SECONDS)
+
+        def request(scheme: str) -> http.Request:
+            return http.Request(http.url_of(scheme, action.host or pod_ip, port, action.path), headers)
+
+        try:
+            await http.get(request(action.scheme), HTTP_TIMEOUT_SECONDS)
+        except http.PlainAnswer:
+            # Hooks once were HTTP whatever their scheme said (upstream: the same second try).
+            await http.get(request("HTTP"), HTTP_TIMEOUT_SECONDS)
     except (http.HttpFailure, Unresolvable) as error:
         raise HookFailure(str(error)) from error

@@ -20,11 +20,17 @@ MAX_BODY_BYTES = 10 * 1024
 MAX_REDIRECTS = 10
 SWITCHING_PROTOCOLS = 101
 READ_BYTES = 16 * 1024
+# What OpenSSL makes of a plain HTTP answer.
+_PLAIN = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class HttpFailure(Exception):
     """No answer. The text is as Go's client words it."""
+
+
+class PlainAnswer(HttpFailure):
+    """The peer of an HTTPS request does not speak TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,11 @@ async def _get_once(request: Request) -> tuple[int, dict[bytes, bytes], bytes]:
         reader, writer = await asyncio.open_connection(
             host, port, ssl=_unverified() if parts.scheme == "https" else None
         )
+    except ssl.SSLError as error:
+        if error.reason in _PLAIN:
+            text = "http: server gave HTTP response to HTTPS client"
+            raise PlainAnswer(f'Get "{request.url}": {text}') from None
+        raise HttpFailure(f'Get "{request.url}": {dial_text(error)}') from None
     except OSError as error:
         raise HttpFailure(f'Get "{request.url}": dial tcp {host}:{port}: {dial_text(error)}') from None
     try:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import parse_qs, unquote
+from html import escape
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote
 
 import h11
 
@@ -24,12 +26,13 @@ Logs = Callable[[str, str, str, Mapping[str, str]], Awaitable[bytes]]
 
 
 class HttpsPages:
-    """`pages` by path; `logs` answers /containerLogs/NAMESPACE/POD/CONTAINER."""
+    """`pages` by path; `logs` answers /containerLogs/NAMESPACE/POD/CONTAINER, `log_folder` what is under /logs."""
 
-    def __init__(self, callers: Callers, pages: Mapping[str, Page], logs: Logs) -> None:
+    def __init__(self, callers: Callers, pages: Mapping[str, Page], logs: Logs, log_folder: Path) -> None:
         self._callers = callers
         self._pages = pages
         self._logs = logs
+        self._log_folder = log_folder
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection to its end."""
@@ -61,12 +64,28 @@ class HttpsPages:
         text = f"Forbidden (user={caller.name}, verb={verb}, resource=nodes, subresource(s)=[{asked}])\n"
         return Response(403, TEXT, text.encode())
 
+    def _files(self, names: list[str]) -> Response:
+        """A log file, or the list of a folder of them."""
+        place = self._log_folder.joinpath(*names).resolve()
+        if not place.is_relative_to(self._log_folder.resolve()):
+            return Response(404, TEXT, b"404 page not found\n")
+        try:
+            if place.is_dir():
+                entries = sorted(entry.name + "/" * entry.is_dir() for entry in place.iterdir())
+                lines = "".join(f'<a href="{quote(name)}">{escape(name)}</a>\n' for name in entries)
+                return Response(200, "text/html; charset=utf-8", f"<pre>\n{lines}</pre>\n".encode())
+            return Response(200, TEXT, place.read_bytes())
+        except OSError:
+            return Response(404, TEXT, b"404 page not found\n")
+
     async def _page(self, path: str, query: Mapping[str, str]) -> Response:
         page = self._pages.get(path) or self._pages.get(path.rstrip("/"))
         if page is not None:
             content_type, body = await page()
             return Response(200, content_type, body)
         parts = path.strip("/").split("/")
+        if parts[0] == "logs":
+            return await asyncio.to_thread(self._files, parts[1:])
         if parts[0] == "containerLogs" and len(parts) == 4:
             try:
                 return Response(200, TEXT, await self._logs(parts[1], parts[2], parts[3], query))

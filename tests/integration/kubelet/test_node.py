@@ -124,13 +124,15 @@ async def test_the_nodes_port_answers_over_https_too(pods: Pods, node: NodeUnder
         ("/metrics", "kubelet_running_pods "),
         ("/metrics/resource", 'pod="shown"'),
         ("/configz", "kubeletconfig"),
+        ("/logs/", f"{pods.namespace}_shown_"),
         (f"/containerLogs/{pods.namespace}/shown/main?tailLines=1", "said"),
     ):
         status, text = await asyncio.to_thread(ask, path)
         assert (status, words in text) == (200, True), path
     assert await asyncio.to_thread(ask, "/pods", None) == (401, "Unauthorized")
     assert (await asyncio.to_thread(ask, "/pods", None, "no-token"))[0] == 401
-    assert (await asyncio.to_thread(ask, "/nowhere"))[0] == 404
+    for path in ("/nowhere", "/logs/no-such", "/logs/../pods", "/logs/%2e%2e/pods/"):
+        assert (await asyncio.to_thread(ask, path))[0] == 404, path
     assert (await asyncio.to_thread(ask, "/run/x/y/z", "kubelet"))[0] == 403
 
 
