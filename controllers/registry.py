@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controllers.attach_detach.controller import AttachDetachController
 from controllers.cluster_role_aggregation import ClusterRoleAggregator
 from controllers.config import ControllersConfig
 from controllers.context import Context
@@ -66,6 +67,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     LocalProvisioner(context, config.connection)
     LocalResizer(context, config.connection)
     EphemeralVolumeController(context)
+    AttachDetachController(context)
     ClaimProtection(context)
     VolumeProtection(context)
     AttributesClassProtection(context)

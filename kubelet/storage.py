@@ -13,6 +13,7 @@ from cluster.daemon import Daemon, FatalError
 from cluster.informer import Informer
 from csi.local import NAME
 from csi.local.driver import LocalDriver
+from kubelet.csi.attachments import Attachments
 from kubelet.csi.drivers import Drivers
 from kubelet.csi.registration import PluginWatcher
 from kubelet.metrics.volumes import VolumeStatistics
@@ -53,7 +54,13 @@ async def open_storage(
     watcher = PluginWatcher(registry, drivers, client, node)
     daemon.spawn("csi-drivers", known.run())
     daemon.spawn("plugins", watcher.run())
-    csi = CsiVolumes(paths, drivers, lambda name: known.get("", name))
+    attachments = Attachments(client, node_name)
+
+    async def object_of(name: str) -> CSIDriver | None:
+        await known.synced.wait()
+        return known.get("", name)
+
+    csi = CsiVolumes(paths, drivers, object_of, attachments.context)
     volumes = PersistentVolumes(client, paths, csi, node)
     statistics = VolumeStatistics(volumes.mounted)
     REGISTRY.register(statistics)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -48,18 +48,32 @@ class CsiVolume:
 
 
 class CsiVolumes:
-    """drivers_by_name: the CSIDriver objects."""
+    """objects: a driver's CSIDriver object.
 
-    def __init__(self, paths: Paths, drivers: Drivers, drivers_by_name: Callable[[str], CSIDriver | None]) -> None:
+    attached: what a driver told when it attached a volume (driver and handle); raises VolumeFailure until then.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        drivers: Drivers,
+        objects: Callable[[str], Awaitable[CSIDriver | None]],
+        attached: Callable[[str, str], Awaitable[Mapping[str, str]]],
+    ) -> None:
         self._paths = paths
         self._drivers = drivers
-        self._objects = drivers_by_name
+        self._objects = objects
+        self._attached = attached
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def mount(self, pod: Pod, volume: CsiVolume) -> Path:
         """Where the pod finds the volume. Raises VolumeFailure."""
         driver = await self._drivers.find(volume.driver)
         folder = self._folder(pod.metadata.uid, volume)
+        object = await self._objects(volume.driver)
+        # As upstream: a driver that says nothing must attach its volumes.
+        attaches = not volume.inline and (object is None or object.spec.attach_required is not False)
+        context = await self._attached(volume.driver, volume.handle) if attaches else {}
         async with self._lock(volume):
             self._check_alone(pod, volume)
             await asyncio.to_thread(_write_record, folder, volume)
@@ -71,6 +85,7 @@ class CsiVolumes:
                     volume_id=volume.handle,
                     staging_target_path=str(staging),
                     volume_capability=capability,
+                    publish_context=context,
                     volume_context=volume.attributes,
                 )
                 await call(driver.node.NodeStageVolume(request, timeout=CALL_SECONDS))
@@ -81,10 +96,11 @@ class CsiVolumes:
                 target_path=str(target),
                 volume_capability=capability,
                 readonly=volume.read_only,
-                volume_context={**volume.attributes, **self._pod_info(pod, volume)},
+                publish_context=context,
+                volume_context={**volume.attributes, **_pod_info(pod, volume, object)},
             )
             await call(driver.node.NodePublishVolume(publish, timeout=CALL_SECONDS))
-            if self._takes_group(volume):
+            if _takes_group(volume, object):
                 await asyncio.to_thread(apply_fs_group, target, pod)
         return target
 
@@ -162,28 +178,28 @@ class CsiVolumes:
             tells_pods_apart=driver.tells_pods_apart,
         )[0]
 
-    def _pod_info(self, pod: Pod, volume: CsiVolume) -> Mapping[str, str]:
-        object = self._objects(volume.driver)
-        if object is None or not object.spec.pod_info_on_mount:
-            return {"csi.storage.k8s.io/ephemeral": "true"} if volume.inline else {}
-        return {
-            "csi.storage.k8s.io/pod.name": pod.metadata.name,
-            "csi.storage.k8s.io/pod.namespace": pod.metadata.namespace,
-            "csi.storage.k8s.io/pod.uid": pod.metadata.uid,
-            "csi.storage.k8s.io/serviceAccount.name": pod.spec.service_account_name,
-            "csi.storage.k8s.io/ephemeral": "true" if volume.inline else "false",
-        }
 
-    def _takes_group(self, volume: CsiVolume) -> bool:
-        """Upstream's rule: as the driver says; by default a formatted disk of one node, which nobody else relies on."""
-        if volume.block or volume.read_only:
-            return False
-        object = self._objects(volume.driver)
-        policy = (object.spec.fs_group_policy if object is not None else None) or "ReadWriteOnceWithFSType"
-        if policy == "ReadWriteOnceWithFSType":
-            single = any(mode in ("ReadWriteOnce", _SINGLE_POD) for mode in volume.access_modes)
-            return bool(volume.fs_type) and single
-        return policy == "File"
+def _pod_info(pod: Pod, volume: CsiVolume, object: CSIDriver | None) -> Mapping[str, str]:
+    if object is None or not object.spec.pod_info_on_mount:
+        return {"csi.storage.k8s.io/ephemeral": "true"} if volume.inline else {}
+    return {
+        "csi.storage.k8s.io/pod.name": pod.metadata.name,
+        "csi.storage.k8s.io/pod.namespace": pod.metadata.namespace,
+        "csi.storage.k8s.io/pod.uid": pod.metadata.uid,
+        "csi.storage.k8s.io/serviceAccount.name": pod.spec.service_account_name,
+        "csi.storage.k8s.io/ephemeral": "true" if volume.inline else "false",
+    }
+
+
+def _takes_group(volume: CsiVolume, object: CSIDriver | None) -> bool:
+    """Upstream's rule: as the driver says; by default a formatted disk of one node, which nobody else relies on."""
+    if volume.block or volume.read_only:
+        return False
+    policy = (object.spec.fs_group_policy if object is not None else None) or "ReadWriteOnceWithFSType"
+    if policy == "ReadWriteOnceWithFSType":
+        single = any(mode in ("ReadWriteOnce", _SINGLE_POD) for mode in volume.access_modes)
+        return bool(volume.fs_type) and single
+    return policy == "File"
 
 
 def _write_record(folder: Path, volume: CsiVolume) -> None:

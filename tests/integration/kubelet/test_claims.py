@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,18 +14,20 @@ import pytest
 from msgspec.structs import replace
 
 from api import codec
-from api.errors import NotFound
-from api.types import CSINode, Node, PersistentVolume, PersistentVolumeClaim, Pod
+from api.errors import AlreadyExists, NotFound
+from api.types import CSIDriver, CSINode, Node, PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttachment
 from cluster import connection
 from cluster.client import Client
 from cluster.pb import csi_pb2 as pb
 from cluster.pb import pluginregistration_pb2 as registration_pb
 from cluster.pb.csi_pb2_grpc import ControllerStub, NodeServicer, add_NodeServicer_to_server
 from cluster.pb.pluginregistration_pb2_grpc import RegistrationServicer, add_RegistrationServicer_to_server
+from controllers.attach_detach.plan import attachment_of
 from csi.local import NAME
 from tests.support.kubelet_node import NODE, NodeUnderTest, Pods
 
 FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
+FOREIGN = "foreign.example.com"
 MI = 1 << 20
 
 
@@ -72,6 +75,7 @@ class Foreign(NodeServicer):  # type: ignore[misc]
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.told: dict[str, str] = {}
+        self.published: dict[str, str] = {}
         self.registered: list[registration_pb.RegistrationStatus] = []
 
     async def NodeGetInfo(self, request: Any, context: Any) -> pb.NodeGetInfoResponse:
@@ -95,7 +99,7 @@ class Foreign(NodeServicer):  # type: ignore[misc]
 
     async def NodePublishVolume(self, request: Any, context: Any) -> pb.NodePublishVolumeResponse:
         self.calls.append(f"publish {request.volume_id}")
-        self.told = dict(request.volume_context)
+        self.told, self.published = dict(request.volume_context), dict(request.publish_context)
         place = Path(request.target_path)
         place.mkdir(parents=True, exist_ok=True)
         (place / "greeting").write_text("from afar")
@@ -147,7 +151,7 @@ async def drivers(client: Client) -> dict[str, Any]:
 
 
 async def test_a_foreign_driver_serves_while_it_is_there(pods: Pods, node: NodeUnderTest, tmp_path: Path) -> None:
-    client, name = pods.client, "foreign.example.com"
+    client, name = pods.client, FOREIGN
     async with foreign_driver(node, tmp_path, name) as driver:
 
         async def known() -> bool:
@@ -162,7 +166,7 @@ async def test_a_foreign_driver_serves_while_it_is_there(pods: Pods, node: NodeU
         reader = main("cat /v/greeting > /dev/termination-log", {"name": "far", "mountPath": "/v"})
         await pods.create("reader", reader, restartPolicy="Never", volumes=[claimed("far")])
         assert await said(pods, "reader") == "from afar"
-        assert driver.told["color"] == "blue"
+        assert (driver.told["color"], driver.told["csi.storage.k8s.io/pod.name"]) == ("blue", "reader")
         await pods.delete("reader")
         assert driver.calls == ["stage h1", "publish h1", "unpublish h1", "unstage h1"]
         assert [each.plugin_registered for each in driver.registered] == [True]
@@ -171,6 +175,24 @@ async def test_a_foreign_driver_serves_while_it_is_there(pods: Pods, node: NodeU
         return name not in await drivers(client)
 
     await pods.eventually("the CSINode names the driver no more", forgotten)
+
+
+async def test_a_volume_that_must_be_attached_is_waited_for(pods: Pods, node: NodeUnderTest, tmp_path: Path) -> None:
+    name = "attached.example.com"
+    async with foreign_driver(node, tmp_path, name) as driver:
+        await bound_claim(pods.client, pods.namespace, "far", {"driver": name, "volumeHandle": "h2"})
+        reader = main("cat /v/greeting > /dev/termination-log", {"name": "far", "mountPath": "/v"})
+        await pods.create("reader", reader, restartPolicy="Never", volumes=[claimed("far")])
+        message = (await pods.events("reader", "FailedMount"))["FailedMount"]
+        assert message.endswith(f"volume h2 has no VolumeAttachment for node {NODE} yet")
+        volume = await pods.client.get(PersistentVolume, f"{pods.namespace}-far")
+        attachment = await pods.client.create(attachment_of(volume, NODE))
+        status = replace(attachment.status, attached=True, attachment_metadata={"device": "/dev/x"})
+        await pods.client.update(replace(attachment, status=status), subresource="status")
+        assert await said(pods, "reader") == "from afar"
+        assert driver.published == {"device": "/dev/x"}
+        await pods.delete("reader")
+        await pods.client.delete(VolumeAttachment, attachment.metadata.name)
 
 
 async def test_a_driver_of_another_version_is_told_why_not(pods: Pods, node: NodeUnderTest, tmp_path: Path) -> None:
@@ -292,7 +314,11 @@ async def test_an_nfs_volume_says_what_this_kernel_lacks(pods: Pods) -> None:
 
 @pytest.fixture(autouse=True)
 async def remove_volumes(pods: Pods, node: NodeUnderTest) -> AsyncIterator[None]:
-    """Volumes have no namespace to go with."""
+    """Volumes have no namespace to go with. The drivers' objects say that nothing has to be attached first."""
+    for name in (NAME, FOREIGN):
+        driver = {"metadata": {"name": name}, "spec": {"attachRequired": False, "podInfoOnMount": name == FOREIGN}}
+        with contextlib.suppress(AlreadyExists):
+            await pods.client.create(codec.from_tree(CSIDriver, driver))
     yield
     await pods.remove_all()
     for volume in (await pods.client.list(PersistentVolume)).items:
