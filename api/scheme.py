@@ -46,6 +46,8 @@ class Resource:
     subresources: tuple[Subresource, ...] = ()
     stored_as: Resource | None = field(default=None, repr=False)
     storage_path: str = ""
+    computed: bool = False
+    """Made for each answer (measurements), never kept."""
 
     @property
     def api_version(self) -> str:
@@ -69,8 +71,14 @@ class Resource:
 
     @property
     def persistent(self) -> bool:
-        """Whether objects are kept; reviews and bindings are only answered."""
-        return "get" in self.verbs
+        """Whether objects are kept; reviews and bindings are only answered, measurements made for each answer."""
+        return "get" in self.verbs and not self.computed
+
+    @property
+    def registry_name(self) -> str:
+        """What registries are told apart by: with the version for the second version a group serves of a resource."""
+        second = self.stored_as is not None and self.stored_as.group == self.group
+        return f"{self.group_resource}/{self.version}" if second else self.group_resource
 
     @property
     def key_prefix(self) -> str:
@@ -198,8 +206,10 @@ def _reviews() -> Iterator[Resource]:
 
 
 def _autoscaling_and_batch() -> Iterator[Resource]:
-    autoscaler = t.HorizontalPodAutoscaler
-    yield replace(_workload("autoscaling", autoscaler, "horizontalpodautoscalers", "hpa"), version="v2")
+    words = ("horizontalpodautoscalers", "hpa")
+    autoscalers = replace(_workload("autoscaling", t.HorizontalPodAutoscaler, *words), version="v2")
+    yield autoscalers
+    yield replace(_workload("autoscaling", t.AutoscalingV1HorizontalPodAutoscaler, *words), stored_as=autoscalers)
     yield _workload("batch", t.CronJob, "cronjobs", "cj")
     yield _workload("batch", t.Job, "jobs")
 
@@ -232,6 +242,13 @@ def _storage() -> Iterator[Resource]:
     yield _resource(group, t.VolumeAttributesClass, "volumeattributesclasses", "vac", namespaced=False)
 
 
+def _metrics() -> Iterator[Resource]:
+    """Resource metrics, which upstream's metrics server serves."""
+    for record, plural, namespaced in ((t.NodeMetrics, "nodes", False), (t.PodMetrics, "pods", True)):
+        resource = _resource("metrics.k8s.io", record, plural, namespaced=namespaced, verbs=("get", "list"))
+        yield replace(resource, version="v1beta1", singular=plural.removesuffix("s"), computed=True)
+
+
 def _grouped(events: Resource) -> Iterator[Resource]:
     budget = t.PodDisruptionBudget
     yield from _apps()
@@ -246,6 +263,7 @@ def _grouped(events: Resource) -> Iterator[Resource]:
     yield _resource("coordination.k8s.io", t.Lease, "leases")
     yield _resource("node.k8s.io", t.RuntimeClass, "runtimeclasses", namespaced=False)
     yield _resource("discovery.k8s.io", t.EndpointSlice, "endpointslices")
+    yield from _metrics()
 
 
 def _table() -> tuple[Resource, ...]:

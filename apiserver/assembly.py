@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from api import event_conversion, rbac, scheme
+from api import autoscaler_conversion, event_conversion, rbac, scheme
 from api.scheme import Resource
 from api.types import ClusterRole, Node, PolicyRule
 from apiserver.admission.by_namespace import ByNamespace
@@ -34,6 +34,7 @@ from apiserver.auth.user import User
 from apiserver.etcd.config import EtcdConfig
 from apiserver.handler import Handler
 from apiserver.kubelets import Kubelets
+from apiserver.node_usage import NodeUsages
 from apiserver.pod_streams import PodStreams
 from apiserver.registry import reviews
 from apiserver.registry.allocation import Allocations, Ranges
@@ -43,6 +44,7 @@ from apiserver.registry.eviction import PodEviction
 from apiserver.registry.objects import ObjectRegistry
 from apiserver.registry.pod_actions import Bindings, PodBinding
 from apiserver.registry.registry import Registry
+from apiserver.registry.resource_metrics import NodeMetricsRegistry, PodMetricsRegistry
 from apiserver.registry.scale import WorkloadScale
 from apiserver.registry.tokens import ServiceAccountToken
 from apiserver.storage.keys import DEFAULT_PREFIX, storage_of
@@ -90,6 +92,8 @@ class Assembly:
         self._add_virtual()
         self.handler = Handler(self.registries, self.authorizer)
         self.kubelets = Kubelets(self._node, config.kubelet_identity)
+        self.usages = NodeUsages(self.kubelets)
+        self._add_metrics()
         self.pod_streams = PodStreams(self.handler, self.registries["pods"], self.kubelets)
 
     def stored_registry(self, group_resource: str) -> ObjectRegistry:
@@ -121,9 +125,7 @@ class Assembly:
     def _add_stored(self, resources: list[Resource]) -> None:
         namespaces = _core("namespaces")
         guard = NamespaceGuard(self.storage.reader(namespaces), self.storage.keys, storage_of(namespaces))
-        quotas = QuotaLedger(
-            self.storage.caches["resourcequotas"], self.storage.keys, self.storage.store, guard.touch
-        )
+        quotas = QuotaLedger(self.storage.caches["resourcequotas"], self.storage.keys, self.storage.store, guard.touch)
         for resource in resources:
             self.registries[resource.group_resource] = ObjectRegistry(
                 resource,
@@ -166,9 +168,21 @@ class Assembly:
                 event_conversion.to_events_group,
                 event_conversion.to_core,
             ),
+            ConvertedRegistry(
+                _v1("autoscaling", "horizontalpodautoscalers"),
+                self.stored_registry("horizontalpodautoscalers.autoscaling"),
+                autoscaler_conversion.to_v1,
+                autoscaler_conversion.to_v2,
+            ),
         ]
         for registry in virtual:
-            self.registries[registry.resource.group_resource] = registry
+            self.registries[registry.resource.registry_name] = registry
+
+    def _add_metrics(self) -> None:
+        caches, group, version = self.storage.caches, "metrics.k8s.io", "v1beta1"
+        nodes, pods = (scheme.by_path(group, version, plural) for plural in ("nodes", "pods"))
+        self.registries[nodes.registry_name] = NodeMetricsRegistry(nodes, caches["nodes"], self.usages)
+        self.registries[pods.registry_name] = PodMetricsRegistry(pods, caches["pods"], caches["nodes"], self.usages)
 
     def _node(self, name: str) -> Node | None:
         return self.objects.node(name)

@@ -31,7 +31,7 @@ _NAME_REQUIREMENT: Final = re.compile(r"(?:^|,)metadata\.name=?=([^,=!]+)(?:,|$)
 
 
 class Handler:
-    """`registries` maps `Resource.group_resource` ("pods", "deployments.apps") to its registry."""
+    """`registries` maps `Resource.registry_name` ("pods", "deployments.apps") to its registry."""
 
     def __init__(self, registries: Mapping[str, Registry], authorizer: Authorizer) -> None:
         self._registries = registries
@@ -171,7 +171,7 @@ class Handler:
         decision = self._authorizer.authorize(attributes)
         if not decision.allowed:
             raise forbidden(attributes, decision.reason)
-        registry = self._registries.get(resource.group_resource)
+        registry = self._registries.get(resource.registry_name)
         if registry is None:
             raise errors.generic(404)
         return registry

@@ -19,7 +19,9 @@ from api.types import Node
 from cluster import connection, grpc_errors
 from cluster.connection import Connection
 from cluster.pb import streams_pb2 as pb
+from cluster.pb import usage_pb2
 from cluster.pb.streams_pb2_grpc import PodStreamsStub
+from cluster.pb.usage_pb2_grpc import NodeUsageStub
 
 # The runtime of nodes whose pods are only simulated: there is no kubelet to call.
 HOLLOW = "hollow://"
@@ -68,6 +70,15 @@ class Kubelets:
             async for message in messages:
                 yield message
 
+    async def usage(self, node_name: str, timeout: float) -> usage_pb2.UsageAnswer:
+        """What the node and its containers use; `timeout` in seconds."""
+        stub = NodeUsageStub(await self._channel(node_name))
+        try:
+            answer: usage_pb2.UsageAnswer = await stub.Read(usage_pb2.UsageRequest(), timeout=timeout)
+        except grpc.aio.AioRpcError as error:
+            raise grpc_errors.from_rpc_error(error, _callee(node_name)) from error
+        return answer
+
     async def close(self) -> None:
         """Close every channel; calls in progress end."""
         channels, self._channels = self._channels, {}
@@ -75,16 +86,19 @@ class Kubelets:
             await channel.close()
 
     async def _stub(self, node_name: str) -> PodStreamsStub:
+        return PodStreamsStub(await self._channel(node_name))
+
+    async def _channel(self, node_name: str) -> grpc.aio.Channel:
         address = self._address(node_name)
         known = self._channels.get(node_name)
         if known is not None and known[0] == address:
-            return PodStreamsStub(known[1])
+            return known[1]
         # The certificate must be this node's own, whatever address its Node object claims.
         channel = connection.open_channel(replace(self._identity, server=address), server_name=node_name)
         self._channels[node_name] = (address, channel)
         if known is not None:
             await known[1].close()
-        return PodStreamsStub(channel)
+        return channel
 
     def _address(self, node_name: str) -> str:
         node = self._node(node_name)

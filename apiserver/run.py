@@ -62,6 +62,7 @@ async def run(daemon: Daemon, config: ApiserverConfig) -> None:
     daemon.ready_check("etcd", lambda: storage.feed.connected)
     metrics.watch_sizes(storage.caches)
     daemon.stack.push_async_callback(parts.kubelets.close)
+    daemon.stack.push_async_callback(parts.usages.close)
     await bootstrap.ensure_namespaces(parts.stored_registry("namespaces"))
     await bootstrap.ensure_policy(parts.registries)
     await bootstrap.ensure_priority_classes(parts.stored_registry("priorityclasses.scheduling.k8s.io"))

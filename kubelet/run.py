@@ -28,6 +28,7 @@ from kubelet.eviction.manager import EvictionManager
 from kubelet.eviction.thresholds import Pressure
 from kubelet.logs.rotate import LogRotator
 from kubelet.metrics import pods as pod_metrics
+from kubelet.metrics.sampler import UsageSampler
 from kubelet.metrics.summary import Summary
 from kubelet.metrics.usage import UsageReader
 from kubelet.network.routes import Routes
@@ -54,6 +55,7 @@ from kubelet.runtime.oci.runtime import OciConfig, open_runtime
 from kubelet.server.callers import Callers
 from kubelet.server.front import Front
 from kubelet.server.https import HttpsPages
+from kubelet.server.node_usage import NodeUsage
 from kubelet.server.pages import ContainerLogs, NodePages
 from kubelet.server.pod_streams import PodStreams
 from kubelet.server.serve import NodeServer
@@ -105,8 +107,10 @@ async def run(daemon: Daemon, config: Config) -> None:
     storage = await open_storage(daemon, host.paths, cluster.client, config.node.name, lambda: reporter.node)
     services = _node_services(config, host, cluster, images, storage.volumes)
     pods = Pods(services, writer, source, facts, host.version.name)
-    server = NodeServer(PodStreams(pods, host.runtime, host.paths), storage.relay)
-    pages = _pages(daemon, config, host, pods)
+    usage = UsageReader(pods, host.runtime, host.cgroups, host.pod_cgroups, config.cgroup_root)
+    sampler = UsageSampler(pods, host.pod_cgroups, usage.node)
+    server = NodeServer(PodStreams(pods, host.runtime, host.paths), storage.relay, NodeUsage(sampler))
+    pages = _pages(daemon, config, host, pods, usage)
     await _listen(daemon, config, cluster, server, pages, ContainerLogs(pods, host.paths), host.paths.logs)
     cluster.nodes.add_handler(reporter.node_changed)
     lease = NodeLease(cluster.client, config.node.name, config.intervals, lambda: reporter.node)
@@ -115,6 +119,7 @@ async def run(daemon: Daemon, config: Config) -> None:
     daemon.spawn("node-lease", lease.run())
     daemon.spawn("nodes", cluster.nodes.run())
     daemon.spawn("services", cluster.services.run())
+    daemon.spawn("usage", sampler.run())
     daemon.spawn("routes", Routes(cluster.nodes, config.node.name).run())
     daemon.spawn("pod-status", writer.run())
     daemon.spawn("pods", pods.run())
@@ -375,8 +380,7 @@ async def _listen(
         raise FatalError(f"cannot listen on {host}:{port}: {reason(error)}; choose another --listen") from error
 
 
-def _pages(daemon: Daemon, config: Config, host: Host, pods: Pods) -> NodePages:
-    usage = UsageReader(pods, host.runtime, host.cgroups, host.pod_cgroups, config.cgroup_root)
+def _pages(daemon: Daemon, config: Config, host: Host, pods: Pods, usage: UsageReader) -> NodePages:
     summary = Summary(config.node.name, usage, host.paths, lambda: _usage(config, host))
     pages = NodePages(pods, usage, summary, host.size, shown(config))
     for path, page in pages.metrics().items():

@@ -13,6 +13,7 @@ from api import codec
 from api import types as t
 from api.defaults import (
     access,
+    autoscaling,
     batch,
     daemon_sets,
     network,
@@ -35,6 +36,7 @@ _BY_TYPE: dict[type[Record], Callable[[Any], Any]] = {
     t.Deployment: workloads.deployment,
     t.Job: batch.job,
     t.CronJob: batch.cron_job,
+    t.HorizontalPodAutoscaler: autoscaling.horizontal_pod_autoscaler,
     t.ReplicationController: replication.replication_controller,
     t.ReplicaSet: workloads.replica_set,
     t.StatefulSet: stateful_sets.stateful_set,

@@ -91,7 +91,7 @@ def _paths_of(resource: Resource) -> Iterator[Path]:
         yield collection_path
     named = (parameters.name_of(resource.kind), *shared)
     item = f"{collection}/{resource.plural}/{{name}}"
-    if resource.persistent:
+    if "get" in resource.verbs:
         yield Path(item, resource, named, tuple(_item_operations(resource)))
     for subresource in resource.subresources:
         operations = tuple(_subresource_operations(resource, subresource))

@@ -11,6 +11,7 @@ import msgspec
 
 from api.scheme import Resource
 from api.tables import (
+    autoscaling,
     batch,
     bindings,
     configuration,
@@ -26,6 +27,7 @@ from api.tables import (
 )
 from api.tables.layout import NAME, Column, Layout
 from api.types import (
+    AutoscalingV1HorizontalPodAutoscaler,
     ClusterRoleBinding,
     ConfigMap,
     ControllerRevision,
@@ -39,15 +41,18 @@ from api.types import (
     EndpointSlice,
     Event,
     EventsV1Event,
+    HorizontalPodAutoscaler,
     Job,
     Lease,
     Namespace,
     NetworkPolicy,
     Node,
+    NodeMetrics,
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
     PodDisruptionBudget,
+    PodMetrics,
     PodTemplate,
     PriorityClass,
     ReplicaSet,
@@ -103,6 +108,10 @@ _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
     VolumeAttachment: storage.ATTACHMENTS,
     VolumeAttributesClass: storage.ATTRIBUTES_CLASSES,
     StatefulSet: sets.STATEFUL_SETS,
+    HorizontalPodAutoscaler: autoscaling.HORIZONTAL_POD_AUTOSCALERS,
+    AutoscalingV1HorizontalPodAutoscaler: autoscaling.HORIZONTAL_POD_AUTOSCALERS_V1,
+    NodeMetrics: autoscaling.NODE_METRICS,
+    PodMetrics: autoscaling.POD_METRICS,
 }
 
 _DEFAULT = Layout(

@@ -1,10 +1,11 @@
 """Every record of the API: frozen structs, the single source of truth about fields.
 
 Fields, wire types, defaults when absent, list and patch semantics are annotations on the records;
-`fields()` shows them to the patch, OpenAPI and validation code. Three names are taken twice upstream: the
+`fields()` shows them to the patch, OpenAPI and validation code. A few names are taken twice upstream: the
 second holder carries its group in front.
 """
 
+from api.types import autoscaling as _autoscaling
 from api.types import discovery as _discovery
 from api.types import events as _events
 from api.types.apps import Deployment as Deployment
@@ -326,6 +327,9 @@ from api.types.meta import Status as Status
 from api.types.meta import StatusCause as StatusCause
 from api.types.meta import StatusDetails as StatusDetails
 from api.types.meta import WatchEvent as WatchEvent
+from api.types.metrics import ContainerMetrics as ContainerMetrics
+from api.types.metrics import NodeMetrics as NodeMetrics
+from api.types.metrics import PodMetrics as PodMetrics
 from api.types.networking_addresses import IPAddress as IPAddress
 from api.types.networking_addresses import IPAddressSpec as IPAddressSpec
 from api.types.networking_addresses import ParentReference as ParentReference
@@ -394,6 +398,10 @@ from api.types.storage import VolumeAttributesClass as VolumeAttributesClass
 from api.types.storage import VolumeError as VolumeError
 from api.types.storage import VolumeNodeResources as VolumeNodeResources
 
+AutoscalingV1CrossVersionObjectReference = _autoscaling.CrossVersionObjectReference
+AutoscalingV1HorizontalPodAutoscaler = _autoscaling.HorizontalPodAutoscaler
+AutoscalingV1HorizontalPodAutoscalerSpec = _autoscaling.HorizontalPodAutoscalerSpec
+AutoscalingV1HorizontalPodAutoscalerStatus = _autoscaling.HorizontalPodAutoscalerStatus
 EventsV1Event = _events.Event
 EventsV1EventSeries = _events.EventSeries
 EndpointSlicePort = _discovery.EndpointPort

@@ -79,7 +79,7 @@ class UsageReader:
     async def read(self) -> NodeUsage:
         """Measure now."""
         pods = [await self._pod(worker.record) for worker in self._pods.workers()]
-        cpu, memory = self._node()
+        cpu, memory = self.node()
         return NodeUsage(int(time.time() * 1000), cpu, memory, self._root, pods)
 
     async def _pod(self, record: PodRecord) -> PodUsage:
@@ -96,7 +96,7 @@ class UsageReader:
             interfaces=[] if pod.spec.host_network or not running else interfaces(running[0].pid),
         )
 
-    def _node(self) -> tuple[int, int]:
+    def node(self) -> tuple[int, int]:
         """CPU time in nanoseconds and working set in bytes of the whole node."""
         if self._root.strip("/"):
             usage = self._cgroups.usage(self._root)

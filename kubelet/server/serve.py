@@ -1,4 +1,4 @@
-"""The listener: mutual TLS, the PodStreams service, health and reflection."""
+"""The listener: mutual TLS, the PodStreams and NodeUsage services, health and reflection."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from grpc_reflection.v1alpha import reflection
 
 from cluster.connection import SERVER_OPTIONS
 from cluster.pb.streams_pb2_grpc import add_PodStreamsServicer_to_server
+from cluster.pb.usage_pb2_grpc import add_NodeUsageServicer_to_server
+from kubelet.server.node_usage import NodeUsage
 from kubelet.server.pod_streams import PodStreams
 from kubelet.server.storage_relay import StorageRelay
 
 SERVICE = "podling.v1.PodStreams"
+USAGE_SERVICE = "podling.v1.NodeUsage"
 HEALTH_SERVICE = "grpc.health.v1.Health"
 DRAIN_SECONDS = 2.0
 
@@ -21,14 +24,17 @@ DRAIN_SECONDS = 2.0
 class NodeServer:
     """Serves until closed."""
 
-    def __init__(self, streams: PodStreams, relay: StorageRelay | None = None) -> None:
+    def __init__(self, streams: PodStreams, relay: StorageRelay | None = None, usage: NodeUsage | None = None) -> None:
         self._health = health.HealthServicer()
         self._server = grpc.aio.server(options=SERVER_OPTIONS)
         add_PodStreamsServicer_to_server(streams, self._server)
         add_HealthServicer_to_server(self._health, self._server)
         if relay is not None:
             self._server.add_generic_rpc_handlers((relay,))
-        reflection.enable_server_reflection((SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server)
+        if usage is not None:
+            add_NodeUsageServicer_to_server(usage, self._server)
+        services = (SERVICE, USAGE_SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(services, self._server)
 
     async def start(self, host: str, port: int, credentials: grpc.ServerCredentials) -> int:
         """Listen; the port, found where 0 was asked for. Raises OSError when the address cannot be had."""

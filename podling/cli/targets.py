@@ -24,7 +24,7 @@ def find_resource(word: str) -> Resource:
         resource = scheme.find(word)
     except KeyError:
         raise CommandError(f'there is no resource type "{word}": `podling api-resources` lists all') from None
-    if not resource.persistent:
+    if "get" not in resource.verbs:
         raise CommandError(f'resource type "{word}" only answers requests: there are no objects of it')
     return resource
 

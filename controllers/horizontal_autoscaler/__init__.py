@@ -1,0 +1,1 @@
+"""HorizontalPodAutoscalers: as many replicas as keep their pods' metrics at the targets."""
