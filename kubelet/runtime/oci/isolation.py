@@ -14,7 +14,7 @@ from ..base import InvalidConfig, SandboxSpec
 from . import syscalls
 from .network import PodNetwork
 from .records import SandboxRecord, make_private
-from .user_namespaces import Helper, first_id
+from .user_namespaces import Helper, first_id, write_as_root
 
 _FLAGS = {"net": syscalls.CLONE_NEWNET, "uts": syscalls.CLONE_NEWUTS, "ipc": syscalls.CLONE_NEWIPC}
 _SHM_OPTIONS = "mode=1777,size=65536k"
@@ -53,7 +53,8 @@ class Isolation:
             self._network.set_up_loopback()
         elif "net" in kinds:
             self._network.attach(record.id, record.ip)
-        _set_sysctls(spec, kinds)
+        users = self.path(record.id, "user") if spec.user_namespace else None
+        _set_sysctls(spec, kinds, users)
         if "ipc" in kinds:
             shm = self.path(record.id, "shm")
             flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
@@ -118,7 +119,8 @@ def _default_hosts(address: str, hostname: str) -> str:
     return f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n{own}"
 
 
-def _set_sysctls(spec: SandboxSpec, kinds: list[str]) -> None:
+def _set_sysctls(spec: SandboxSpec, kinds: list[str], users: Path | None) -> None:
+    """Set them in the calling thread's namespaces; `users` is the user namespace these belong to, if not our own."""
     defaults = _DEFAULT_SYSCTLS if "net" in kinds else {}
     for name, value in {**defaults, **spec.sysctls}.items():
         needed = "net" if name.startswith("net.") else "ipc"
@@ -128,7 +130,10 @@ def _set_sysctls(spec: SandboxSpec, kinds: list[str]) -> None:
         if not all(parts) or ".." in parts:
             raise InvalidConfig(f"invalid sysctl {name!r}")
         try:
-            Path("/proc/sys", *parts).write_text(value)
+            if users is not None and needed == "ipc":
+                write_as_root(users, users.with_name("ipc"), Path("/proc/sys", *parts), value)
+            else:
+                Path("/proc/sys", *parts).write_text(value)
         except OSError as error:
             raise InvalidConfig(f"cannot set sysctl {name!r} to {value!r}: {error.strerror}") from error
 

@@ -145,16 +145,19 @@ async def test_users_of_a_pods_own(node: Node, tmp_path: Path) -> None:
     shown = tmp_path / "volume"
     shown.mkdir()
     (shown / "file").write_text("of root\n")
-    sandbox = await node.sandbox(user_namespace=True, sysctls={"net.ipv4.ip_unprivileged_port_start": "80"})
+    sandbox = await node.sandbox(
+        user_namespace=True, sysctls={"net.ipv4.ip_local_port_range": "30000 40000", "kernel.shm_rmid_forced": "1"}
+    )
     volume = Mount(host_path=str(shown), container_path="/volume")
-    script = "cat /proc/self/uid_map; id -u; stat -c %u /bin /volume/file; touch /made /volume/made; hostname"
+    script = "cat /proc/self/uid_map; id -u; stat -c %u /bin /volume/file; touch /made /volume/made; hostname;"
+    script += "cat /proc/sys/kernel/shm_rmid_forced"
     run = await node.finished(sandbox, script, mounts=[volume])
     log = node.log(sandbox)
     first = int(sandbox.ip.split(".")[2]) * 256 + int(sandbox.ip.split(".")[3])
     assert log[0].split() == ["0", str(first * 65536), "65536"]
     assert log[1:4] == ["0", "0", "0"], "its root owns what root owns, and is root to itself"
     assert (shown / "made").stat().st_uid == 0, "volumes keep their numbers"
-    assert run.exit_code == 0 and log[4] == "pod"
+    assert run.exit_code == 0 and log[4:] == ["pod", "1"]
     await node.open.remove_sandbox(sandbox.id)
     assert str(shown) not in Path("/proc/self/mountinfo").read_text()
 
