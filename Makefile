@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ROOMS := api apiserver cluster controllers csi images kubelet kubeproxy podling scheduler
+ROOMS := api apiserver cluster controllers csi images ingress kubelet kubeproxy podling scheduler
 IMAGES := /var/lib/podling/images
 
 # Errors only: a package index's warnings help nobody here.

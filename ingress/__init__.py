@@ -1,0 +1,1 @@
+"""Ingress (L7): Ingresses, Services, EndpointSlices and Secrets in, Envoy's configuration out, over xDS."""

@@ -1,0 +1,21 @@
+"""Which Ingresses are ours: those whose class names our controller (docs: Ingress, Ingress class)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from api.types import Ingress, IngressClass
+
+CONTROLLER = "podling.io/ingress"
+# How Ingresses named their class before there was a field; upstream keeps honouring it.
+OLD_CLASS = "kubernetes.io/ingress.class"
+
+
+def class_name(ingress: Ingress) -> str:
+    """The class it asks for; "" for none, which is nobody's: admission fills in the default class."""
+    return ingress.spec.ingress_class_name or ingress.metadata.annotations.get(OLD_CLASS, "")
+
+
+def is_ours(ingress: Ingress, class_of: Callable[[str], IngressClass | None]) -> bool:
+    found = class_of(class_name(ingress))
+    return found is not None and found.spec.controller == CONTROLLER

@@ -1,0 +1,83 @@
+"""The ingress' wiring: informers → publisher → discovery server → Envoy; problems → Events; address → statuses."""
+
+from __future__ import annotations
+
+from api.types import EndpointSlice, Ingress, IngressClass, Secret, Service
+from cluster.client import Client
+from cluster.connection import open_channel
+from cluster.daemon import Daemon, FatalError
+from cluster.events import EventRecorder
+from cluster.informer import Informer, wait_synced
+from cluster.logs import get_logger
+from ingress import admin, certificates
+from ingress.config import IngressConfig
+from ingress.model import Certificate
+from ingress.publisher import SERVICE_INDEX, Publisher, service_of
+from ingress.statuses import Statuses
+from ingress.xds.server import GRACE_SECONDS, DiscoveryServer, serve
+
+COMPONENT = "podling-ingress"
+
+log = get_logger()
+
+
+async def run(daemon: Daemon, config: IngressConfig) -> None:
+    """Set up: nothing is told to Envoy before all is known, so that a restart changes nothing of what it serves."""
+    default = _default_certificate(config)
+    channel = open_channel(config.connection)
+    daemon.stack.push_async_callback(channel.close)
+    client = Client(channel)
+    daemon.stack.push_async_callback(client.close)
+
+    ingresses = Informer(client, Ingress)
+    ingress_classes = Informer(client, IngressClass)
+    services = Informer(client, Service)
+    slices = Informer(client, EndpointSlice, indexes={SERVICE_INDEX: service_of})
+    secrets = Informer(client, Secret, field_selector=f"type={certificates.TYPE}")
+    daemon.spawn("ingresses", ingresses.run())
+    daemon.spawn("ingress-classes", ingress_classes.run())
+    daemon.spawn("services", services.run())
+    daemon.spawn("endpoint-slices", slices.run())
+    daemon.spawn("secrets", secrets.run())
+    await wait_synced(ingresses, ingress_classes, services, slices, secrets)
+
+    recorder = EventRecorder(client, COMPONENT)
+    daemon.spawn("events", recorder.run())
+    server = DiscoveryServer()
+    publisher = Publisher(
+        ingresses,
+        ingress_classes,
+        services,
+        slices,
+        secrets,
+        config.bind,
+        default,
+        server.publish,
+        lambda problems: statuses.tell(problems),
+    )
+    statuses = Statuses(client, ingresses, recorder, config.address, publisher.is_ours)
+    publisher.sync()
+    await _listen(daemon, config, server)
+    daemon.spawn("publisher", publisher.run())
+    daemon.spawn("statuses", statuses.controller.run())
+    daemon.ready_check("envoy", lambda: server.in_sync)
+    daemon.add_page("/metrics/envoy", lambda: admin.metrics(config.admin_socket))
+    log.info("telling the proxy", ingresses=len(ingresses), socket=str(config.xds_socket))
+
+
+async def _listen(daemon: Daemon, config: IngressConfig, server: DiscoveryServer) -> None:
+    try:
+        listener = await serve(server, config.xds_socket)
+    except (OSError, RuntimeError) as error:
+        raise FatalError(f"cannot listen on {config.xds_socket}: {error}; choose another --xds-socket") from error
+    daemon.stack.push_async_callback(listener.stop, GRACE_SECONDS)
+
+
+def _default_certificate(config: IngressConfig) -> Certificate | None:
+    if config.default_certificate is None:
+        return None
+    chain, key = (file.read_bytes() for file in config.default_certificate)
+    refused = certificates.check(chain, key)
+    if refused:
+        raise FatalError(f"--default-cert-file and --default-key-file: {refused}")
+    return Certificate(chain, key)
