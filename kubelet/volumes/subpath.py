@@ -73,18 +73,27 @@ def _open_inside(volume: Path, subpath: str) -> int:
 
 def _open_part(directory: int, name: str) -> int:
     flags = os.O_PATH | os.O_NOFOLLOW
+    made = False
     try:
         descriptor = os.open(name, flags, dir_fd=directory)
     except FileNotFoundError:
-        owner = os.fstat(directory)
-        os.mkdir(name, 0o750 | (owner.st_mode & 0o7777), dir_fd=directory)
+        os.mkdir(name, 0o750, dir_fd=directory)
+        made = True
         descriptor = os.open(name, flags, dir_fd=directory)
-        if owner.st_mode & stat.S_ISGID:
-            os.chown(name, -1, owner.st_gid, dir_fd=directory, follow_symlinks=False)
     if stat.S_ISLNK(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise SubpathFailure(f'"{name}" became a symbolic link while it was being opened')
+    if made:
+        _open_up(descriptor, os.fstat(directory))
     return descriptor
+
+
+def _open_up(made: int, owner: os.stat_result) -> None:
+    """Give a folder the rights of the one it is in, whatever our umask: who may write there may write here."""
+    place = Path(f"/proc/self/fd/{made}")
+    if owner.st_mode & stat.S_ISGID:
+        os.chown(place, -1, owner.st_gid)
+    place.chmod(0o750 | stat.S_IMODE(owner.st_mode))
 
 
 def _make_target(target: Path, *, is_directory: bool) -> None:

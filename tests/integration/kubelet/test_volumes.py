@@ -149,6 +149,18 @@ async def test_sub_paths(pods: Pods) -> None:
     assert said == "first\n/whole/of-parts\n"
 
 
+async def test_a_sub_path_that_is_made_may_be_written_by_the_pods_users(pods: Pods) -> None:
+    said = await output(
+        pods,
+        "anyone",
+        "stat -c '%a %g' /data; touch /data/file && echo written",
+        mount("data", "/data", subPath="inner"),
+        volumes=[{"name": "data", "emptyDir": {}}],
+        securityContext={"runAsUser": 1000, "fsGroup": 3000},
+    )
+    assert said == "2777 3000\nwritten\n"
+
+
 async def test_a_sub_path_does_not_lead_out_of_its_volume(pods: Pods) -> None:
     volumes = [{"name": "data", "emptyDir": {}}]
     trap = holder(mount("data"), script="ln -s /etc /v/out")
