@@ -78,7 +78,7 @@ def status_of(report: Report) -> PodStatus:
     init, own, ephemeral = ([_shortened(status, share) for status in group] for group in (init, own, ephemeral))
     over = report.state is PodState.TERMINATED
     if over:
-        init, own = _account_for_lost(init, own)
+        init, own = _account_for_lost(pod, init, own)
     stop = view.stop
     # A pod the node has ended has failed once nothing of it can run any more (upstream: mergePodStatus).
     told = stop if stop is not None and over else None
@@ -255,14 +255,24 @@ def _volume_mounts(container: AnyContainer) -> list[VolumeMountStatus]:
 
 
 def _account_for_lost(
-    init: list[ContainerStatus], own: list[ContainerStatus]
+    pod: Pod, init: list[ContainerStatus], own: list[ContainerStatus]
 ) -> tuple[list[ContainerStatus], list[ContainerStatus]]:
     """Nothing of a terminated pod runs: containers without an end are given one (upstream: TerminatePod)."""
     started = [index for index, status in enumerate(init) if status.state.waiting is None]
     reached = started[-1] + 1 if started else 0
     ended_init = [_ended(status) for status in init[:reached]] + init[reached:]
-    initialized = reached == len(init)
-    return ended_init, [_ended(status) for status in own] if initialized else own
+    return ended_init, [_ended(status) for status in own] if _was_initialized(pod, init, own) else own
+
+
+def _was_initialized(pod: Pod, init: list[ContainerStatus], own: list[ContainerStatus]) -> bool:
+    """Whether the pod's own containers had their turn (upstream: hasPodInitialized)."""
+    if any(status.state.waiting is None or status.last_state.terminated is not None for status in own) or not init:
+        return True
+    last = init[-1]
+    if _sidecar(pod.spec.init_containers[-1]):
+        return bool(last.started and last.state.running is not None)
+    ends = (last.state.terminated, last.last_state.terminated)
+    return any(end is not None and end.exit_code == 0 for end in ends)
 
 
 def _ended(status: ContainerStatus) -> ContainerStatus:

@@ -273,3 +273,14 @@ def test_runs_the_runtime_has_lost_are_taken_from_the_status() -> None:
 def test_runs_are_in_order_of_attempts() -> None:
     runs = runs_of(pod(), [run(attempt=2), run(attempt=1, state="exited")], NOW)
     assert [known.spec.attempt for known in runs["main"]] == [1, 2]
+
+
+def test_the_containers_behind_a_failed_init_container_never_had_their_turn() -> None:
+    owner = pod(initContainers=[container("first"), container("second")], restartPolicy="Never")
+    ended = told(owner, run("first", state="exited"), run("second", state="exited", code=1), state=PodState.TERMINATED)
+    assert ended.phase == "Failed"
+    waiting = only(ended).state.waiting
+    assert waiting is not None and waiting.reason == "PodInitializing"
+    initialized = next(condition for condition in ended.conditions if condition.type == "Initialized")
+    assert (initialized.status, initialized.reason) == ("False", "ContainersNotInitialized")
+    assert initialized.message == "containers with incomplete status: [second]"
