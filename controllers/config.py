@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from cluster import connection, daemon
@@ -23,6 +23,7 @@ class ControllersConfig:
     node_grace_seconds: how long a node may be silent before it is taken to be lost.
     terminated_pod_threshold: how many finished pods may stay; 0 for any number.
     load_balancer_addresses: what Services of type LoadBalancer get addresses from; None for nowhere.
+    load_balancer_reserved: those of them that no Service gets.
     """
 
     daemon: DaemonConfig
@@ -31,6 +32,7 @@ class ControllersConfig:
     node_grace_seconds: float
     terminated_pod_threshold: int
     load_balancer_addresses: IPv4Network | None
+    load_balancer_reserved: frozenset[str]
 
 
 def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
@@ -65,6 +67,14 @@ def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
         metavar="CIDR",
         help="what Services of type LoadBalancer get addresses from (default: they get none)",
     )
+    group.add_argument(
+        "--load-balancer-reserved",
+        type=IPv4Address,
+        action="append",
+        default=[],
+        metavar="IP",
+        help="an address of those that no Service gets; may be repeated",
+    )
     args = parser.parse_args(arguments)
     return ControllersConfig(
         daemon.from_args(args),
@@ -73,6 +83,7 @@ def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
         args.node_monitor_grace_period,
         args.terminated_pod_gc_threshold,
         args.load_balancer_addresses,
+        frozenset(map(str, args.load_balancer_reserved)),
     )
 
 

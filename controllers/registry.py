@@ -44,7 +44,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     EndpointSliceController(context)
     EndpointsController(context)
     EndpointSliceMirroringController(context)
-    LoadBalancerController(context, config.load_balancer_addresses)
+    LoadBalancerController(context, config.load_balancer_addresses, config.load_balancer_reserved)
     ReplicaController(context, REPLICA_SETS)
     ReplicaController(context, REPLICATION_CONTROLLERS)
     DeploymentController(context)

@@ -99,6 +99,7 @@ def installed() -> str:
 def main() -> None:
     args = build_parser().parse_args()
     argv = command(args)
+    args.admin_socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     args.admin_socket.unlink(missing_ok=True)
     try:
         os.execvp(argv[0], argv)

@@ -32,6 +32,7 @@ SCHEDULER = "system:kube-scheduler"
 _USERS = {
     CONTROLLER_MANAGER: CONTROLLER_MANAGER,
     SCHEDULER: SCHEDULER,
+    "podling:ingress": "system:podling-ingress",
     "podling:network-policies": "system:kube-proxy",
     "system:node-proxier": "system:kube-proxy",
     "system:volume-scheduler": SCHEDULER,

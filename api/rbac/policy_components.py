@@ -56,6 +56,14 @@ def roles() -> dict[str, list[PolicyRule]]:
             on(CORE, "namespaces pods", "list watch"),
             on("networking.k8s.io", "networkpolicies", "list watch"),
         ],
+        # Ours: an Ingress' controller is somebody else's, too.
+        "podling:ingress": [
+            on("networking.k8s.io", "ingressclasses ingresses", "list watch"),
+            on("networking.k8s.io", "ingresses/status", "patch"),
+            on(CORE, "secrets services", "list watch"),
+            on("discovery.k8s.io", "endpointslices", "list watch"),
+            events(),
+        ],
         "system:persistent-volume-provisioner": [
             on(CORE, "persistentvolumes", "create delete get list watch"),
             on(CORE, "persistentvolumeclaims", "get list update watch"),

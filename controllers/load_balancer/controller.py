@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 
 from api.types import Endpoint, EndpointSlice, Node, Service
 from cluster.informer import ObjectKey
@@ -24,11 +25,14 @@ NAME = "service-lb"
 class LoadBalancerController:
     """reconcile(service key). One worker: addresses are given out one at a time.
 
-    pool: None when there are no addresses to give out.
+    pool: None when there are no addresses to give out. reserved: those of it that no Service gets.
     """
 
-    def __init__(self, context: Context, pool: ipaddress.IPv4Network | None) -> None:
+    def __init__(
+        self, context: Context, pool: ipaddress.IPv4Network | None, reserved: Collection[str] = frozenset()
+    ) -> None:
         self._pool = pool
+        self._reserved = reserved
         self._services = context.mirror(Service)
         self._nodes = context.informer(Node)
         self._slices = context.informer(EndpointSlice)
@@ -48,7 +52,7 @@ class LoadBalancerController:
         if self._pool is None:
             return
         try:
-            address = choose_address(service, self._pool, self._used_by_others(service))
+            address = choose_address(service, self._pool, self._used_by_others(service), self._reserved)
         except NoAddress as error:
             self._recorder.record(service, "Warning", "SyncLoadBalancerFailed", f"no address for it: {error}")
             await self._release(service)

@@ -33,12 +33,17 @@ def address_of(service: Service) -> str:
     return next((ingress.ip for ingress in service.status.load_balancer.ingress if ingress.ip), "")
 
 
-def choose_address(service: Service, pool: ipaddress.IPv4Network, used: Collection[str]) -> str:
+def choose_address(
+    service: Service, pool: ipaddress.IPv4Network, used: Collection[str], reserved: Collection[str] = frozenset()
+) -> str:
     """The address it has or asks for, else the first free one. Raises NoAddress."""
     wanted = service.spec.load_balancer_ip
+    used = {*used, *reserved}
     if wanted:
         if not _within(wanted, pool):
             raise NoAddress(f"{wanted} is not in the pool {pool}")
+        if wanted in reserved:
+            raise NoAddress(f"{wanted} is the ingress' own")
         if wanted in used:
             raise NoAddress(f"{wanted} is another Service's")
         return wanted

@@ -46,6 +46,10 @@ def ensure(cluster: Cluster, now: datetime.datetime) -> None:
     etcd_authority = _authority(etcd, "ca", "podling-etcd-ca", now)
     _leaf(etcd_authority, etcd, "server", "etcd", now, (), LOOPBACK)
     _leaf(etcd_authority, etcd, "client", "kube-apiserver", now, (), ())
+    if cluster.ingress:
+        _leaf(authority, directory, "ingress", "system:podling-ingress", now, (), LOOPBACK)
+        # What hosts without a certificate of their own are served with; it is no identity anybody has rights as.
+        _leaf(authority, directory, "ingress-default", "podling-ingress-default", now, (), (cluster.ingress_address,))
     for node in cluster.nodes:
         ensure_node(cluster, authority, node, now)
     for group in cluster.hollow_groups:

@@ -37,6 +37,7 @@ def up(
     hollow_nodes: int | None = None,
     hollow_node_cpu: str | None = None,
     hollow_node_memory: str | None = None,
+    ingress: bool | None = None,
     etcd: str = "",
     etcd_endpoints: str = "",
     etcd_ca_file: str = "",
@@ -59,6 +60,8 @@ def up(
         Cores of a simulated node (default: 32).
     hollow_node_memory
         Memory of a simulated node (default: 256Gi).
+    ingress
+        Let HTTP in by Ingresses, on an address of the cluster's own (default: as before, else not).
     etcd
         The etcd binary (default: the one on PATH).
     etcd_endpoints
@@ -77,6 +80,7 @@ def up(
         hollow_nodes=hollow_nodes,
         hollow_node_cpu=_cores(hollow_node_cpu, "--hollow-node-cpu"),
         hollow_node_memory=_hollow_bytes(hollow_node_memory),
+        ingress=ingress,
         etcd_binary=_absolute(etcd) if "/" in etcd else etcd,
         etcd_endpoints=[endpoint for endpoint in etcd_endpoints.split(",") if endpoint],
         etcd_ca_file=_absolute(etcd_ca_file),
@@ -86,6 +90,8 @@ def up(
     started = time.monotonic()
     cluster = lifecycle.up(_directory_to_start(dir), options, _tell)
     print(f"up: {_counts(cluster)} ready after {time.monotonic() - started:.1f} s")
+    if cluster.ingress:
+        print(f"  Ingresses are at http://{cluster.ingress_address}")
     print(f"  export KUBECONFIG={cluster.dir}/kubeconfig")
 
 

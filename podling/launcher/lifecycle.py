@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from podling.launcher import cleanup, detached, lock, preflight, readiness, storage, stored_plan
+from podling.launcher import cleanup, detached, ingress_class, lock, preflight, readiness, storage, stored_plan
 from podling.launcher.errors import LauncherError, reason
 from podling.launcher.lock import Lock
 from podling.launcher.plan import DEFAULT_ETCD, RUN_ROOT, Cluster, cluster_id
@@ -150,6 +150,8 @@ def _wait_ready(cluster: Cluster, tell: Tell, check: Callable[[Tell], None], sec
             if not made_dns and now_waiting != ["the API server"]:
                 readiness.ensure_kube_dns(admin)
                 storage.ensure_storage(admin)
+                if cluster.ingress:
+                    ingress_class.ensure_ingress_class(admin)
                 made_dns = True
         except Unavailable:
             now_waiting = ["the API server"]
@@ -185,6 +187,10 @@ def _join(directory: Path, options: Options, tell: Tell, deadline: float) -> Clu
         if asked not in (None, there):
             kind = "hollow nodes" if flag == "--hollow-nodes" else "nodes"
             raise LauncherError(f"the cluster is up with {there} {kind}: run `podling down` before changing {flag}")
+
+    if options.ingress not in (None, cluster.ingress):
+        now_up = "with" if cluster.ingress else "without"
+        raise LauncherError(f"the cluster is up {now_up} an ingress: run `podling down` before changing that")
 
     def check(_: Tell) -> None:
         if not lock.held(directory):

@@ -31,6 +31,8 @@ def create_bridge(cluster: Cluster) -> None:
         f"link set {cluster.bridge} up",
         # Whichever node answers for a load balancer's address is asked for it.
         f"route add {cluster.load_balancer_addresses} dev {cluster.bridge} src {cluster.host_ip}",
+        # Nodes and pods reach it by their default route, which is the host.
+        *([f"addr add {cluster.ingress_address}/32 dev {cluster.bridge}"] if cluster.ingress else []),
     )
 
 

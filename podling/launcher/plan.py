@@ -60,6 +60,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster as DIR/cluster.json describes it.
 
     node_cpu: cores per node. node_memory: bytes per node. hollow_*: the same of simulated nodes (docs/hollow-nodes.md).
+    ingress: whether HTTP is let in by Ingresses (docs/ingress.md).
     etcd: the binary of our own; "" for the one on PATH.
     etcd_endpoints: of an external etcd; empty when we run our own.
     """
@@ -76,6 +77,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     hollow_node_count: int = 0
     hollow_node_cpu: float = 32.0
     hollow_node_memory: int = 256 * 1024**3
+    ingress: bool = False
     etcd: str = ""
     etcd_endpoints: list[str] = []
     etcd_ca_file: str = ""
@@ -110,6 +112,11 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     def load_balancer_addresses(self) -> str:
         """What Services of type LoadBalancer get addresses from: the network after the last node's pods."""
         return f"10.{128 + self.network_index}.255.0/24"
+
+    @property
+    def ingress_address(self) -> str:
+        """Where Ingresses are reached: the last of the load balancers' addresses, which no Service gets."""
+        return f"10.{128 + self.network_index}.255.254"
 
     @property
     def bridge(self) -> str:
@@ -160,6 +167,7 @@ class Port:
     SCHEDULER_STATUS = 5
     CONTROLLERS_STATUS = 6
     SCHEDULER_GRPC = 7
+    INGRESS_STATUS = 8
 
 
 def run_dir(cluster_id: str) -> Path:

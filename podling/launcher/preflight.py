@@ -24,6 +24,7 @@ _USERS = {
     Port.SCHEDULER_STATUS: "its scheduler's status",
     Port.CONTROLLERS_STATUS: "its controllers' status",
     Port.SCHEDULER_GRPC: "its scheduler's explanations",
+    Port.INGRESS_STATUS: "its ingress' status",
 }
 
 
@@ -91,6 +92,7 @@ def _port_is_free(port: int) -> bool:
 
 
 def _ports(cluster: Cluster) -> Iterable[int]:
-    if not cluster.etcd_endpoints:
-        return _USERS
-    return [offset for offset in _USERS if offset not in (Port.ETCD_CLIENT, Port.ETCD_PEER)]
+    unused = {Port.ETCD_CLIENT, Port.ETCD_PEER} if cluster.etcd_endpoints else set()
+    if not cluster.ingress:
+        unused.add(Port.INGRESS_STATUS)
+    return [offset for offset in _USERS if offset not in unused]

@@ -69,6 +69,11 @@ def control_plane(cluster: Cluster) -> list[Process]:
     return [*ours, _apiserver(cluster), _scheduler(cluster), _controllers(cluster)]
 
 
+def ingress(cluster: Cluster) -> list[Process]:
+    """The ingress' control process and its proxy, side by side: neither ends with the other."""
+    return [_ingress(cluster), _ingress_proxy(cluster)] if cluster.ingress else []
+
+
 def on_node(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...] = (), machine_netns: str = "") -> list[Process]:
     """A node's kubelet and kube-proxy. dns_sockets: descriptors of the node's DNS sockets, kept open by us.
 
@@ -173,8 +178,34 @@ def _controllers(cluster: Cluster) -> Process:
         "root-ca-file": cluster.pki / "ca.crt",
         "node-monitor-grace-period": NODE_MONITOR_GRACE_SECONDS,
         "load-balancer-addresses": cluster.load_balancer_addresses,
+        "load-balancer-reserved": cluster.ingress_address,
     }
     return _component(cluster, "controllers", flags, ("127.0.0.1", cluster.port(Port.CONTROLLERS_STATUS)))
+
+
+def _ingress_sockets(cluster: Cluster) -> dict[str, object]:
+    folder = cluster.run_dir / "ingress"
+    return {"xds-socket": folder / "xds.sock", "admin-socket": folder / "admin.sock"}
+
+
+def _ingress(cluster: Cluster) -> Process:
+    flags = {
+        "apiserver": cluster.grpc,
+        **_identity(cluster, "ingress"),
+        **_ingress_sockets(cluster),
+        "address": cluster.ingress_address,
+        "access-log": cluster.dir / "log" / "ingress-access.log",
+        "default-cert-file": cluster.pki / "ingress-default.crt",
+        "default-key-file": cluster.pki / "ingress-default.key",
+    }
+    return _component(cluster, "ingress", flags, ("127.0.0.1", cluster.port(Port.INGRESS_STATUS)))
+
+
+def _ingress_proxy(cluster: Cluster) -> Process:
+    flags = (f"--{name}={value}" for name, value in _ingress_sockets(cluster).items())
+    address = f"http://{cluster.ingress_address},https://{cluster.ingress_address}"
+    argv = (sys.executable, "-m", "ingress.envoy", *flags)
+    return Process("ingress-proxy", argv, f"{cluster.cgroup}/ingress-proxy", address)
 
 
 def _kubelet(cluster: Cluster, node: Node, machine_netns: str) -> Process:

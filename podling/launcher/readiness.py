@@ -6,7 +6,7 @@ import subprocess
 from typing import Any
 
 from podling.launcher import health
-from podling.launcher.plan import CLUSTER_DNS, CLUSTER_DOMAIN, KUBELET_STATUS_PORT, Cluster, HollowGroup, Node
+from podling.launcher.plan import CLUSTER_DNS, CLUSTER_DOMAIN, KUBELET_STATUS_PORT, Cluster, HollowGroup, Node, Port
 from podling.launcher.rest import Admin
 
 NOT_READY_TAINT = "node.kubernetes.io/not-ready"
@@ -46,7 +46,8 @@ def missing(cluster: Cluster, admin: Admin) -> list[str]:
     waiting = [group.name for group in cluster.hollow_groups if not hollow_nodes_are_ready(cluster, group)]
     if waiting:
         return [f"the nodes of {name}" for name in waiting]
-    return [f"DNS on {node.name}" for node in cluster.nodes if not dns_answers(node)]
+    waiting = [f"DNS on {node.name}" for node in cluster.nodes if not dns_answers(node)]
+    return waiting or ([] if ingress_is_ready(cluster) else ["the ingress"])
 
 
 def node_is_ready(node: dict[str, Any]) -> bool:
@@ -59,6 +60,12 @@ def node_is_ready(node: dict[str, Any]) -> bool:
 def hollow_nodes_are_ready(cluster: Cluster, group: HollowGroup) -> bool:
     """Whether all of a group are, by their process's word: it sees its Node objects, and they are many."""
     return health.readyz((group.status_ip, KUBELET_STATUS_PORT), health.admin_tls(cluster)) == "ok"
+
+
+def ingress_is_ready(cluster: Cluster) -> bool:
+    """Whether the proxy has what the Ingresses say; so, too, when there is to be no ingress."""
+    status = ("127.0.0.1", cluster.port(Port.INGRESS_STATUS))
+    return not cluster.ingress or health.readyz(status, health.admin_tls(cluster)) == "ok"
 
 
 def dns_answers(node: Node) -> bool:

@@ -31,6 +31,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     hollow_nodes: int | None = None
     hollow_node_cpu: float | None = None
     hollow_node_memory: int | None = None
+    ingress: bool | None = None
     etcd_binary: str = ""
     etcd_endpoints: list[str] = []
     etcd_ca_file: str = ""
@@ -78,6 +79,7 @@ def update(directory: Path, options: Options) -> Cluster:
         "hollow_node_count": options.hollow_nodes,
         "hollow_node_cpu": options.hollow_node_cpu,
         "hollow_node_memory": options.hollow_node_memory,
+        "ingress": options.ingress,
         "etcd": options.etcd_binary or None,
         **_etcd_changes(options, before),
     }

@@ -70,7 +70,7 @@ class Supervisor:
         network.create_bridge(cluster)
         for process in processes.control_plane(cluster):
             self._start_process(process)
-        for process in processes.hollow(cluster):
+        for process in (*processes.hollow(cluster), *processes.ingress(cluster)):
             self._start_process(process)
         for node in cluster.nodes:
             self._power_on(node)
@@ -81,7 +81,7 @@ class Supervisor:
         await self._stop_pods()
         for node in self.cluster.nodes:
             self._close_listeners(node.name)
-        for names in (["scheduler", "controllers"], ["apiserver"], ["etcd"]):
+        for names in (["scheduler", "controllers", "ingress", "ingress-proxy"], ["apiserver"], ["etcd"]):
             await self._stop_all([name for name in names if name in self.running])
 
     async def _stop_all(self, names: list[str]) -> None:
