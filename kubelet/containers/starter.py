@@ -28,6 +28,7 @@ from kubelet.runtime.base import (
     ContainerSpec,
     ContainerStatus,
     ImageNotPresent,
+    ImageStatus,
     InvalidConfig,
     Resources,
     Runtime,
@@ -88,7 +89,7 @@ class Starter:
 
     async def start(self, job: StartJob) -> None:
         """Start a container and run its postStart hook. Raises Problem."""
-        image = await self._services.images.ensure(job.pod, job.container, job.now, job.announce)
+        image = await self._image(job)
         try:
             security.check_non_root(job.pod, job.container, image)
             spec = await self._spec(job)
@@ -105,6 +106,22 @@ class Starter:
     def resources(self, pod: Pod, container: AnyContainer) -> Resources:
         """The limits of the container's cgroup."""
         return container_resources(pod, container, self._services.node_memory_bytes)
+
+    async def _image(self, job: StartJob) -> ImageStatus:
+        """The image; a registry that takes its time does not keep a pod that is to end."""
+        ensured = asyncio.create_task(
+            self._services.images.ensure(job.pod, job.container, job.now, job.announce), name=f"image {job.container.image}"
+        )
+        aborted = asyncio.create_task(job.aborted.wait())
+        try:
+            await asyncio.wait([ensured, aborted], return_when=asyncio.FIRST_COMPLETED)
+            if not ensured.done():
+                raise Problem("ErrImagePull", "the pod ends before its image was pulled", RETRY_SECONDS)
+            return ensured.result()
+        finally:
+            ensured.cancel()
+            aborted.cancel()
+            await asyncio.wait([ensured, aborted])
 
     async def _spec(self, job: StartJob) -> ContainerSpec:
         pod, container, services = job.pod, job.container, self._services

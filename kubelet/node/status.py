@@ -26,6 +26,8 @@ from api.types import (
 from kubelet.runtime.base import ImageStatus
 
 MAX_IMAGES = 50
+# Of one image (upstream: MaxNamesPerImageInNodeStatus).
+MAX_NAMES = 5
 # One runtime, under its own name and for pods of no class.
 RUNTIME_HANDLERS = ("", "runc")
 
@@ -157,9 +159,9 @@ EVENTS = {
 
 
 def images(found: Iterable[ImageStatus]) -> list[ContainerImage]:
-    """The node's images, the largest first, at most MAX_IMAGES."""
+    """The node's images, the largest first, at most MAX_IMAGES with MAX_NAMES names each."""
     largest = sorted(found, key=lambda image: (-image.size_bytes, image.names))[:MAX_IMAGES]
-    return [ContainerImage(names=list(image.names), size_bytes=image.size_bytes) for image in largest]
+    return [ContainerImage(names=list(image.names[:MAX_NAMES]), size_bytes=image.size_bytes) for image in largest]
 
 
 @dataclass(frozen=True, slots=True)
