@@ -82,8 +82,17 @@ class Client:
         """End the write stream; the channel is the opener's."""
         await self._writes.close()
 
-    async def get(self, record: type[T], name: str, namespace: str = "", *, subresource: str = "") -> T:
-        request = pb.GetRequest(target=_target(record, namespace, name, subresource))
+    async def get(
+        self,
+        record: type[T],
+        name: str,
+        namespace: str = "",
+        *,
+        subresource: str = "",
+        of: type[Record] | None = None,
+    ) -> T:
+        """One object. `of`: whose subresource it is, when that answers a record of another kind (a Scale)."""
+        request = pb.GetRequest(target=_target(of or record, namespace, name, subresource))
         try:
             answer = await self._stub.Get(request, timeout=READ_SECONDS, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
@@ -165,10 +174,10 @@ class Client:
         write = pb.Write(create=pb.CreateRequest(target=target, body=codec.encode(object)))
         return await self._submit(write, type(object))
 
-    async def update(self, object: T, *, subresource: str = "") -> T:
-        """Replace an object. Raises Conflict when it was changed since it was read."""
+    async def update(self, object: T, *, subresource: str = "", of: type[Record] | None = None) -> T:
+        """Replace an object. Raises Conflict when it was changed since it was read. `of`: as for `get`."""
         metadata = object.metadata  # type: ignore[attr-defined]
-        target = _target(type(object), metadata.namespace, metadata.name, subresource)
+        target = _target(of or type(object), metadata.namespace, metadata.name, subresource)
         write = pb.Write(update=pb.UpdateRequest(target=target, body=codec.encode(object)))
         return await self._submit(write, type(object))
 
