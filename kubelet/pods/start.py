@@ -17,7 +17,7 @@ from kubelet.containers.resources import is_sidecar
 from kubelet.containers.security import pod_text
 from kubelet.pods import actions
 from kubelet.pods.actions import RemoveContainer, StartContainer, StopCause, StopContainer
-from kubelet.pods.view import Run, View, ended_at, grace_seconds
+from kubelet.pods.view import Run, View, ended_at, find_container, grace_seconds
 from kubelet.runtime.base import ContainerState
 
 CRASH_LOOP = "CrashLoopBackOff"
@@ -174,8 +174,10 @@ def _start(view: View, container: Container | EphemeralContainer, failed: Run | 
     return Step(name, StartContainer(name, sandbox_id, attempt, failed_at), complete=False)
 
 
-def backoff_key(pod: Pod, container: str) -> tuple[str, str]:
-    return pod.metadata.uid, container
+def backoff_key(pod: Pod, container: str) -> tuple[str, str, str]:
+    """Another image is another chance: its back-off begins anew (upstream: getStableKey)."""
+    found = find_container(pod, container)
+    return pod.metadata.uid, container, found.image if found is not None else ""
 
 
 def _stop_cause(view: View, container: Container, run: Run) -> StopCause | None:

@@ -116,6 +116,17 @@ def test_a_containers_own_restart_rules_go_before_the_pods_policy() -> None:
     assert model.settle() == ["release"]
 
 
+def test_another_image_is_not_held_back_by_the_failures_of_the_one_before() -> None:
+    model = Model(pod())
+    model.settle()
+    model.end("main", 1)
+    model.settle()
+    model.end("main", 1)
+    assert "start/main" not in model.settle()
+    model.record.take(pod({**container(), "image": "other"}))
+    assert "start/main" in model.settle()
+
+
 def test_the_back_off_doubles_to_five_minutes_and_starts_over_after_a_long_run() -> None:
     model = Model(pod())
     model.settle()
