@@ -110,7 +110,8 @@ class Starter:
     async def _image(self, job: StartJob) -> ImageStatus:
         """The image; a registry that takes its time does not keep a pod that is to end."""
         ensured = asyncio.create_task(
-            self._services.images.ensure(job.pod, job.container, job.now, job.announce), name=f"image {job.container.image}"
+            self._services.images.ensure(job.pod, job.container, job.now, job.announce),
+            name=f"image {job.container.image}",
         )
         aborted = asyncio.create_task(job.aborted.wait())
         try:
