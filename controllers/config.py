@@ -11,6 +11,8 @@ from cluster import connection, daemon
 from cluster.command_line import Parser
 from cluster.connection import Connection
 from cluster.daemon import DaemonConfig
+from controllers.horizontal_autoscaler import settings as autoscaler_settings
+from controllers.horizontal_autoscaler.settings import AutoscalerSettings
 
 NODE_GRACE_SECONDS = 40.0
 TERMINATED_POD_THRESHOLD = 12_500
@@ -24,6 +26,7 @@ class ControllersConfig:
     terminated_pod_threshold: how many finished pods may stay; 0 for any number.
     load_balancer_addresses: what Services of type LoadBalancer get addresses from; None for nowhere.
     load_balancer_reserved: those of them that no Service gets.
+    autoscaler: how HorizontalPodAutoscalers work.
     """
 
     daemon: DaemonConfig
@@ -32,6 +35,7 @@ class ControllersConfig:
     node_grace_seconds: float
     terminated_pod_threshold: int
     load_balancer_addresses: IPv4Network | None
+    autoscaler: AutoscalerSettings
     load_balancer_reserved: frozenset[str]
 
 
@@ -75,6 +79,7 @@ def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
         metavar="IP",
         help="an address of those that no Service gets; may be repeated",
     )
+    autoscaler_settings.add_flags(parser, seconds)
     args = parser.parse_args(arguments)
     return ControllersConfig(
         daemon.from_args(args),
@@ -83,6 +88,7 @@ def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
         args.node_monitor_grace_period,
         args.terminated_pod_gc_threshold,
         args.load_balancer_addresses,
+        autoscaler_settings.from_args(args),
         frozenset(map(str, args.load_balancer_reserved)),
     )
 

@@ -15,6 +15,7 @@ from controllers.endpoints.mirroring import EndpointSliceMirroringController
 from controllers.endpoints.slice_controller import EndpointSliceController
 from controllers.ephemeral_volume import EphemeralVolumeController
 from controllers.garbage_collector.controller import GarbageCollector
+from controllers.horizontal_autoscaler.controller import HorizontalAutoscaler
 from controllers.job.controller import JobController
 from controllers.load_balancer.controller import LoadBalancerController
 from controllers.local_storage.provisioner import LocalProvisioner
@@ -59,6 +60,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     RootCAPublisher(context, certificates)
     NamespaceController(context)
     DisruptionController(context)
+    HorizontalAutoscaler(context, config.autoscaler)
     ResourceQuotaController(context)
     GarbageCollector(context)
     PodGarbageCollector(context, config.terminated_pod_threshold)

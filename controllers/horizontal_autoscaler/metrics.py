@@ -1,7 +1,7 @@
 """How many replicas each of an autoscaler's metrics calls for, and what of them all follows. Pure.
 
-Source: upstream's horizontal controller. Metrics of other sources than resources need the custom metrics APIs, which are
-extensions and not here: asking for them fails as it does upstream without them.
+Source: upstream's horizontal controller. Other sources than resources need the custom metrics APIs, extensions that are
+not here: asking for them fails as it does upstream without them.
 """
 
 from __future__ import annotations

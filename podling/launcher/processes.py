@@ -27,6 +27,8 @@ from podling.launcher.plan import (
 # machines that are far away, ours are next door.
 LEASE_RENEW_SECONDS = 3
 NODE_MONITOR_GRACE_SECONDS = 12
+# Upstream looks each 15 s, for clusters of thousands of autoscalers; a learner is waiting.
+AUTOSCALER_SYNC_SECONDS = 5
 # Together hollow nodes renew at most so many leases a second; a small number of them each 10 s, as upstream's.
 HOLLOW_RENEWALS_PER_SECOND = 100
 HOLLOW_RENEW_SECONDS = 10.0
@@ -177,6 +179,7 @@ def _controllers(cluster: Cluster) -> Process:
         **_identity(cluster, "controllers"),
         "root-ca-file": cluster.pki / "ca.crt",
         "node-monitor-grace-period": NODE_MONITOR_GRACE_SECONDS,
+        "horizontal-pod-autoscaler-sync-period": AUTOSCALER_SYNC_SECONDS,
         "load-balancer-addresses": cluster.load_balancer_addresses,
         "load-balancer-reserved": cluster.ingress_address,
     }
