@@ -233,5 +233,5 @@ class PersistentVolumeBinder:
     def _look_at_waiting(self) -> None:
         """A new volume or class may be what claims wait for; a burst of them is looked at once."""
         for claim in self._claims.items():
-            if not claim.spec.volume_name:
+            if names.BIND_COMPLETED not in claim.metadata.annotations:
                 self._claim_queue.add_after(key_of(claim), _LATER_SECONDS)
