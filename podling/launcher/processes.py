@@ -37,7 +37,7 @@ HOLLOW_MISSED_RENEWALS = 3
 # They stand for machines of their own: the control plane is not to wait for what those would do meanwhile.
 HOLLOW_NICENESS = 5
 # Collecting garbage is a third of etcd's work when it is given thousands of objects a second; memory it may have then.
-ETCD_OF_THOUSANDS = (("GOGC", "400"),)
+ETCD_OF_THOUSANDS = (("GOGC", "200"),)
 
 # In the cluster's directory: the scheduler's configuration, for who wants another than upstream's default profile.
 SCHEDULER_CONFIG = "scheduler.yaml"

@@ -84,13 +84,14 @@ def update(directory: Path, options: Options) -> Cluster:
         **_etcd_changes(options, before),
     }
     cluster = msgspec.structs.replace(cluster, **{name: value for name, value in changes.items() if value is not None})
-    _check_counts(cluster)
+    check_counts(cluster)
     if cluster != before:
         _write(directory / FILE, cluster)
     return cluster
 
 
-def _check_counts(cluster: Cluster) -> None:
+def check_counts(cluster: Cluster) -> None:
+    """Raises LauncherError for more nodes than there are addresses, or for none."""
     if not 0 <= cluster.hollow_node_count <= MAX_HOLLOW_NODES:
         raise LauncherError(f"--hollow-nodes must be between 0 and {MAX_HOLLOW_NODES}, not {cluster.hollow_node_count}")
     # A cluster of hollow nodes alone is one to schedule on.
