@@ -24,6 +24,7 @@ from api.types import (
     Pod,
     PodIP,
     PodStatus,
+    VolumeMount,
     VolumeMountStatus,
 )
 from kubelet.containers.resources import qos_class
@@ -248,10 +249,14 @@ def _volume_mounts(container: AnyContainer) -> list[VolumeMountStatus]:
             name=mount.name,
             mount_path=mount.mount_path,
             read_only=mount.read_only,
-            recursive_read_only="Disabled" if mount.read_only else None,
+            recursive_read_only=_recursive(mount) if mount.read_only else None,
         )
         for mount in container.volume_mounts
     ]
+
+
+def _recursive(mount: VolumeMount) -> str:
+    return "Enabled" if mount.recursive_read_only in ("Enabled", "IfPossible") else "Disabled"
 
 
 def _account_for_lost(
