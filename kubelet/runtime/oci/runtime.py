@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +45,7 @@ from .containers import Containers
 from .execution import Executor
 from .hostports import HostPorts
 from .isolation import Isolation
+from .machine import executable, least_oom_score_adj, runc_version
 from .network import PodNetwork
 from .pause import pause_spec
 from .processes import spawn
@@ -99,8 +99,8 @@ class OciRuntime:
     def __init__(self, config: OciConfig) -> None:
         if os.geteuid() != 0:
             raise RuntimeFailure("running containers needs root: start the kubelet as root")
-        self._runc = _executable(config.runc, "runc")
-        conmon_path = _executable(config.conmon, "conmon")
+        self._runc = executable(config.runc, "runc")
+        conmon_path = executable(config.conmon, "conmon")
         self._runc_root = config.run_dir / "runc"
         self._store = Store(config.image_store)
         try:
@@ -121,8 +121,8 @@ class OciRuntime:
         )
         self._executor = Executor(self._runc, self._runc_root)
         self._capabilities = available(Path("/proc/self/status").read_text())
-        self._least_oom_score_adj = _least_oom_score_adj(self._capabilities)
-        self._version = _runc_version(self._runc)
+        self._least_oom_score_adj = least_oom_score_adj(self._capabilities)
+        self._version = runc_version(self._runc)
         self._unfinished: set[asyncio.Task[Any]] = set()
 
     async def recover(self) -> None:
@@ -361,21 +361,6 @@ class OciRuntime:
         return await asyncio.shield(task)
 
 
-def _executable(name: str, package: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise RuntimeFailure(f"{name} is not installed: apt-get install {package}")
-    return found
-
-
-def _runc_version(runc: str) -> str:
-    try:
-        output = subprocess.run([runc, "--version"], check=True, capture_output=True, text=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise RuntimeFailure(f"{runc} does not run: {error}") from error
-    return output.split()[2].split("+")[0]
-
-
 def _image_status(image: Image) -> ImageStatus:
     user = image.config.user.partition(":")[0]
     return ImageStatus(
@@ -397,10 +382,3 @@ def _image_failure(error: ImageError) -> RuntimeFailure:
     if isinstance(error, NoSuchImage):
         return ImageNotPresent(str(error))
     return InvalidConfig(str(error)) if isinstance(error, InvalidReference) else RuntimeFailure(str(error))
-
-
-def _least_oom_score_adj(capabilities: frozenset[str]) -> int:
-    """Without CAP_SYS_RESOURCE nobody may be made safer than this process (as containerd's restrict_oom_score_adj)."""
-    if "SYS_RESOURCE" in capabilities:
-        return -1000
-    return int(Path("/proc/self/oom_score_adj").read_text())
