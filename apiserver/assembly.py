@@ -16,6 +16,7 @@ from api.types import ClusterRole, Node, PolicyRule
 from apiserver.admission.by_namespace import ByNamespace
 from apiserver.admission.chain import Admission
 from apiserver.admission.escalation import EscalationCheck
+from apiserver.admission.ingress_classes import DefaultIngressClass
 from apiserver.admission.limits import LimitBounds, LimitDefaults
 from apiserver.admission.namespaces import NamespaceGuard, NamespaceLifecycle
 from apiserver.admission.node_restriction import NodeRestriction
@@ -118,6 +119,7 @@ class Assembly:
             StorageObjectInUseProtection(),
             DefaultStorageClass(reader(_v1("storage.k8s.io", "storageclasses"))),
             PersistentVolumeClaimResize(reader(_v1("storage.k8s.io", "storageclasses"))),
+            DefaultIngressClass(reader(_v1("networking.k8s.io", "ingressclasses"))),
             EscalationCheck(self.authorizer, self._role),
             LimitBounds(limit_ranges),
         ]

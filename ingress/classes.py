@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from api.ingress_classes import OLD_CLASS
 from api.types import Ingress, IngressClass
 
 CONTROLLER = "podling.io/ingress"
-# How Ingresses named their class before there was a field; upstream keeps honouring it.
-OLD_CLASS = "kubernetes.io/ingress.class"
 
 
 def class_name(ingress: Ingress) -> str:

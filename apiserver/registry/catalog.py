@@ -9,7 +9,7 @@ from api.scheme import Resource
 from apiserver.registry.allocation import Allocations
 from apiserver.registry.strategies import batch, configuration, sets, storage, workloads
 from apiserver.registry.strategies.namespaces import NamespaceStrategy
-from apiserver.registry.strategies.networking import NetworkPolicyStrategy
+from apiserver.registry.strategies.networking import IngressStrategy, NetworkPolicyStrategy
 from apiserver.registry.strategies.nodes import NodeStrategy
 from apiserver.registry.strategies.pods import PodStrategy
 from apiserver.registry.strategies.policy import (
@@ -29,6 +29,8 @@ _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
     "endpoints": configuration.EndpointsStrategy,
     "endpointslices.discovery.k8s.io": configuration.EndpointSliceStrategy,
     "events": configuration.EventStrategy,
+    "ingressclasses.networking.k8s.io": IngressStrategy,
+    "ingresses.networking.k8s.io": IngressStrategy,
     "jobs.batch": batch.JobStrategy,
     "leases.coordination.k8s.io": configuration.LeaseStrategy,
     "namespaces": NamespaceStrategy,

@@ -11,6 +11,8 @@ from api.types import (
     Deployment,
     EndpointSlice,
     Event,
+    Ingress,
+    IngressClass,
     Job,
     Lease,
     LimitRange,
@@ -32,6 +34,7 @@ from api.types import (
 from podling.describe.batch import describe_cron_job, describe_job, describe_replication_controller
 from podling.describe.configuration import describe_config_map, describe_secret
 from podling.describe.generic import describe_generic
+from podling.describe.ingresses import describe_ingress, describe_ingress_class
 from podling.describe.namespaces import describe_namespace
 from podling.describe.nodes import describe_node
 from podling.describe.pods import describe_pod
@@ -73,6 +76,8 @@ _PAGES: Mapping[type[Any], Callable[[Any, Related, float], str]] = {
     Job: lambda record, related, now: describe_job(record, related.events, now),
     CronJob: lambda record, related, now: describe_cron_job(record, related.events, now),
     Service: lambda record, related, now: describe_service(record, related.endpoint_slices, related.events, now),
+    Ingress: lambda record, related, now: describe_ingress(record, related.events, now),
+    IngressClass: lambda record, related, now: describe_ingress_class(record, related.events, now),
     Namespace: lambda record, related, now: describe_namespace(record, related.quotas, related.limit_ranges),
     ResourceQuota: lambda record, related, now: describe_policy(record, related.events, now),
     LimitRange: lambda record, related, now: describe_policy(record, related.events, now),

@@ -10,3 +10,9 @@ class NetworkPolicyStrategy(Strategy):
 
     tracks_generation = True
     unconditional_update = False
+
+
+class IngressStrategy(Strategy):
+    """Its generation counts changes of its spec; so does a class'."""
+
+    tracks_generation = True
