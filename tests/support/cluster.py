@@ -138,8 +138,19 @@ class Cluster:
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
         roots = (f"{self.directory}/", f"/run/podling/{self.id}/")
         found += [f"mount {line.split()[4]}" for line in mounts if line.split()[4].startswith(roots)]
+        found += [f"loop device of {file}" for file in _loop_files() if file.startswith(f"{self.directory}/")]
         found += [f"process {command}" for command in _commands() if str(self.directory) in command]
         return found
+
+
+def _loop_files() -> list[str]:
+    files = []
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            files.append(path.read_text().strip())
+        except OSError:
+            continue
+    return files
 
 
 def _commands() -> list[str]:
