@@ -75,6 +75,14 @@ def test_a_node_that_comes_back_has_its_whole_grace_period():
     assert (verdict.conditions, verdict.recheck_seconds) == (None, GRACE)
 
 
+def test_a_node_that_renews_less_often_says_so_and_is_believed():
+    slow = lease(FIRST)
+    slow = replace(slow, spec=replace(slow.spec, lease_duration_seconds=int(GRACE) * 3))
+    sign = judge(node("a"), slow, None, GRACE, 0.0, NOW).sign
+    assert judge(node("a"), slow, sign, GRACE, GRACE * 3 - 1, NOW).conditions is None
+    assert judge(node("a"), slow, sign, GRACE, GRACE * 3, NOW).conditions is not None
+
+
 def keys(taints):
     return sorted((taint.key.rpartition("/")[2], taint.effect) for taint in taints)
 
