@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from bench import environment, network, pods, rest, scale, services, startup, watching
+from bench import environment, network, pods, rest, scale, services, startup, volumes, watching
 from bench.results import Row, markdown
 from podling.launcher.plan import Cluster
 
@@ -24,6 +24,7 @@ MEASURES: dict[str, Callable[[Cluster], Coroutine[Any, Any, list[Row]]]] = {
     "rest": rest.measure,
     "watch": watching.measure,
     "pods": pods.measure,
+    "volumes": volumes.measure,
     "services": services.measure,
 }
 
