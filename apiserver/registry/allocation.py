@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from api.errors import Invalid
 from api.types import Service
 from apiserver.storage.keys import Keys, object_key
 from apiserver.storage.transactions import Side
@@ -24,6 +25,10 @@ HEADLESS: Final = "None"
 # (upstream KEP-3070 and KEP-3682): a sixteenth of the range, within these bounds.
 STATIC_ADDRESSES: Final = (16, 256)
 STATIC_PORTS: Final = (16, 128)
+
+
+class Unallocated(Invalid):
+    """An allocation was refused. What is in use is known from the cache: the refusal counts once that is up to date."""
 
 
 class Full(Exception):

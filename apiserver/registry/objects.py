@@ -24,6 +24,7 @@ from apiserver.admission.quotas.groups import NewObject
 from apiserver.admission.quotas.ledger import QuotaLedger
 from apiserver.auth.user import User
 from apiserver.registry import bodies, deletion, metadata, patching
+from apiserver.registry.allocation import Unallocated
 from apiserver.registry.bodies import Kind
 from apiserver.registry.registry import Registry
 from apiserver.registry.statuses import deleted_status
@@ -339,11 +340,18 @@ class ObjectRegistry(Registry):
 
     async def _claim(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Carry out a transaction with side keys; again with fresh knowledge when one was not as expected."""
+        fresh = False
         for _ in range(CLAIM_ATTEMPTS):
             try:
                 return await attempt()
             except SideConflict:
                 await self.reader.fresh(None)
+            except Unallocated:
+                if fresh:
+                    raise
+                # What is in the way may be gone for long, and only our cache not know it yet.
+                await self.reader.fresh(None)
+                fresh = True
         raise errors.ServerTimeout(self.resource.group_resource, "write", 1)
 
     def _refuse(self, name: str, problems: Sequence[errors.FieldError]) -> None:

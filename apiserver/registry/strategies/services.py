@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from api.errors import FieldError, Invalid
+from api.errors import FieldError
 from api.scheme import Resource
 from api.types import Service, ServicePort, ServiceSpec
-from apiserver.registry.allocation import HEADLESS, Allocations, Full
+from apiserver.registry.allocation import HEADLESS, Allocations, Full, Unallocated
 from apiserver.registry.strategy import Strategy
 from apiserver.storage.keys import object_key
 from apiserver.storage.transactions import Side
@@ -155,8 +155,8 @@ class ServiceStrategy(Strategy):
             problem = FieldError.internal("spec.ports", "failed to allocate a nodePort: range is full")
             raise self._invalid(name, problem) from None
 
-    def _invalid(self, name: str, problem: FieldError) -> Invalid:
-        return Invalid(self.resource.group_kind, name, [problem])
+    def _invalid(self, name: str, problem: FieldError) -> Unallocated:
+        return Unallocated(self.resource.group_kind, name, [problem])
 
 
 def _wants_node_ports(spec: ServiceSpec) -> bool:
