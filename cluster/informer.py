@@ -109,6 +109,8 @@ class Informer(Generic[T]):
         self._field_selector = field_selector
         self._store: Store[T] = Store(indexes or {})
         self._handlers: list[Handler[T]] = []
+        self._hearing = False
+        self._hearing_handlers: list[Callable[[bool], None]] = []
         self.synced = asyncio.Event()
         self.revision = 0
 
@@ -117,6 +119,10 @@ class Informer(Generic[T]):
         self._handlers.append(handler)
         for object in self._store.values():
             handler(None, object)
+
+    def add_hearing_handler(self, handler: Callable[[bool], None]) -> None:
+        """Call `handler(False)` when the server is lost, `handler(True)` before what it tells first when it is back."""
+        self._hearing_handlers.append(handler)
 
     def get(self, namespace: str, name: str) -> T | None:
         return self._store.get((namespace, name))
@@ -143,6 +149,7 @@ class Informer(Generic[T]):
             except (errors.Expired, errors.Gone):
                 self.revision = 0  # what we knew is too old to resume from
             except errors.StatusError as error:
+                self._hear(False)
                 log.warning(
                     "lost a watch",
                     kind=(self._of or self._record).__name__,
@@ -169,6 +176,7 @@ class Informer(Generic[T]):
             revision, token = page.revision, page.continue_
             if not token:
                 break
+        self._hear(True)
         self._swap_in(items)
         self.revision = revision
         self.synced.set()
@@ -193,6 +201,7 @@ class Informer(Generic[T]):
         )
         async with aclosing(watch) as batches:
             async for batch in batches:
+                self._hear(True)
                 self._apply(batch)
 
     def _apply(self, batch: WatchBatch[T]) -> None:
@@ -203,6 +212,12 @@ class Informer(Generic[T]):
             else:
                 self._tell(self._store.put(event.object), event.object)
         self.revision = max(self.revision, batch.revision)
+
+    def _hear(self, hearing: bool) -> None:
+        if hearing != self._hearing:
+            self._hearing = hearing
+            for handler in self._hearing_handlers:
+                handler(hearing)
 
     def _tell(self, old: T | None, new: T | None) -> None:
         for handler in self._handlers:

@@ -14,6 +14,7 @@ from cluster.events import NORMAL
 from controllers.context import Context
 from controllers.node_lifecycle import metrics
 from controllers.node_lifecycle.health import SignOfLife, judge, ready_status
+from controllers.node_lifecycle.stopwatch import Stopwatch
 from controllers.node_lifecycle.taints import is_evicting, no_execute, wanted, without_eviction
 from controllers.node_lifecycle.zones import Pacing, zone_of
 from controllers.pods import condition as pod_condition
@@ -34,10 +35,12 @@ class NodeLifecycleController:
         self._leases = context.mirror(Lease)
         self._pods = context.mirror(Pod)
         self._signs: dict[str, SignOfLife] = {}
+        self._stopwatch = Stopwatch()
         self._pacing = Pacing()
         self._queue = context.controller(NAME, self.reconcile, workers=4)
         self._nodes.add_handler(self._node_changed)
         self._leases.add_handler(self._lease_changed)
+        context.informer(Lease).add_hearing_handler(self._hearing_changed)
         self._pods.add_handler(self._pod_changed)
 
     async def reconcile(self, name: str) -> None:
@@ -47,7 +50,8 @@ class NodeLifecycleController:
             return
         monotonic, now = self._context.clock.monotonic(), self._context.now()
         lease = self._leases.get(LEASE_NAMESPACE, name)
-        verdict = judge(node, lease, self._signs.get(name), self._grace_seconds, monotonic, now)
+        silence = self._stopwatch.read(monotonic)
+        verdict = judge(node, lease, self._signs.get(name), self._grace_seconds, silence, now)
         self._signs[name] = verdict.sign
         if verdict.conditions is not None:
             node = await self._give_up(node, verdict.conditions)
@@ -121,7 +125,7 @@ class NodeLifecycleController:
             return
         if disrupted:
             # We may have been blind: every node gets its whole grace period again.
-            now = self._context.clock.monotonic()
+            now = self._stopwatch.read(self._context.clock.monotonic())
             self._signs = {name: replace_seen(sign, now) for name, sign in self._signs.items()}
         for each in self._nodes.items():
             self._queue.add(each.metadata.name)
@@ -146,6 +150,9 @@ class NodeLifecycleController:
         if old is None or new is None or _standing(old) != _standing(new):
             self._observe_zone(name, new)
         self._queue.add(name)
+
+    def _hearing_changed(self, hearing: bool) -> None:
+        self._stopwatch.hear(hearing, self._context.clock.monotonic())
 
     def _lease_changed(self, _old: Lease | None, new: Lease | None) -> None:
         if new is not None and new.metadata.namespace == LEASE_NAMESPACE:

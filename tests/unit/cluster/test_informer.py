@@ -143,3 +143,22 @@ async def test_a_late_handler_hears_of_what_is_here() -> None:
     heard: list[str] = []
     informer.add_handler(lambda old, new: heard.append(_mark(new)))
     assert heard == ["a@1"]
+
+
+async def test_who_asks_is_told_when_the_server_is_lost_and_before_what_it_tells_when_it_is_back() -> None:
+    client = ScriptedClient(
+        [ObjectList([], 5)],
+        [
+            [errors.ServiceUnavailable("down")],
+            [errors.ServiceUnavailable("still down")],
+            [added(6, config_map("a", 6)), added(7, config_map("b", 7))],
+        ],
+    )
+    story: list[object] = []
+
+    def prepare(informer: Informer[ConfigMap]) -> None:
+        informer.add_hearing_handler(story.append)
+        informer.add_handler(lambda old, new: story.append(_mark(new)))
+
+    await follow(client, prepare)
+    assert story == [True, False, True, "a@6", "b@7"]

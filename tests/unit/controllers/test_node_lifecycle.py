@@ -5,6 +5,7 @@ from api import codec, timestamps
 from api.types import Lease, NodeCondition, Taint
 from controllers.node_lifecycle.eviction import eviction_time
 from controllers.node_lifecycle.health import judge, ready_status
+from controllers.node_lifecycle.stopwatch import Stopwatch
 from controllers.node_lifecycle.taints import is_evicting, wanted, without_eviction
 from controllers.node_lifecycle.zones import Pacing, ZoneState, zone_state
 from tests.support.objects import node, pod
@@ -204,3 +205,16 @@ def test_taints_that_do_not_evict_evict_nobody():
 
 def test_ready_status_of_a_node_that_never_reported():
     assert ready_status(node("a", ready=None)) == "Unknown"
+
+
+def test_no_silence_is_counted_while_nobody_can_be_heard() -> None:
+    watch = Stopwatch()
+    assert watch.read(100.0) == 100.0
+    watch.hear(False, 110.0)
+    watch.hear(False, 120.0)
+    assert watch.read(150.0) == 110.0
+    watch.hear(True, 150.0)
+    watch.hear(True, 155.0)
+    assert watch.read(160.0) == 120.0
+    watch.hear(False, 170.0)
+    assert watch.read(200.0) == 130.0
