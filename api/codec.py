@@ -16,8 +16,7 @@ from api.canonical import canonical as canonical_form
 from api.errors import BadRequest
 from api.go_syntax import syntax_error
 from api.scalar_forms import UnmarshalError
-from api.strict import duplicate_fields as duplicate_fields
-from api.strict import unknown_fields as unknown_fields
+from api.strict import field_problems as field_problems
 from api.types.record import Record
 
 R = TypeVar("R", bound=Record)

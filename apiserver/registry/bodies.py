@@ -45,20 +45,19 @@ def decode(expected: Kind, body: bytes, field_validation: str) -> tuple[Any, tup
     if field_validation == IGNORE:
         return with_defaults(expected, codec.decode(expected.record, body)), ()
     tree = codec.decode_tree(body, expected.kind)
-    problems = []
     if _may_repeat(body, tree):
-        problems = [f'duplicate field "{path}"' for path in strict.duplicate_fields(body)]
-    return from_tree(expected, tree, field_validation, problems)
+        return from_tree(expected, tree, field_validation, strict.with_repeated_keys(body))
+    return from_tree(expected, tree, field_validation)
 
 
-def from_tree(expected: Kind, tree: Any, field_validation: str, problems: list[str]) -> tuple[Any, tuple[str, ...]]:
-    """As `decode`, from a tree; `problems` are those already found in the text."""
+def from_tree(expected: Kind, tree: Any, field_validation: str, as_written: Any = None) -> tuple[Any, tuple[str, ...]]:
+    """As `decode`, from a tree; `as_written` is the same with its repeated keys, where there may be some."""
     if isinstance(tree, dict):
         _check_kind(expected, tree.get("apiVersion"), tree.get("kind"))
     record = with_defaults(expected, codec.from_tree(expected.record, tree))
     if field_validation == IGNORE:
         return record, ()
-    problems = problems + [f'unknown field "{path}"' for path in strict.unknown_fields(expected.record, tree)]
+    problems = strict.field_problems(expected.record, tree if as_written is None else as_written)
     if problems and field_validation == STRICT:
         version = expected.api_version.rpartition("/")[2]
         raise errors.BadRequest(

@@ -196,7 +196,7 @@ class ObjectRegistry(Registry):
 
         def produce(current: Stored) -> tuple[Any, tuple[str, ...]]:
             tree = apply(msgspec.json.decode(current.data))
-            record, warnings = bodies.from_tree(self._kind, tree, options.field_validation, [])
+            record, warnings = bodies.from_tree(self._kind, tree, options.field_validation)
             record = metadata.in_namespace(record, self.resource, namespace)
             return metadata.require_same_name(record, name), warnings
 

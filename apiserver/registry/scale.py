@@ -49,7 +49,7 @@ class WorkloadScale(Subresource):
 
         def produce(current: Stored) -> tuple[Scale, tuple[str, ...]]:
             tree = apply(msgspec.json.decode(_scale_document(current).data))
-            return bodies.from_tree(_SCALE, tree, options.field_validation, [])
+            return bodies.from_tree(_SCALE, tree, options.field_validation)
 
         return await self._write(user, namespace, name, produce, options)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import codec, event_conversion
+from api import codec, event_conversion, strict
 from api import types as t
 from api.errors import BadRequest
 
@@ -208,18 +208,28 @@ def test_unknown_fields_are_named_by_path() -> None:
             "nodeSelector": {"any": "key"},
         },
     }
-    assert codec.unknown_fields(t.Pod, tree) == [
-        "x",
-        "spec.foo",
-        "spec.containers[0].imagee",
-        "spec.containers[0].env[0].valueFrom.z",
+    assert codec.field_problems(t.Pod, tree) == [
+        'unknown field "x"',
+        'unknown field "spec.foo"',
+        'unknown field "spec.containers[0].imagee"',
+        'unknown field "spec.containers[0].env[0].valueFrom.z"',
     ]
 
 
-def test_duplicate_fields_are_named_by_path() -> None:
-    body = b'{"spec":{"replicas":1,"replicas":2,"c":[{"d":1},{"e":{"f":1,"f":1}}]},"kind":"x"}'
-    assert codec.duplicate_fields(body) == ["spec.replicas", "spec.c[1].e.f"]
-    assert codec.duplicate_fields(b'{"a":{"b":1},"c":{"b":1}}') == []
+def test_unknown_and_repeated_fields_are_told_in_document_order() -> None:
+    body = (
+        b'{"kind":"x","metadata":{"labels":{"a":"1","a":"2"}},"spec":{"unknown":"1","unknown":"2",'
+        b'"replicas":1,"replicas":2,"template":{"spec":{"containers":[{"name":"c"},{"name":"d","x":{"f":1,"f":1},"name":"e"}]}}}}'
+    )
+    assert codec.field_problems(t.Deployment, strict.with_repeated_keys(body)) == [
+        'duplicate field "metadata.labels.a"',
+        'unknown field "spec.unknown"',
+        'duplicate field "spec.replicas"',
+        'unknown field "spec.template.spec.containers[1].x"',
+        'duplicate field "spec.template.spec.containers[1].name"',
+    ]
+    tree = strict.with_repeated_keys(b'{"metadata":{"name":"b","labels":{"name":"b"}}}')
+    assert codec.field_problems(t.Deployment, tree) == []
 
 
 def test_events_convert_between_their_groups() -> None:

@@ -26,12 +26,13 @@ def nested(depth: int) -> Any:
 @pytest.mark.timeout(20)
 def test_repeated_keys_are_found_in_one_look_at_each_key() -> None:
     pairs = "".join(f'"k{number}":"",' for number in range(MANY))
-    assert strict.duplicate_fields(f'{{"data":{{{pairs}"k7":""}}}}'.encode()) == ["data.k7"]
+    tree = strict.with_repeated_keys(f'{{"data":{{{pairs}"k7":""}}}}'.encode())
+    assert strict.field_problems(ConfigMap, tree) == ['duplicate field "data.k7"']
 
 
 def test_what_is_nested_too_deeply_for_that_is_a_bad_request() -> None:
     with pytest.raises(BadRequest, match="max depth"):
-        strict.duplicate_fields(b'{"a":' * 5_000 + b"1" + b"}" * 5_000)
+        strict.with_repeated_keys(b'{"a":' * 5_000 + b"1" + b"}" * 5_000)
 
 
 @pytest.mark.parametrize(("depth", "fields"), [(90, []), (101, ["metadata.managedFields[0].fieldsV1"])])
