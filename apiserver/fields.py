@@ -6,14 +6,18 @@ The lists are upstream's (pkg/apis/core/v1/conversion.go and the registries' Sel
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
+from api import selectors
 from api.errors import BadRequest
 from api.scheme import Resource
+from api.selectors import FieldSelector
 
 _METADATA: Final = ("metadata.name", "metadata.namespace")
+_REFERENCE: Final = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 
 # The one field per resource that watches and lists are indexed by.
 INDEXED: Final[Mapping[str, str]] = {"pods": "spec.nodeName"}
@@ -132,6 +136,14 @@ class _ReplicaSet(_Part, frozen=True):
     status: _ReplicaSetStatus = _ReplicaSetStatus()
 
 
+class _JobStatus(_Part, frozen=True):
+    succeeded: int = 0
+
+
+class _Job(_Part, frozen=True):
+    status: _JobStatus = _JobStatus()
+
+
 class _Kind:
     """One kind's own fields: the part of the object to decode and how to read it."""
 
@@ -157,7 +169,34 @@ _KINDS: Final[Mapping[str, _Kind]] = {
         lambda service: {"spec.clusterIP": service.spec.cluster_ip, "spec.type": service.spec.type},
     ),
     "replicasets.apps": _Kind(_ReplicaSet, lambda replica_set: {"status.replicas": str(replica_set.status.replicas)}),
+    "replicationcontrollers": _Kind(
+        _ReplicaSet, lambda controller: {"status.replicas": str(controller.status.replicas)}
+    ),
+    "jobs.batch": _Kind(_Job, lambda job: {"status.successful": str(job.status.succeeded)}),
 }
+
+
+# What a resource that another one stores calls the fields it can be selected by, and what the stored one calls them.
+_RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
+    "events.events.k8s.io": {
+        **{name: name for name in (*_METADATA, "reason", "type")},
+        **{f"regarding.{name}": f"involvedObject.{name}" for name in _REFERENCE},
+        "reportingController": "reportingComponent",
+    },
+}
+
+
+def in_stored_terms(resource: Resource, text: str) -> str:
+    """A field selector on a converted resource, in the words of the resource that is stored. Raises `BadRequest`."""
+    names = _RENAMED.get(resource.group_resource)
+    if not text or names is None:
+        return text
+    renamed = []
+    for requirement in selectors.fields(text).requirements:
+        if requirement.field not in names:
+            raise BadRequest(f"field label not supported: {requirement.field}")
+        renamed.append(replace(requirement, field=names[requirement.field]))
+    return str(FieldSelector(tuple(renamed)))
 
 
 def check_known(resource: Resource, field: str) -> None:

@@ -6,6 +6,7 @@ Every document is converted on its way in and out; names, revisions and selector
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ import msgspec
 from api import codec
 from api.scheme import Resource
 from api.types import DeleteOptions
+from apiserver import fields
 from apiserver.auth.user import User
 from apiserver.registry import bodies, metadata, patching
 from apiserver.registry.bodies import Kind
@@ -40,12 +42,12 @@ class ConvertedRegistry(Registry):
         return self._convert(await self._stored.get(namespace, name, subresource, resource_version))
 
     async def list(self, namespace: str, options: ListOptions) -> Page:
-        page = await self._stored.list(namespace, options)
+        page = await self._stored.list(namespace, self._in_stored_terms(options))
         items = [self._convert(stored) for stored in page.items]
         return Page(items, page.revision, page.continue_token, page.remaining)
 
     def watch(self, namespace: str, options: ListOptions) -> Watch:
-        return _ConvertedWatch(self._stored.watch(namespace, options), self._convert)
+        return _ConvertedWatch(self._stored.watch(namespace, self._in_stored_terms(options)), self._convert)
 
     async def create(
         self, user: User, namespace: str, name: str, subresource: str, body: bytes, options: WriteOptions
@@ -78,7 +80,7 @@ class ConvertedRegistry(Registry):
 
         def produce(current: Stored) -> tuple[Any, tuple[str, ...]]:
             tree = apply(msgspec.json.decode(self._convert(current).data))
-            record, warnings = bodies.from_tree(self._kind, tree, options.field_validation, [])
+            record, warnings = bodies.from_tree(self._kind, tree, options.field_validation)
             return metadata.require_same_name(self._inward(record), name), warnings
 
         view = self._stored.strategy.views()[subresource]
@@ -97,8 +99,12 @@ class ConvertedRegistry(Registry):
         delete_options: DeleteOptions,
         options: WriteOptions,
     ) -> Sequence[Stored]:
-        deleted = await self._stored.delete_collection(user, namespace, list_options, delete_options, options)
+        selected = self._in_stored_terms(list_options)
+        deleted = await self._stored.delete_collection(user, namespace, selected, delete_options, options)
         return [self._convert(stored) for stored in deleted]
+
+    def _in_stored_terms(self, options: ListOptions) -> ListOptions:
+        return replace(options, field_selector=fields.in_stored_terms(self.resource, options.field_selector))
 
     def _convert(self, stored: Stored) -> Stored:
         data = codec.encode(self._outward(stored.record))

@@ -7,8 +7,9 @@ import json
 
 import pytest
 
-from api import scheme
+from api import scheme, selectors
 from api.errors import BadRequest, Expired, Invalid
+from apiserver.fields import extract, in_stored_terms
 from apiserver.requests import ListOptions
 from apiserver.storage import continuation, list_rules
 from apiserver.storage.selection import Selection
@@ -118,6 +119,32 @@ def test_unknown_fields_cannot_be_selected() -> None:
     assert refused.value.message == ('"a.b" is not a known field selector: only "metadata.name", "metadata.namespace"')
     with pytest.raises(BadRequest, match=r"^field label not supported: spec.image$"):
         Selection(scheme.find("pods"), fields="spec.image=c")
+
+
+def test_events_are_selected_by_the_names_of_the_group_they_are_asked_of() -> None:
+    events = scheme.by_path("events.k8s.io", "v1", "events")
+    text = "regarding.name=a\\=b,reportingController!=c,reason=d"
+    assert in_stored_terms(events, text) == "involvedObject.name=a\\=b,reportingComponent!=c,reason=d"
+    assert in_stored_terms(events, "") == ""
+    assert in_stored_terms(scheme.find("pods"), "spec.nodeName=a") == "spec.nodeName=a"
+    with pytest.raises(BadRequest, match=r"^field label not supported: involvedObject.name$"):
+        in_stored_terms(events, "involvedObject.name=a")
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "field"),
+    [
+        ("rc", {"replicas": 3}, "status.replicas=3"),
+        ("rs", {"replicas": 3}, "status.replicas=3"),
+        ("jobs", {"succeeded": 2}, "status.successful=2"),
+        ("jobs", {}, "status.successful=0"),
+    ],
+)
+def test_replicas_and_successes_can_be_selected(word: str, status: dict[str, int], field: str) -> None:
+    data = json.dumps({"metadata": {"name": "a", "namespace": "b"}, "status": status}).encode()
+    found = extract(scheme.find(word), "b", "a", data)
+    assert selectors.fields(field).matches(found)
+    assert not selectors.fields(field.replace("=", "!=")).matches(found)
 
 
 def test_contradictory_fields_select_nothing() -> None:
