@@ -35,7 +35,8 @@ class ServiceStrategy(Strategy):
 
     def prepare_update(self, new: Service, old: Service) -> Any:
         new = super().prepare_update(new, old)
-        return replace(new, spec=_carry_over(_normalized(new.spec, old.spec), old.spec))
+        spec = _carry_over(_normalized(new.spec, old.spec), old.spec)
+        return replace(new, spec=_without_old_types_values(spec, old.spec))
 
     def allocate(self, new: Service, old: Service | None) -> tuple[Service, Sequence[Side]]:
         owner = object_key(new.metadata.namespace, new.metadata.name)
@@ -192,6 +193,31 @@ def _carry_over(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:
         changes["ports"] = _carry_over_ports(new.ports, old.ports)
         if not new.health_check_node_port:
             changes["health_check_node_port"] = old.health_check_node_port
+    return replace(new, **changes) if changes else new
+
+
+def _without_old_types_values(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:
+    """A change of type drops what only the old type has, unless it changes too (upstream dropTypeDependentFields)."""
+    changes: dict[str, Any] = {}
+    if new.type == "ExternalName" != old.type:
+        if (new.cluster_ip, new.cluster_ips) == (old.cluster_ip, old.cluster_ips):
+            changes |= {"cluster_ip": "", "cluster_ips": []}
+        if new.ip_families == old.ip_families:
+            changes["ip_families"] = []
+        if new.ip_family_policy == old.ip_family_policy:
+            changes["ip_family_policy"] = None
+    if old.type in _NODE_PORT_TYPES and new.type not in _NODE_PORT_TYPES:
+        if [port.node_port for port in new.ports] == [port.node_port for port in old.ports]:
+            changes["ports"] = [replace(port, node_port=0) for port in new.ports]
+        if new.external_traffic_policy == old.external_traffic_policy and not new.external_ips:
+            changes["external_traffic_policy"] = ""
+    if old.type == "LoadBalancer" != new.type:
+        if new.load_balancer_class == old.load_balancer_class:
+            changes["load_balancer_class"] = None
+        if new.allocate_load_balancer_node_ports == old.allocate_load_balancer_node_ports:
+            changes["allocate_load_balancer_node_ports"] = None
+        if new.health_check_node_port == old.health_check_node_port:
+            changes["health_check_node_port"] = 0
     return replace(new, **changes) if changes else new
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from api import codec, defaults, scheme
+from api import codec, defaults, scheme, validation
 from api.errors import Invalid
 from api.types import ObjectMeta, Service, ServicePort, ServiceSpec
 from apiserver.registry.allocation import Allocations, Full, Pool, Ranges
@@ -149,6 +149,40 @@ def test_becoming_external_gives_the_address_back(strategy: ServiceStrategy) -> 
     new, sides = strategy.allocate(strategy.prepare_update(external, old), old)
     assert new.spec.cluster_ip == ""
     assert [side.delete for side in sides] == [True]
+
+
+@pytest.mark.parametrize("type_", ["ClusterIP", "NodePort", "LoadBalancer"])
+def test_becoming_external_by_type_and_name_alone(strategy: ServiceStrategy, type_: str) -> None:
+    """What kubectl edit, patch and conformance tests do: the rest of the spec comes back as it was."""
+    old, _ = strategy.allocate(service(type=type_), None)
+    changed = defaults.apply(replace(old, spec=replace(old.spec, type="ExternalName", external_name="a.b")))
+    updated = strategy.prepare_update(changed, old)
+    assert list(validation.update(updated, old)) == []
+    new, sides = strategy.allocate(updated, old)
+    assert (new.spec.cluster_ip, new.spec.cluster_ips, new.spec.ip_families) == ("", [], [])
+    assert new.spec.ip_family_policy is None
+    assert all(port.node_port == 0 for port in new.spec.ports)
+    assert all(side.delete for side in sides)
+
+
+def test_a_changed_value_of_the_old_type_is_not_dropped_silently(strategy: ServiceStrategy) -> None:
+    old, _ = strategy.allocate(service(), None)
+    spec = replace(
+        old.spec, type="ExternalName", external_name="a.b", cluster_ip="10.96.9.9", cluster_ips=["10.96.9.9"]
+    )
+    updated = strategy.prepare_update(replace(old, spec=spec), old)
+    assert [problem.field for problem in validation.update(updated, old)] == ["spec.clusterIPs"]
+
+
+def test_a_balancers_own_values_go_with_its_type(strategy: ServiceStrategy) -> None:
+    balancer = service(type="LoadBalancer", load_balancer_class="a.b/c", external_traffic_policy="Local")
+    old, _ = strategy.allocate(balancer, None)
+    updated = strategy.prepare_update(replace(old, spec=replace(old.spec, type="ClusterIP")), old)
+    assert list(validation.update(updated, old)) == []
+    assert updated.spec.load_balancer_class is None
+    assert updated.spec.allocate_load_balancer_node_ports is None
+    assert (updated.spec.external_traffic_policy, updated.spec.health_check_node_port) == ("", 0)
+    assert updated.spec.cluster_ip == old.spec.cluster_ip
 
 
 def test_deletion_gives_everything_back(strategy: ServiceStrategy) -> None:
