@@ -42,8 +42,8 @@ class Call:
     def accept(self) -> str:
         return self.request.headers.get(hdrs.ACCEPT, "")
 
-    def form(self) -> Form:
-        """The form the client wants back. Raises `NotAcceptable`."""
+    def form(self, *, tables: bool = True) -> Form:
+        """The form the client wants back; without `tables`, of what cannot be one. Raises `NotAcceptable`."""
         if self._form is None:
-            self._form = form(self.accept)
+            self._form = form(self.accept, tables=tables)
         return self._form

@@ -59,11 +59,13 @@ PLAIN: Final = Form()
 _known: dict[str, Form] = {"": PLAIN, "*/*": PLAIN, JSON: PLAIN}
 
 
-def form(accept: str) -> Form:
-    """The form `accept` asks for. Raises `NotAcceptable`."""
+def form(accept: str, *, tables: bool = True) -> Form:
+    """The form `accept` asks for; without `tables`, of what cannot be shown as one. Raises `NotAcceptable`."""
     known = _known.get(accept)
+    if not tables and (known is None or known.view == "Table"):
+        return _choose(accept, tables=False)
     if known is None:
-        known = _choose(accept)
+        known = _choose(accept, tables=True)
         if len(_known) < _REMEMBERED_HEADERS and len(accept) <= _REMEMBERED_CHARACTERS:
             _known[accept] = known
     return known
@@ -92,13 +94,13 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _choose(accept: str) -> Form:
+def _choose(accept: str, *, tables: bool) -> Form:
     for clause in clauses(accept):
         for offered in OFFERED:
             if not _matches(clause.media_type, offered):
                 continue
             chosen = _view(offered, clause.parameters)
-            if chosen is not None:
+            if chosen is not None and (tables or chosen.view != "Table"):
                 return chosen
     raise errors.NotAcceptable(OFFERED)
 

@@ -100,7 +100,9 @@ class ObjectEndpoints:
 
     async def _create(self, call: Call, resource: Resource) -> Reply:
         info = call.info
-        form, options = call.form(), query.write_options(call.query)
+        # Reviews, and what is posted to subresources, are questions and commands: upstream has no Tables of them.
+        form = call.form(tables="get" in resource.verbs and not info.subresource)
+        options = query.write_options(call.query)
         body = await bodies.read_object(call.request)
         result = await self._handler.create(
             call.user, resource, info.namespace, info.name, info.subresource, body, options

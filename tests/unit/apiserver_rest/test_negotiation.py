@@ -48,6 +48,21 @@ def test_what_cannot_be_served(accept: str) -> None:
     assert "only the following media types are accepted" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Form()), ("application/json", Form())],
+)
+def test_what_has_no_tables_comes_in_the_next_form_named(accept: str, expected: Form) -> None:
+    assert form(accept, tables=False) == expected
+    assert form(accept, tables=True).view == ("Table" if "Table" in accept else "")
+
+
+def test_a_table_of_what_has_none_is_not_acceptable() -> None:
+    assert form("application/json;as=Table;v=v1;g=meta.k8s.io").view == "Table"
+    with pytest.raises(errors.NotAcceptable):
+        form("application/json;as=Table;v=v1;g=meta.k8s.io", tables=False)
+
+
 def test_pages_without_views() -> None:
     assert choose("text/html;q=0.1, application/json", ["application/json"]) == "application/json"
     assert choose("text/html", ["application/json"]) == ""
