@@ -154,10 +154,14 @@ def shown(spec: ContainerSpec, layers: Sequence[Path], bundle: Path, users: Path
 
 
 def open_way(bundle: Path, first: int) -> None:
-    """Let user 0 of the pod reach its bundle, and nobody read the folders on the way. Raises OSError."""
+    """Let user 0 of the pod reach its bundle, and nobody read the folders on the way. Raises OSError.
+
+    Those are the folder of bundles, the node's run folder and the one it is in, which is the cluster's; what is further
+    up is somebody else's, and has to let people through by itself.
+    """
     os.chown(bundle, 0, first)
     bundle.chmod(0o710)
-    for directory in bundle.parents:
+    for directory in bundle.parents[:3]:
         mode = stat.S_IMODE(directory.stat().st_mode)
         if not mode & stat.S_IXOTH:
             directory.chmod(mode | stat.S_IXOTH)

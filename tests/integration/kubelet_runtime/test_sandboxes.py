@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import stat
 import subprocess
 from pathlib import Path
 
@@ -142,6 +143,8 @@ async def test_the_hosts_namespaces(node: Node) -> None:
 
 
 async def test_users_of_a_pods_own(node: Node, tmp_path: Path) -> None:
+    for directory in node.config.run_dir.parents:
+        directory.chmod(directory.stat().st_mode | stat.S_IXOTH)
     shown = tmp_path / "volume"
     shown.mkdir()
     (shown / "file").write_text("of root\n")
