@@ -15,7 +15,7 @@ from images import incoming
 from images.image import Image
 from images.registry.trust import DEFAULT_CERTS_DIR, Trust
 from images.store import Store
-from podling.build import mounts
+from podling.build import execution, mounts
 from podling.build.builder import Build
 from podling.build.cache import KEPT_SECONDS
 from podling.build.options import DEFAULT_EPOCH, BuildOptions
@@ -95,17 +95,18 @@ def build(
 
 def carry_out(store: Store, options: BuildOptions, progress: Progress) -> Image:
     """Build in a store. Raises CommandError, ImageError."""
-    _unmount_left(store)
+    _end_left(store)
     store.build_cache.expire(time.time() - KEPT_SECONDS)
     with store.receiving() as received:
         return Build(store, received, options, progress).run()
 
 
-def _unmount_left(store: Store) -> None:
-    """A build that was killed leaves its mounts; its folder goes once they have gone."""
+def _end_left(store: Store) -> None:
+    """A build that was killed leaves its command running and its mounts; its folder goes once they have gone."""
     parent = store.root / "incoming"
     for folder in list(parent.iterdir()) if parent.is_dir() else []:
         if incoming.is_left(folder):
+            execution.end_left(folder)
             kernel_mounts.unmount_under(folder)
 
 

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from cluster.cgroups import CgroupFailure, Cgroups
+from cluster.cgroups import Cgroups
 from cluster.seccomp import default_profile
 from podling.build.mounts import Bound
 from podling.errors import CommandError
@@ -35,8 +36,9 @@ _MASKED += ["/proc/scsi", "/sys/firmware"]
 _READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 _SAFE = ["nosuid", "noexec", "nodev"]
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
-_CGROUP = "/podling-build"
 _PR_SET_PDEATHSIG = 1
+_KILL_SECONDS = 10.0
+_PAUSE_SECONDS = 0.02
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -55,22 +57,26 @@ class Command:
 
 
 def run(command: Command, root: Path, scratch: Path, say: Callable[[str], None]) -> int:
-    """Run it to its end, telling each line it writes; its exit code. Raises CommandError when it cannot be run."""
+    """Run it to its end, telling each line it writes; its exit code. Raises CommandError when it cannot be run.
+
+    scratch: a folder for what is needed meanwhile, in the folder of the build, which names the cgroup.
+    """
     runc = shutil.which("runc")
     if runc is None:
         raise CommandError("runc is not installed: apt-get install runc")
     identifier = f"build-{secrets.token_hex(6)}"
     bundle, state = scratch / "bundle", scratch / "runc"
+    cgroup = _cgroup(scratch.parent)
     bundle.mkdir()
     (bundle / "hosts").write_text(_HOSTS)
     with _mount_points(root, command, bundle) as mounts:
-        config = _config(command, root, mounts, f"{_CGROUP}/{identifier}")
+        config = _config(command, root, mounts, f"{cgroup}/{identifier}")
         (bundle / "config.json").write_bytes(msgspec.json.encode(config))
         argv = [runc, "--root", str(state), "run", "--bundle", str(bundle), identifier]
         try:
             return _follow(argv, say)
         finally:
-            _clean_up(runc, state, identifier)
+            _clean_up(runc, state, identifier, cgroup)
 
 
 def _follow(argv: Sequence[str], say: Callable[[str], None]) -> int:
@@ -94,17 +100,31 @@ def _die_with_us() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _clean_up(runc: str, state: Path, identifier: str) -> None:
+def end_left(build: Path) -> None:
+    """End what a build that was killed still runs; `build` is its folder."""
+    _remove_cgroup(_cgroup(build))
+
+
+def _cgroup(build: Path) -> str:
+    return f"/podling-build-{build.name}"
+
+
+def _clean_up(runc: str, state: Path, identifier: str, cgroup: str) -> None:
     subprocess.run(
         [runc, "--root", str(state), "delete", "--force", identifier],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    _remove_cgroup(cgroup)
+
+
+def _remove_cgroup(cgroup: str) -> None:
+    """Kill what is in it and remove it; a process takes a moment to end."""
     cgroups = Cgroups.detect()
-    with contextlib.suppress(CgroupFailure, OSError):
-        cgroups.kill(f"{_CGROUP}/{identifier}")
-        cgroups.remove(f"{_CGROUP}/{identifier}")
-        cgroups.remove(_CGROUP)
+    deadline = time.monotonic() + _KILL_SECONDS
+    while not cgroups.remove(cgroup) and time.monotonic() < deadline:
+        cgroups.kill(cgroup)
+        time.sleep(_PAUSE_SECONDS)
 
 
 @contextlib.contextmanager

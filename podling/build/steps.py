@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from podling.build.builder import Build, Built
 
 _SCRIPT = "/dev/shm/heredoc"
+_UNREACHABLE = re.compile(r"bad address|resolv|Name or service not known|unreachable|Could not connect", re.IGNORECASE)
+_NO_NETWORK = ". RUN has no network here: build with --network host to give it the machine's"
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,8 @@ class Steps:
         code = execution.run(command, mounted.root, scratch, say)
         if code:
             said = f": {' | '.join(last)}" if last else ""
-            raise CommandError(f"{instruction.text.partition(chr(10))[0]} ended with code {code}{said}")
+            hint = _NO_NETWORK if command.network == "none" and _UNREACHABLE.search(said) else ""
+            raise CommandError(f"{instruction.text.partition(chr(10))[0]} ended with code {code}{said}{hint}")
 
     def _bind(self, stage: Stage, state: State, wish: MountWish, stack: contextlib.ExitStack) -> tuple[Bound, str]:
         """A mount, and a digest of what is in it as far as it may change the outcome."""

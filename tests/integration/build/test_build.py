@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from podling.build.options import BuildOptions
 from podling.build.progress import Progress
 from podling.errors import CommandError
 from tests.support.images import machine_images as machine_images
+from tests.support.runtime import processes_naming
 
 
 class Site:
@@ -231,6 +233,24 @@ def test_what_is_wrong_is_said_with_its_line(site: Site, text: str, message: str
     (site.context / "out").symlink_to("/etc")
     with pytest.raises((CommandError, ImageError), match=rf"^Dockerfile:\d: .*({message})"):
         site.build(text, ignore_text="*.log")
+
+
+def test_what_a_killed_build_left_is_ended_by_the_next(site: Site) -> None:
+    script = (
+        "import sys; from images.store import Store; from podling.build.command import carry_out;"
+        "from podling.build.options import BuildOptions; from podling.build.progress import Progress;"
+        "carry_out(Store(sys.argv[1]), BuildOptions(None, b'FROM busybox\\nRUN echo on; sleep 987654\\n', 'D'),"
+        " Progress(quiet=False))"
+    )
+    build = subprocess.Popen([sys.executable, "-c", script, site.store.root], stdout=subprocess.PIPE, text=True)
+    assert build.stdout is not None
+    assert any("on" in line.split() for line in build.stdout)
+    build.kill()
+    build.wait()
+    build.stdout.close()
+    assert processes_naming("sleep 987654") != []
+    site.build("FROM busybox\nRUN true > /x\n")
+    assert processes_naming("sleep 987654") == []
 
 
 def test_a_link_of_an_image_does_not_lead_out_of_it(site: Site) -> None:
