@@ -45,6 +45,11 @@ _COMMANDS = {
         "See how a deployment's change goes; go back to an earlier one.",
         "podling rollout status deployment/web, podling rollout undo deployment/web",
     ),
+    "top": (
+        "podling.cli.top:top",
+        "Show what nodes and pods use now.",
+        "podling top nodes, podling top pods -A --containers",
+    ),
     "logs": (
         "podling.cli.logs:logs",
         "Show what containers have written.",

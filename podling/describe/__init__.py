@@ -11,6 +11,7 @@ from api.types import (
     Deployment,
     EndpointSlice,
     Event,
+    HorizontalPodAutoscaler,
     Ingress,
     IngressClass,
     Job,
@@ -31,6 +32,7 @@ from api.types import (
     StatefulSet,
     StorageClass,
 )
+from podling.describe.autoscaling import describe_autoscaler
 from podling.describe.batch import describe_cron_job, describe_job, describe_replication_controller
 from podling.describe.configuration import describe_config_map, describe_secret
 from podling.describe.generic import describe_generic
@@ -73,6 +75,7 @@ _PAGES: Mapping[type[Any], Callable[[Any, Related, float], str]] = {
     ),
     StatefulSet: lambda record, related, now: describe_stateful_set(record, related.pods, related.events, now),
     DaemonSet: lambda record, related, now: describe_daemon_set(record, related.pods, related.events, now),
+    HorizontalPodAutoscaler: lambda record, related, now: describe_autoscaler(record, related.events, now),
     Job: lambda record, related, now: describe_job(record, related.events, now),
     CronJob: lambda record, related, now: describe_cron_job(record, related.events, now),
     Service: lambda record, related, now: describe_service(record, related.endpoint_slices, related.events, now),
