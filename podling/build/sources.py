@@ -142,7 +142,8 @@ def _entries(file: Path, left_out: Callable[[str], bool]) -> Iterator[Entry]:
             path = prefix + name
             below = Path(folder, name)
             kind = below.lstat().st_mode
-            if left_out(path):
+            # A socket is somebody's open end, no file; Docker leaves it out, too.
+            if left_out(path) or stat.S_ISSOCK(kind):
                 continue
             yield Entry(path, below, kind)
 

@@ -110,6 +110,8 @@ class Steps:
         network = instruction.flag("network", build.options.network).replace("default", build.options.network)
         if network not in ("none", "host"):
             raise CommandError(f"--network={network}: there are none and host")
+        if instruction.flag("security", "sandbox") != "sandbox":
+            raise CommandError("--security=insecure is not supported: RUN has Docker's usual capabilities")
         argv, script = _command_line(state, instruction)
         wishes = [
             mounts.parse(states.expand(state, value, build.inputs))
