@@ -134,7 +134,10 @@ class _Pull:
             return None
         name = str(self._reference)
         same = image.resolved.get(name, image.digest) == resolved and name in image.names
-        return image if same and all(layer.is_dir() for layer in image.layers) else None
+        if not same or not all(layer.is_dir() for layer in image.layers):
+            return None
+        _, _, _, config = self._store.documents(image)
+        return image if config.architecture == self._architecture else None
 
     def _choose(self, data: bytes, media_type: str) -> tuple[bytes, oci.Manifest]:
         """The manifest for this machine: the one sent, or the one its index names."""

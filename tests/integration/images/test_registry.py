@@ -252,6 +252,9 @@ def test_of_a_list_the_image_for_this_machine_is_taken(store: Store) -> None:
         assert (image.digest, image.resolved[name]) == (digest(fake.manifest), digest(index))
         assert image.repository_digest == f"{fake.address}/app@{digest(index)}"
         assert not pull(store, name, Trust()).changed
+        # That one is asked for anew, although this machine's is here under the name; the registry has lost it.
+        with pytest.raises(NotInRegistry):
+            pull(store, name, Trust(), architecture="s390x")
         only = json.dumps({"schemaVersion": 2, "manifests": [wrong]}).encode()
         fake.serve_manifest("other", only, oci.INDEX)
         with pytest.raises(UnsupportedImage, match=r"is not for this machine, .* it is for linux/s390x"):
