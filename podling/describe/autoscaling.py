@@ -1,7 +1,5 @@
 """HorizontalPodAutoscalers: metrics against their targets, bounds, behavior, conditions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from api.types import (
