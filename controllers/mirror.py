@@ -75,8 +75,16 @@ class Mirror(Generic[T]):
         except NotFound:
             deleted = False
         self._written.pop(key, None)
-        self._deleted[key] = _uid(object)
+        if self._may_show(key, object):
+            self._deleted[key] = _uid(object)
         return deleted
+
+    def _may_show(self, key: ObjectKey, object: T) -> bool:
+        """Whether the informer shows the object still, or has yet to hear of it: else nothing would end its hiding."""
+        shown = self._source.get(*key)
+        if shown is not None and _uid(shown) == _uid(object):
+            return not _is_deleting(shown)
+        return self._source.revision < _revision(object)
 
     async def terminate(self, object: T) -> bool:
         """Delete this very object, which may take a grace period: it is shown as it is then. False when it was gone."""
@@ -93,7 +101,8 @@ class Mirror(Generic[T]):
         return True
 
     def _wrote(self, answer: T) -> T:
-        self._written[key_of(answer)] = answer
+        if self._source.revision < _revision(answer):
+            self._written[key_of(answer)] = answer
         return answer
 
     def __len__(self) -> int:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
-
 from msgspec.structs import replace
 
 from api import selectors
@@ -13,6 +10,7 @@ from api.types import ControllerRevision, DaemonSet, DaemonSetStatus, LabelSelec
 from cluster.events import NORMAL, WARNING
 from cluster.informer import ObjectKey
 from controllers.adoption import settle
+from controllers.batches import failures_of, slow_start
 from controllers.context import Context, controlled_by, orphans_of
 from controllers.daemonset.backoff import FailureBackoff
 from controllers.daemonset.fit import Fit, Rules
@@ -22,7 +20,6 @@ from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
 from controllers.pods import next_available
-from controllers.replicaset.batches import slow_start
 from controllers.revisions.ledger import Ledger
 from controllers.revisions.snapshot import REVISION_LABEL
 
@@ -94,11 +91,12 @@ class DaemonSetController:
         begin = 0
         for size in slow_start(len(decided.create)):
             batch = decided.create[begin : begin + size]
-            failure = await _first_failure(self._create_one(daemon_set, node, revision) for node in batch)
-            if failure is not None:
-                return failure
+            failures = await failures_of(self._create_one(daemon_set, node, revision) for node in batch)
+            if failures:
+                return failures[0]
             begin += size
-        return await _first_failure(self._delete_one(daemon_set, pod) for pod in decided.delete)
+        failures = await failures_of(self._delete_one(daemon_set, pod) for pod in decided.delete)
+        return failures[0] if failures else None
 
     def _tell_of_ended(self, daemon_set: DaemonSet, decided: Plan) -> None:
         now = self._context.now()
@@ -186,15 +184,3 @@ def _same_to_daemons(old: Node, new: Node) -> bool:
 
 def _fit(rules: Rules, node: Node | None) -> Fit | None:
     return None if node is None else rules.fit(node)
-
-
-async def _first_failure(calls: Iterable[object]) -> StatusError | None:
-    """Run all calls at once; what the API server refused first, raises anything else."""
-    results = await asyncio.gather(*calls, return_exceptions=True)  # type: ignore[call-overload]
-    failure = None
-    for result in results:
-        if isinstance(result, StatusError):
-            failure = failure or result
-        elif isinstance(result, BaseException):
-            raise result
-    return failure

@@ -14,6 +14,7 @@ from cluster.client import PatchKind
 from cluster.events import NORMAL, WARNING
 from cluster.informer import ObjectKey
 from controllers.adoption import settle
+from controllers.batches import failures_of, slow_start
 from controllers.context import Context, controlled_by, orphans_of
 from controllers.job.accounting import SUSPENDED, account, counted, finished, started
 from controllers.job.backoff import Backoff
@@ -25,7 +26,6 @@ from controllers.job.verdict import COMPLETE, FAILED, Verdict, is_finished, is_t
 from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
-from controllers.replicaset.batches import failures_of, slow_start
 
 NAME: Final = "job"
 MANAGER: Final = "kubernetes.io/job-controller"
@@ -61,7 +61,8 @@ class JobController:
         failure = await self._carry_out(job, decided)
         await self._count(job, begun, pods, verdict)
         # Not before those who ended are written down: until then they are found again.
-        self._backoffs[job.metadata.uid] = backoff
+        if self._jobs.get(*key) is not None:
+            self._backoffs[job.metadata.uid] = backoff
         if failure is not None:
             raise failure
         if decided.retry_seconds is not None:

@@ -51,7 +51,7 @@ class PersistentVolumeBinder:
             return
         claim = await self._with_class(claim)
         storage_class = self._classes.get("", claim_class(claim))
-        actions = plan_claim(claim, self._volumes.items(), lambda name: self._volumes.get("", name), storage_class)
+        actions = plan_claim(claim, self._volumes.items, lambda name: self._volumes.get("", name), storage_class)
         for action in actions:
             await self._do_for_claim(claim, action)
 

@@ -73,17 +73,19 @@ Action = Said | Bind | SetClaimPhase | Provision | SetVolumePhase | Unbind | Loo
 
 def plan_claim(
     claim: PersistentVolumeClaim,
-    volumes: Iterable[PersistentVolume],
+    volumes: Callable[[], Iterable[PersistentVolume]],
     find_volume: Callable[[str], PersistentVolume | None],
     storage_class: StorageClass | None,
 ) -> list[Action]:
-    """What a claim needs. storage_class: that of the claim, if there is such."""
+    """What a claim needs. volumes: all there are, which only an unbound claim asks for; storage_class: that of the
+    claim, if there is such.
+    """
     if names.BIND_COMPLETED in claim.metadata.annotations:
         return _plan_bound(claim, find_volume)
     if claim.spec.volume_name:
         return _plan_named(claim, find_volume(claim.spec.volume_name))
     waiting = is_waiting(claim, storage_class)
-    found = best_match(claim, volumes, waiting=waiting)
+    found = best_match(claim, volumes(), waiting=waiting)
     if found is not None:
         return [Bind(found, claim)]
     return [*_plan_missing(claim, storage_class, waiting=waiting), SetClaimPhase("Pending")]

@@ -12,12 +12,12 @@ from api.types import Pod
 from cluster.events import NORMAL, WARNING
 from cluster.informer import ObjectKey
 from controllers.adoption import settle
+from controllers.batches import failures_of, slow_start
 from controllers.context import Context, by_controller, controlled_by, orphans_of
 from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
 from controllers.pods import is_active, next_available
-from controllers.replicaset.batches import failures_of, slow_start
 from controllers.replicaset.kinds import Condition, Owner, ReplicaKind, Status, selects
 from controllers.replicaset.plan import Plan, desired_replicas, plan, pod_from_template
 from controllers.replicaset.status import REPLICA_FAILURE, new_status

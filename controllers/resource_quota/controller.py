@@ -12,7 +12,7 @@ from api.quota import usage
 from api.scheme import Resource
 from api.types import ResourceQuota
 from cluster.informer import Informer, ObjectKey
-from controllers.context import Context
+from controllers.context import INDEXES, Context
 from controllers.mirror import key_of
 from controllers.resource_quota.plan import concerned, counted_resources, gives_back, status
 
@@ -60,6 +60,8 @@ class ResourceQuotaController:
         """A kind's objects in a namespace at `revision` or later."""
         informer: Informer[Any] = self._context.informer(resource.record)
         if informer.revision >= revision:
+            if "namespace" in INDEXES.get(resource.record, {}):
+                return informer.by_index("namespace", namespace)
             return [each for each in informer.items() if each.metadata.namespace == namespace]
         items: list[Any] = []
         token = ""

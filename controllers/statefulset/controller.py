@@ -13,12 +13,12 @@ from api.types import ControllerRevision, PersistentVolumeClaim, Pod, StatefulSe
 from cluster.events import NORMAL, WARNING
 from cluster.informer import ObjectKey
 from controllers.adoption import settle
+from controllers.batches import slow_start
 from controllers.context import Context, controlled_by, orphans_of
 from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
 from controllers.pods import next_available
-from controllers.replicaset.batches import slow_start
 from controllers.revisions.ledger import Ledger
 from controllers.revisions.snapshot import HASH_LABEL, template_of
 from controllers.statefulset.identity import ordinal_of, revision_of

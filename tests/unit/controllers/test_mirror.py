@@ -169,3 +169,20 @@ async def test_what_ended_at_once_is_shown_no_more_nor_is_its_successor_taken_fo
     server.left = pod("p")
     assert await mirror.terminate(old)
     assert mirror.get("default", "p") is None
+
+
+async def test_what_was_told_before_the_answer_came_is_not_kept(world):
+    source, server, mirror = world
+    source.show(20)
+    await mirror.delete(pod("p"))
+    await mirror.create(pod("q"))
+    assert server.revision < source.revision
+    assert (mirror._deleted, mirror._written) == ({}, {})
+
+
+async def test_what_is_deleted_before_the_informer_showed_it_does_not_appear_for_a_moment(world):
+    source, _server, mirror = world
+    made = await mirror.create(pod("p"))
+    await mirror.delete(made)
+    source.show(int(made.metadata.resource_version), made)
+    assert mirror.items() == []

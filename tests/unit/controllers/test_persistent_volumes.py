@@ -102,7 +102,7 @@ def test_why_a_named_volume_cannot_be_had() -> None:
 
 def plan(wanted: PersistentVolumeClaim, *volumes: PersistentVolume, of: StorageClass | None = None) -> list[Any]:
     by_name = {each.metadata.name: each for each in volumes}
-    return plan_claim(wanted, volumes, by_name.get, of)
+    return plan_claim(wanted, lambda: volumes, by_name.get, of)
 
 
 def test_a_claim_is_bound_to_what_suits() -> None:

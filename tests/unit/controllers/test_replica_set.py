@@ -4,8 +4,8 @@ from msgspec.structs import replace
 
 from api import codec
 from api.types import ReplicaSetCondition, ReplicationController, ReplicationControllerCondition
+from controllers.batches import slow_start
 from controllers.pods import is_available, next_available
-from controllers.replicaset.batches import slow_start
 from controllers.replicaset.kinds import REPLICATION_CONTROLLERS, selects
 from controllers.replicaset.plan import plan, pod_from_template
 from controllers.replicaset.ranking import to_delete
