@@ -3,73 +3,26 @@
 from __future__ import annotations
 
 import random
-import threading
-from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from tests.support.chaos import Processes, is_alive
+from tests.support.chaos import Processes
 from tests.support.kube import Space
 from tests.support.manifests import container, metadata, pod_spec
+from tests.support.witness import WITNESSED, Witness
 
 REPLICAS = 3
 ROUNDS = 2
 KILLED = ("apiserver", "scheduler", "kubelet-node-1", "kubelet-node-2", "kubelet-node-3")
-IDENTITY = [
-    {"name": "WITNESSED_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-    {"name": "WITNESSED_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
-]
 
 Tree = dict[str, Any]
 
 
-class Witness:
-    """Looks at the machine's processes again and again: which pods' containers live, by the pod's name."""
-
-    def __init__(self) -> None:
-        self.doubles: list[tuple[str, list[str]]] = []
-        self.looks = 0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Witness:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.05):
-            self.looks += 1
-            for name, pids in self.alive().items():
-                if len(pids) > 1 and len(still := {uid for uid, pid in pids.items() if is_alive(pid)}) > 1:
-                    self.doubles.append((name, sorted(still)))
-
-    def alive(self) -> dict[str, dict[str, int]]:
-        """By pod name: the uids of its living pods, each with a process."""
-        found: dict[str, dict[str, int]] = defaultdict(dict)
-        for folder in Path("/proc").iterdir():
-            if not folder.name.isdecimal():
-                continue
-            try:
-                words = (folder / "environ").read_bytes().split(b"\0")
-            except OSError:
-                continue  # it ended meanwhile
-            variables = dict(
-                word.decode(errors="replace").partition("=")[::2] for word in words if b"WITNESSED_" in word
-            )
-            name, uid = variables.get("WITNESSED_NAME"), variables.get("WITNESSED_UID")
-            if name and uid and is_alive(int(folder.name)):
-                found[name][uid] = int(folder.name)
-        return found
-
-
 def stateful_set(policy: str) -> Tree:
     labels = {"app": "db"}
-    main = container("trap 'sleep 0.3; exit' TERM; sleep 3600 & wait", env=[*IDENTITY, {"name": "ROUND", "value": "0"}])
+    main = container(
+        "trap 'sleep 0.3; exit' TERM; sleep 3600 & wait", env=[*WITNESSED, {"name": "ROUND", "value": "0"}]
+    )
     template = {"metadata": {"labels": labels}, "spec": {**pod_spec(main), "terminationGracePeriodSeconds": 5}}
     spec = {
         "replicas": REPLICAS,
