@@ -18,6 +18,8 @@ _MAKE: Final = {
     "xfs": ("mkfs.xfs", "-q", "-f", "-K"),
 }
 MOUNT_OPTIONS: Final = {"ext4": "noinit_itable", "xfs": "nouuid"}
+# Less than this mkfs refuses (XFS), or there would be no room for the file system itself.
+MIN_BYTES: Final = {"ext4": 1 << 20, "xfs": 300 << 20}
 _FIFREEZE: Final = 0xC0045877
 _FITHAW: Final = 0xC0045878
 _CAP_SYS_RESOURCE: Final = 24
@@ -48,12 +50,16 @@ def can_grow_mounted(kind: str) -> bool:
     return bool(int(effective.split()[1], 16) >> _CAP_SYS_RESOURCE & 1)
 
 
-def grow_image(kind: str, image: Path) -> None:
-    """Have the file system of an image that nobody has mounted fill it. Raises FileSystemFailure."""
-    if kind == "ext4":
-        # resize2fs insists on a check; 1 says that errors were corrected.
-        _run("e2fsck", "-f", "-p", str(image), accepted=(0, 1))
-        _run("resize2fs", str(image))
+def can_grow_unmounted(kind: str) -> bool:
+    """XFS grows only while it is mounted."""
+    return kind == "ext4"
+
+
+def grow_image(image: Path) -> None:
+    """Have the ext4 of an image that nobody has mounted fill it. Raises FileSystemFailure."""
+    # resize2fs insists on a check, which also replays the journal; 1 says that errors were corrected.
+    _run("e2fsck", "-f", "-p", str(image), accepted=(0, 1))
+    _run("resize2fs", str(image))
 
 
 def grow_mounted(kind: str, device: Path, mount_point: Path) -> None:

@@ -99,6 +99,7 @@ class LocalNode(NodeServicer):  # type: ignore[misc]
             kernel_mounts.mount(str(device), staging, volume.kind, options=options)
         finally:
             os.close(opened)
+        growth.follow(self._volumes, volume.id)
         with contextlib.suppress(OSError):
             # Databases want an empty folder, and a check makes it again if it ever needs it.
             (staging / "lost+found").rmdir()

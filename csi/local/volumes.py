@@ -13,7 +13,7 @@ from typing import Final
 from cluster import kernel_mounts
 from csi.local import filesystems, loops
 
-# A claim of less than this would leave no room for the file system itself.
+# The least a volume of any kind holds.
 MIN_BYTES: Final = 1 << 20
 _ID: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,126}[A-Za-z0-9])?")
 _BLOCK: Final = 4096
@@ -111,10 +111,9 @@ class Volumes:
         if size > (available := self.available_bytes()):
             raise VolumeProblem(FULL, f"{_text(size)} was asked for and {_text(available)} is left on this node")
         volume = LocalVolume(wish.name, size, size, wish.kind, wish.source)
-        self._make(volume, source)
-        return volume
+        return self._make(volume, source)
 
-    def _make(self, volume: LocalVolume, source: LocalVolume | None) -> None:
+    def _make(self, volume: LocalVolume, source: LocalVolume | None) -> LocalVolume:
         place = self._place(volume.id)
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(mode=0o700)
@@ -126,13 +125,14 @@ class Volumes:
                 if volume.kind:
                     filesystems.make(volume.kind, image)
             else:
-                self._copy(source, image, volume)
+                volume = self._copy(source, image, volume)
             self._write(volume)
+            return volume
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
 
-    def _copy(self, source: LocalVolume, image: Path, volume: LocalVolume) -> None:
+    def _copy(self, source: LocalVolume, image: Path, volume: LocalVolume) -> LocalVolume:
         original = self.image(source.id)
         mounted = next(
             (point for device in loops.devices_of(original) if (point := kernel_mounts.mount_point_of(device))), None
@@ -141,9 +141,10 @@ class Volumes:
             filesystems.copy(original, image)
         if volume.capacity_bytes > source.capacity_bytes:
             os.truncate(image, volume.capacity_bytes)
-        if volume.kind:
-            # The copy of a mounted file system has a journal to replay; the check does that, too.
-            filesystems.grow_image(volume.kind, image)
+        if filesystems.can_grow_unmounted(volume.kind):
+            filesystems.grow_image(image)
+            return volume
+        return replace(volume, formatted_bytes=source.formatted_bytes) if volume.kind else volume
 
     def expand(self, id: str, required_bytes: int, limit_bytes: int) -> LocalVolume:
         """Let the image be larger; its file system follows: `format_whole`, or while it is mounted."""
@@ -162,10 +163,10 @@ class Volumes:
         return volume
 
     def format_whole(self, id: str) -> None:
-        """Have the file system fill its image; nobody has it mounted."""
+        """Have the file system fill its image, if it can while nobody has it mounted."""
         volume = self.get(id)
-        if volume.formatted_bytes < volume.capacity_bytes:
-            filesystems.grow_image(volume.kind, self.image(id))
+        if volume.formatted_bytes < volume.capacity_bytes and filesystems.can_grow_unmounted(volume.kind):
+            filesystems.grow_image(self.image(id))
             self.formatted(volume)
 
     def formatted(self, volume: LocalVolume) -> None:
@@ -212,7 +213,7 @@ def _size(wish: Wish, source: LocalVolume | None) -> int:
             raise VolumeProblem(INVALID, "a clone has the volume mode and the file system of its source")
         if wish.required_bytes and wish.required_bytes < least:
             raise VolumeProblem(TOO_SMALL, f"a clone of {source.id} needs at least its {least} bytes")
-    size = _rounded(max(wish.required_bytes, least))
+    size = max(_rounded(max(wish.required_bytes, least)), filesystems.MIN_BYTES.get(wish.kind, MIN_BYTES))
     if wish.limit_bytes and size > wish.limit_bytes:
         raise VolumeProblem(TOO_SMALL, f"the limit of {wish.limit_bytes} bytes is less than the {size} bytes needed")
     return size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,6 +199,34 @@ async def test_a_mounted_volume_grows_now_or_at_its_next_mount(node: Node) -> No
     assert status.f_blocks * status.f_frsize > 24 * MI
     again = await node.controller.ControllerExpandVolume(request)
     assert not again.node_expansion_required
+
+
+@pytest.mark.skipif(shutil.which("mkfs.xfs") is None, reason="no mkfs.xfs here")
+async def test_xfs_grows_while_it_is_mounted_and_at_its_mount(node: Node) -> None:
+    xfs = pb.VolumeCapability(
+        mount=pb.VolumeCapability.MountVolume(fs_type="xfs"), access_mode=_Mode(mode=_Mode.SINGLE_NODE_WRITER)
+    )
+    assert (await node.create("v", 8 * MI, xfs)).capacity_bytes == 300 * MI
+    place = await node.publish("v", xfs)
+    (place / "a").write_text("x")
+
+    def holds() -> int:
+        status = os.statvfs(place)
+        return status.f_blocks * status.f_frsize
+
+    def request(size: int) -> pb.ControllerExpandVolumeRequest:
+        return pb.ControllerExpandVolumeRequest(volume_id="v", capacity_range=pb.CapacityRange(required_bytes=size))
+
+    assert not (await node.controller.ControllerExpandVolume(request(400 * MI))).node_expansion_required
+    assert holds() > 310 * MI
+    await node.unpublish("v")
+    assert (await node.controller.ControllerExpandVolume(request(500 * MI))).node_expansion_required
+    await node.create("copy", 600 * MI, xfs, source="v")
+    await node.publish("v", xfs)
+    assert holds() > 410 * MI
+    copy = await node.publish("copy", xfs)
+    assert (copy / "a").read_text() == "x"
+    assert os.statvfs(copy).f_blocks * os.statvfs(copy).f_frsize > 510 * MI
 
 
 async def test_usage_is_told(node: Node) -> None:
