@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from bench import environment, network, pods, rest, scale, services, startup, volumes, watching
+from bench import environment, images, network, pods, rest, scale, services, startup, volumes, watching
 from bench.results import Row, markdown
 from podling.launcher.plan import Cluster
 
@@ -32,11 +32,11 @@ MEASURES: dict[str, Callable[[Cluster], Coroutine[Any, Any, list[Row]]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of: up, memory, {', '.join(MEASURES)}, network, scale (default: all)"
+        "names", nargs="*", metavar="NAME", help=f"of: up, memory, {', '.join(MEASURES)}, images, network, scale (default: all)"
     )
     parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     args = parser.parse_args()
-    wanted = args.names or ["up", "memory", *MEASURES, "network", "scale"]
+    wanted = args.names or ["up", "memory", *MEASURES, "images", "network", "scale"]
     rows = run(wanted)
     table = markdown(rows)
     print(table)
@@ -54,6 +54,8 @@ def run(wanted: list[str]) -> list[Row]:
         rows += startup.measure_up()
     if {"memory", *MEASURES} & set(wanted):
         rows += _on_one_cluster(wanted)
+    if "images" in wanted:
+        rows += images.measure()
     if "network" in wanted:
         rows += network.measure()
     if "scale" in wanted:
