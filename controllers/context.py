@@ -18,6 +18,7 @@ from api.types import (
     ReplicationController,
     Service,
     StatefulSet,
+    VolumeAttachment,
 )
 from api.types.record import Record
 from cluster import metrics
@@ -74,6 +75,14 @@ def by_service(endpoint_slice: EndpointSlice) -> list[Hashable]:
     return [(endpoint_slice.metadata.namespace, service)] if service else []
 
 
+def by_attached_node(attachment: VolumeAttachment) -> list[Hashable]:
+    return [attachment.spec.node_name]
+
+
+def by_attached_volume(attachment: VolumeAttachment) -> list[Hashable]:
+    return [attachment.spec.source.persistent_volume_name]
+
+
 # What shared informers can be asked for besides single objects.
 INDEXES: Mapping[type[Record], Mapping[str, Callable[[Any], list[Hashable]]]] = {
     Pod: {"controller": by_controller, "namespace": by_namespace, "node": by_node},
@@ -87,6 +96,7 @@ INDEXES: Mapping[type[Record], Mapping[str, Callable[[Any], list[Hashable]]]] = 
     EndpointSlice: {"service": by_service},
     Service: {"namespace": by_namespace},
     PodDisruptionBudget: {"namespace": by_namespace},
+    VolumeAttachment: {"node": by_attached_node, "volume": by_attached_volume},
 }
 
 

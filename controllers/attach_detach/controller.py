@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from api.errors import AlreadyExists
 from api.types import CSIDriver, PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttachment
@@ -18,7 +18,7 @@ RETRY_SECONDS = 10.0
 
 
 class AttachDetachController:
-    """reconcile(node name)."""
+    """reconcile(node name). One worker: two nodes at once would each see a volume that nobody has yet."""
 
     def __init__(self, context: Context) -> None:
         self._recorder = context.recorder("attachdetach-controller")
@@ -27,7 +27,7 @@ class AttachDetachController:
         self._volumes = context.mirror(PersistentVolume)
         self._drivers = context.mirror(CSIDriver)
         self._attachments = context.mirror(VolumeAttachment)
-        self._queue = context.controller(NAME, self.reconcile, workers=2)
+        self._queue = context.controller(NAME, self.reconcile, workers=1)
         self._pods.add_handler(self._pod_changed)
         self._claims.add_handler(self._claim_changed)
         self._attachments.add_handler(self._attachment_changed)
@@ -36,7 +36,7 @@ class AttachDetachController:
     async def reconcile(self, node: str) -> None:
         users = dict(self._users(node))
         wanted = {name: volume for name, (volume, _) in users.items()}
-        decided = plan(node, wanted, self._attachments.items())
+        decided = plan(node, wanted, self._concerned(node, wanted))
         for attachment in decided.create:
             try:
                 await self._attachments.create(attachment)
@@ -52,6 +52,14 @@ class AttachDetachController:
             self._recorder.record(users[name][1], WARNING, "FailedAttachVolume", text)
         if decided.refused:
             self._queue.add_after(node, RETRY_SECONDS)
+
+    def _concerned(self, node: str, volumes: Iterable[str]) -> list[VolumeAttachment]:
+        """The attachments to a node, and those of some volumes to any."""
+        found = list(self._attachments.by_index("node", node))
+        for name in volumes:
+            others = self._attachments.by_index("volume", name)
+            found += [each for each in others if each.spec.node_name != node]
+        return found
 
     def _users(self, node: str) -> Iterator[tuple[str, tuple[PersistentVolume, Pod]]]:
         """The attachable volumes of a node's pods, each with a pod that uses it."""
@@ -80,8 +88,11 @@ class AttachDetachController:
     def _claim_changed(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
         if new is None or not new.spec.volume_name or (old is not None and old.spec.volume_name):
             return
-        for pod in self._pods.by_index("namespace", new.metadata.namespace):
-            if pod.spec.node_name and new.metadata.name in claims_of(pod):
+        self._look_at_users(new.metadata.namespace, new.metadata.name)
+
+    def _look_at_users(self, namespace: str, claim: str) -> None:
+        for pod in self._pods.by_index("namespace", namespace):
+            if pod.spec.node_name and claim in claims_of(pod):
                 self._queue.add(pod.spec.node_name)
 
     def _driver_changed(self, old: CSIDriver | None, new: CSIDriver | None) -> None:
@@ -93,12 +104,13 @@ class AttachDetachController:
         if known is None:
             return
         self._queue.add(known.spec.node_name)
-        if new is None:
-            for pod in self._pods.items():
-                if pod.spec.node_name and any(claims_of(pod)):
-                    self._queue.add(pod.spec.node_name)
-        else:
+        if new is not None:
             self._tell(old, new)
+            return
+        volume = self._volumes.get("", known.spec.source.persistent_volume_name or "")
+        claim = None if volume is None else volume.spec.claim_ref
+        if claim is not None:
+            self._look_at_users(claim.namespace, claim.name)
 
     def _tell(self, old: VolumeAttachment | None, new: VolumeAttachment) -> None:
         """Tell a pod that waits for it how attaching went."""

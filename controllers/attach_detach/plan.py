@@ -27,7 +27,7 @@ class Plan:
 
 
 def plan(node: str, wanted: Mapping[str, PersistentVolume], attachments: Iterable[VolumeAttachment]) -> Plan:
-    """wanted: the attachable volumes of the node's pods, by name. attachments: of all nodes."""
+    """wanted: the attachable volumes of the node's pods, by name. attachments: to the node, or of these volumes."""
     here: dict[str, VolumeAttachment] = {}
     elsewhere: dict[str, str] = {}
     for attachment in attachments:
