@@ -19,6 +19,7 @@ CONTROL = "control"
 FIRST_RETRY, MOST_RETRY = "0.05s", "1s"
 # How long requests on connections of a configuration that was replaced may go on.
 DRAIN_SECONDS = 60
+LOG_FLUSH_MS = 500
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -71,6 +72,9 @@ def command(args: argparse.Namespace) -> list[str]:
         "--drain-time-s",
         str(DRAIN_SECONDS),
         "--disable-hot-restart",
+        # Who asks for something wants to see it logged; Envoy's own interval is 10 s.
+        "--file-flush-interval-msec",
+        str(LOG_FLUSH_MS),
         "--log-level",
         args.log_level,
     ]

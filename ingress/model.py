@@ -14,7 +14,7 @@ Key = tuple[str, str]
 ANY_HOST = ""
 WILDCARD = "*."
 DEFAULT_IDLE_SECONDS = 3600.0
-DEFAULT_RETRIES = 3
+DEFAULT_RETRIES = 5
 
 
 class PathKind(Enum):

@@ -11,7 +11,7 @@ from cluster.pb import xds_pb2 as pb
 from ingress.model import Backend, Certificate, Protocol
 from ingress.xds.resource import Resource, aggregated, packed
 
-CONNECT_SECONDS = 2
+CONNECT_SECONDS = 1
 # Envoy's own limits (1,024 connections, 3 retries at a time) are for calls between services; here they would turn
 # a rolling update under load into errors.
 MOST_AT_ONCE = 1_000_000

@@ -26,7 +26,7 @@ _RETRY_UNSENT = "connect-failure,refused-stream,reset-before-request"
 _RETRY_IDEMPOTENT = f"reset,{_RETRY_UNSENT}"
 _IDEMPOTENT_METHODS = "GET|HEAD|OPTIONS|PUT|DELETE|TRACE"
 _HOST_PICKS = 5
-_FIRST_BACKOFF_MS, _MOST_BACKOFF_MS = 5, 100
+_FIRST_BACKOFF_MS, _MOST_BACKOFF_MS = 20, 250
 _PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 _CODES = {
     301: pb.RedirectAction.MOVED_PERMANENTLY,
