@@ -32,7 +32,10 @@ MEASURES: dict[str, Callable[[Cluster], Coroutine[Any, Any, list[Row]]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of: up, memory, {', '.join(MEASURES)}, images, network, scale (default: all)"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of: up, memory, {', '.join(MEASURES)}, images, network, scale (default: all)",
     )
     parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     args = parser.parse_args()

@@ -14,6 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -23,13 +24,13 @@ from . import filesystem, incoming, oci
 from .archive import ArchivedImage, ArchivedLayer, ArchiveFiles, machine_architecture, open_archive, read_images
 from .blobs import Blobs
 from .build_cache import BuildCache, CacheEntry
-from .compression import MALFORMED, open_decompressed
+from .compression import open_decompressed
 from .errors import CorruptImage, ImageError, NoSuchImage, StoreUnusable, UnsupportedImage
 from .image import Image, find
 from .incoming import Incoming
 from .layers import Layers, topmost
 from .reference import is_digest, parse
-from .tree import write_tree
+from .tree import write_rootfs
 
 DEFAULT_ROOT = Path("/var/lib/podling/images")
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -114,18 +115,7 @@ class Store:
             working_dir=workdir,
             labels=dict(labels) if labels else None,
         )
-
-        def write(target: BinaryIO) -> None:
-            if path.is_dir():
-                write_tree(path, target)
-                return
-            try:
-                with open_decompressed(path) as content:
-                    shutil.copyfileobj(content, target, 1 << 20)
-            except MALFORMED as error:
-                raise CorruptImage(f"{path.name} is not whole: {error}") from error
-
-        return self.build(name, [write], config)
+        return self.build(name, [partial(write_rootfs, path)], config)
 
     def build(
         self, name: str, layers: Sequence[Callable[[BinaryIO], None]], config: oci.RunConfig, created: str = _EPOCH
@@ -179,6 +169,15 @@ class Store:
             if entry.digest:
                 self._adopt_layer(received, entry.digest, entry.digest)
             self.build_cache.write(key, entry, self._scratch)
+
+    def forget_builds(self) -> int:
+        """Drop what only later builds could use; how many bytes of disk are free for it."""
+        before = shutil.disk_usage(self.root).free if self.root.exists() else 0
+        with self._writing():
+            self.build_cache.expire(float("inf"))
+            shutil.rmtree(self.root / "build-mounts", ignore_errors=True)
+            self._write_index(self._index().manifests)
+        return max(shutil.disk_usage(self.root).free - before, 0)
 
     def layer_folder(self, diff_id: str) -> Path:
         """Where an unpacked layer is, or would be."""

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tarfile
 from pathlib import Path
 from typing import BinaryIO
 
+from .compression import MALFORMED, open_decompressed
+from .errors import CorruptImage
+
 _XATTR = "SCHILY.xattr."
+_CHUNK = 1 << 20
+
+
+def write_rootfs(source: Path, target: BinaryIO) -> None:
+    """Write a root file system as a tar: a folder, or a tar of one, compressed or not. Raises CorruptImage, OSError."""
+    if source.is_dir():
+        write_tree(source, target)
+        return
+    try:
+        with open_decompressed(source) as content:
+            shutil.copyfileobj(content, target, _CHUNK)
+    except MALFORMED as error:
+        raise CorruptImage(f"{source.name} is not whole: {error}") from error
 
 
 def write_tree(directory: Path, target: BinaryIO) -> None:

@@ -131,6 +131,14 @@ def rm(*names: str, dir: Dir = None) -> None:
 
 
 @image_app.command
+def prune(*, dir: Dir = None) -> None:
+    """Remove what only later builds could use: layers of their steps, folders of RUN --mount=type=cache."""
+    with store_errors():
+        freed = open_store(dir).forget_builds()
+    print(f"freed {freed / 1e6:.1f}MB")
+
+
+@image_app.command
 def tag(source: str, target: str, *, dir: Dir = None) -> None:
     """Give an image one more name: `tag app 127.0.0.1:5000/team/app:1`."""
     with store_errors():

@@ -61,8 +61,8 @@ def apply(cluster_id: str, bridge: str, published: Iterable[Published]) -> None:
     if not wanted and not _exists(cluster_id):
         return
     try:
-        if wanted:
-            Path(f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet").write_text("1")
+        # Without it answers to 127.0.0.1 are dropped; with it, and without the table, loopback would be open to pods.
+        Path(f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet").write_text("1" if wanted else "0")
         done = subprocess.run(
             ["nft", "-f", "-"],
             input=ruleset(cluster_id, bridge, wanted),

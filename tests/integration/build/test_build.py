@@ -138,6 +138,18 @@ def test_the_cache_is_used_and_is_right(site: Site, capsys: pytest.CaptureFixtur
     assert cached(capsys) == 0
 
 
+def test_what_only_builds_could_use_can_be_dropped(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "FROM busybox AS made\nRUN echo 1 > /made\nFROM busybox\nCOPY --from=made /made /other\n"
+    image = site.build(text)
+    layers = len(list((site.store.root / "layers").iterdir()))
+    site.store.forget_builds()
+    assert len(list((site.store.root / "layers").iterdir())) == layers - 1
+    assert site.file(image, "other").read_text() == "1\n"
+    capsys.readouterr()
+    assert site.build(text).digest == image.digest
+    assert cached(capsys) == 0
+
+
 def test_a_failed_build_keeps_what_it_has_done(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     good = "FROM busybox\nRUN echo one > /one\n"
     with pytest.raises(CommandError, match=r"^Dockerfile:3: RUN echo oh; exit 7 ended with code 7: oh$"):
