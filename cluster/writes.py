@@ -14,6 +14,7 @@ import orjson
 
 from api import errors
 from cluster import grpc_errors
+from cluster.pacing import Pacer
 from cluster.pb import objects_pb2 as pb
 from cluster.pb import objects_pb2_grpc as pb_grpc
 
@@ -75,6 +76,7 @@ class WriteStream:
                 await asyncio.wait([sender])
 
     async def _send(self, call: grpc.aio.StreamStreamCall) -> None:
+        pacer, clock = Pacer(), asyncio.get_running_loop().time
         while True:
             await self._work.wait()
             self._work.clear()
@@ -85,6 +87,8 @@ class WriteStream:
                     await call.write(batch)
                 except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                     return  # the receiving side sees why, and fails what is in flight
+                if (wait := pacer.sent(clock())) > 0:
+                    await asyncio.sleep(wait)
 
     async def _receive(self, call: grpc.aio.StreamStreamCall) -> None:
         async for batch in call:

@@ -17,6 +17,7 @@ from apiserver.grpc_door.write_stream import WriteExecutor, refusal
 from apiserver.handler import Handler
 from apiserver.requests import ListOptions, Result
 from cluster.logs import get_logger
+from cluster.pacing import Pacer
 from cluster.pb import objects_pb2 as pb
 
 SERVICE: Final = "podling.v1.Objects"
@@ -89,9 +90,12 @@ class ObjectsService:
         async with opened as watch:
             # Tells the client that the watch stands, however long nothing happens.
             await context.send_initial_metadata(())
+            pacer, clock = Pacer(), asyncio.get_running_loop().time
             async for batch in watch:
                 for part in messages.split(batch):
                     yield messages.watch_batch(part)
+                if (wait := pacer.sent(clock())) > 0:
+                    await asyncio.sleep(wait)
 
     async def create(self, request: pb.CreateRequest, context: grpc.aio.ServicerContext) -> pb.Object:
         return await self._create(self._callers.user_of(context), request)

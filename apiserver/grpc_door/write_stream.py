@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 
 from api import errors
+from cluster.pacing import Pacer
 from cluster.pb import objects_pb2 as pb
 
 # Writes of one stream in progress; further messages wait in gRPC's flow control.
@@ -34,6 +35,7 @@ class WriteExecutor:
         """Results until the input has ended, or the server drains, and everything begun is answered."""
         reader = asyncio.create_task(self._read(batches), name="write-stream-reader")
         drain = asyncio.create_task(self._drain(draining, reader), name="write-stream-drain")
+        pacer, clock = Pacer(), asyncio.get_running_loop().time
         try:
             while not (self._input_ended and not self._tasks and not self._results):
                 await self._news.wait()
@@ -41,6 +43,8 @@ class WriteExecutor:
                 if self._results:
                     results, self._results = self._results, []
                     yield pb.WriteResultBatch(results=results)
+                    if (wait := pacer.sent(clock())) > 0:
+                        await asyncio.sleep(wait)
         finally:
             for task in (reader, drain, *self._tasks):
                 task.cancel()
