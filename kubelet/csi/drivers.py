@@ -71,10 +71,6 @@ class Driver:
         return _Can.EXPAND_VOLUME in self.can
 
     @property
-    def measures(self) -> bool:
-        return _Can.GET_VOLUME_STATS in self.can
-
-    @property
     def tells_pods_apart(self) -> bool:
         return _Can.SINGLE_NODE_MULTI_WRITER in self.can
 

@@ -119,9 +119,11 @@ class CsiVolumes:
                     await asyncio.to_thread(_remove_empty, staging, staging.parent)
                 await asyncio.to_thread(_forget, folder)
 
-    async def expand(self, pod: Pod, volume: CsiVolume, bytes_wanted: int) -> int:
-        """Have a mounted volume be as large as it is now to be; its size. Raises DriverFailure, VolumeFailure."""
+    async def expand(self, pod: Pod, volume: CsiVolume, bytes_wanted: int) -> None:
+        """Have a mounted volume be as large as it is now to be. Raises VolumeFailure."""
         driver = await self._drivers.find(volume.driver)
+        if not driver.expands:
+            return
         async with self._lock(volume):
             request = pb.NodeExpandVolumeRequest(
                 volume_id=volume.handle,
@@ -130,8 +132,7 @@ class CsiVolumes:
                 capacity_range=pb.CapacityRange(required_bytes=bytes_wanted),
                 volume_capability=self._capability(driver, volume),
             )
-            answer = await call(driver.node.NodeExpandVolume(request, timeout=CALL_SECONDS))
-        return int(answer.capacity_bytes) or bytes_wanted
+            await call(driver.node.NodeExpandVolume(request, timeout=CALL_SECONDS))
 
     def _folder(self, uid: str, volume: CsiVolume) -> Path:
         if volume.block:

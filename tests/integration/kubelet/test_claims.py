@@ -31,8 +31,10 @@ FOREIGN = "foreign.example.com"
 MI = 1 << 20
 
 
-async def bound_claim(client: Client, namespace: str, name: str, csi: dict[str, Any], **spec: Any) -> None:
-    """A volume and a claim bound to it, as the controllers would leave them."""
+async def bound_claim(
+    client: Client, namespace: str, name: str, csi: dict[str, Any] | None = None, **spec: Any
+) -> None:
+    """A volume (of a CSI driver, or as `spec` says) and a claim bound to it, as the controllers would leave them."""
     modes = spec.pop("modes", ["ReadWriteOnce"])
     volume_name = f"{namespace}-{name}"
     common = {"accessModes": modes, "volumeMode": spec.pop("mode", "Filesystem"), "storageClassName": "s"}
@@ -44,7 +46,9 @@ async def bound_claim(client: Client, namespace: str, name: str, csi: dict[str, 
     metadata = {"name": name, "namespace": namespace}
     claim = await client.create(codec.from_tree(PersistentVolumeClaim, {"metadata": metadata, "spec": wanted}))
     reference = {"namespace": namespace, "name": name, "uid": claim.metadata.uid}
-    offered = {**common, "capacity": {"storage": "8Mi"}, "csi": csi, "claimRef": reference, **spec}
+    offered = {**common, "capacity": {"storage": "8Mi"}, "claimRef": reference, **spec}
+    if csi is not None:
+        offered["csi"] = csi
     await client.create(codec.from_tree(PersistentVolume, {"metadata": {"name": volume_name}, "spec": offered}))
     status = replace(claim.status, phase="Bound", capacity={"storage": "8Mi"}, access_modes=modes)
     await client.update(replace(claim, status=status), subresource="status")
@@ -301,6 +305,31 @@ async def test_what_is_missing_is_said(pods: Pods, node: NodeUnderTest) -> None:
     await pods.create("astray", main(FOREVER, {"name": "away", "mountPath": "/v"}), volumes=[claimed("away")])
     message = (await pods.events("astray", "FailedMount"))["FailedMount"]
     assert message.endswith(f'cannot be reached from node "{NODE}"')
+
+
+async def test_folders_of_the_node_by_claim(pods: Pods, tmp_path: Path) -> None:
+    here = {
+        "required": {
+            "nodeSelectorTerms": [
+                {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}]}
+            ]
+        }
+    }
+    (tmp_path / "local").mkdir()
+    local = {"path": str(tmp_path / "local")}
+    await bound_claim(pods.client, pods.namespace, "local", local=local, nodeAffinity=here)
+    host_path = {"path": str(tmp_path / "made"), "type": "DirectoryOrCreate"}
+    await bound_claim(pods.client, pods.namespace, "host", hostPath=host_path)
+    await bound_claim(pods.client, pods.namespace, "none", local={"path": "/not/there"}, nodeAffinity=here)
+    places = [{"name": "local", "mountPath": "/l"}, {"name": "host", "mountPath": "/h"}]
+    writer = main("echo a > /l/x; echo b > /h/x", *places)
+    await pods.create("writer", writer, restartPolicy="Never", volumes=[claimed("local"), claimed("host")])
+    await said(pods, "writer")
+    await pods.delete("writer")
+    assert [(tmp_path / place / "x").read_text() for place in ("local", "made")] == ["a\n", "b\n"]
+    await pods.create("lost", main(FOREVER, {"name": "none", "mountPath": "/v"}), volumes=[claimed("none")])
+    message = (await pods.events("lost", "FailedMount"))["FailedMount"]
+    assert message.endswith('path "/not/there" does not exist')
 
 
 async def test_an_nfs_volume_says_what_this_kernel_lacks(pods: Pods) -> None:
