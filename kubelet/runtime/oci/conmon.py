@@ -178,6 +178,29 @@ def exit_code(exit_directory: Path, container_id: str) -> tuple[int, int] | None
     return None
 
 
+def begun(bundle: Path, state: Path) -> Started | None:
+    """What became of a start whose starter is gone; None when the container's command has not begun. `state`: runc's
+    folder of the container.
+    """
+    try:
+        started = Started(int((bundle / "pid").read_text()), int((bundle / "conmon.pid").read_text()))
+    except (FileNotFoundError, ValueError):
+        return None
+    fifo = state / "exec.fifo"
+    if fifo.exists() and _waits(started.container):
+        return None
+    fifo.unlink(missing_ok=True)
+    return started
+
+
+def _waits(pid: int) -> bool:
+    """Whether this process has yet to become the container's command: runc's init, or gone before."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2] in ([b"init"], [])
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def is_monitor_of(pid: int, container_id: str) -> bool:
     """Whether this process is the container's conmon, or its runc: process ids are used again."""
     try:

@@ -6,7 +6,7 @@
                                   +--- could not: 128 StartError --+
 
 Each step is on disk before the next is taken, so that a new kubelet process goes on wherever the last one stopped.
-A container that was being started then is ended; one that runs is left running.
+A container that was being started then is left running if its command has begun, else it was never started.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ from .ending import Ending, ending
 from .exits import ExitWatch
 from .records import ContainerRecord, RecordFiles, SandboxRecord, make_private
 from .rootfs import mount_rootfs, remove_written, unmount_bundle
+from .signals import signal_number
 from .user_namespaces import open_way, shown
 from .users import Identity, identity
 
@@ -189,12 +190,7 @@ class Containers:
         except RuntimeFailure as error:
             await self._fail_start(record, str(error))
             raise
-        status = msgspec.structs.replace(
-            record.status, state=ContainerState.RUNNING, pid=started.container, started_at=time.time_ns()
-        )
-        self._save(msgspec.structs.replace(record, status=status, monitor=started.monitor))
-        if not self._watch.watch(record.id, started.monitor):
-            await self._finish(record.id)
+        await self._note_running(record, started)
         return self.record(record.id).status
 
     async def stop(self, container_id: str, grace_seconds: float, stop_signal: str) -> None:
@@ -207,7 +203,7 @@ class Containers:
             return
         ended = self._ended[container_id]
         if grace_seconds > 0:
-            self._signal(record, _signal_number(stop_signal or record.stop_signal))
+            self._signal(record, signal_number(stop_signal or record.stop_signal))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
                     await ended.wait()
@@ -258,12 +254,31 @@ class Containers:
     async def _take_up(self, record: ContainerRecord) -> None:
         """Go on with a container of an earlier process."""
         if record.starting and record.status.state is ContainerState.CREATED:
-            await self._fail_start(record, "the kubelet stopped while it was starting the container")
+            await self._take_up_start(record)
         elif record.status.state is ContainerState.EXITED:
             self._ended[record.id].set()
             await self._cleanup(record)
         elif record.status.state is ContainerState.RUNNING and not self._watch.watch(record.id, record.monitor):
             await self._finish(record.id, announce=False)
+
+    async def _take_up_start(self, record: ContainerRecord) -> None:
+        """A start whose end nobody saw is no failure of the container's: its command runs, or did not begin."""
+        started = conmon.begun(self.bundle(record.id), self._runc_root / record.id)
+        if started is not None:
+            await self._note_running(record, started, announce=False)
+        elif record.pause:
+            await self._fail_start(record, "the kubelet stopped while it was starting the container")
+        else:
+            await asyncio.to_thread(conmon.kill_processes_of, record.id)
+            await self._cleanup(record)
+
+    async def _note_running(self, record: ContainerRecord, started: conmon.Started, *, announce: bool = True) -> None:
+        status = msgspec.structs.replace(
+            record.status, state=ContainerState.RUNNING, pid=started.container, started_at=time.time_ns()
+        )
+        self._save(msgspec.structs.replace(record, status=status, monitor=started.monitor))
+        if not self._watch.watch(record.id, started.monitor):
+            await self._finish(record.id, announce=announce)
 
     def _monitor_ended(self, container_id: str) -> None:
         task = asyncio.create_task(self._finish(container_id))
@@ -377,14 +392,3 @@ def _pauses(record: ContainerRecord) -> Iterator[float]:
         pause = min(pause * 2, _LAST_PAUSE)
     name = record.status.spec.name
     raise RuntimeFailure(f"processes of container {name!r} could not be killed within {_KILL_TIMEOUT:.0f} s")
-
-
-def _signal_number(name: str) -> int:
-    """A stop signal as images and pods name it: `SIGTERM`, `TERM`, `SIGRTMIN+3` or a number."""
-    if name.isdecimal():
-        return int(name)
-    name, sign, offset = name.upper().partition("-" if "-" in name else "+")
-    try:
-        return signal.Signals[name if name.startswith("SIG") else f"SIG{name}"] + int(f"{sign or '+'}{offset or 0}")
-    except (KeyError, ValueError):
-        return signal.SIGTERM

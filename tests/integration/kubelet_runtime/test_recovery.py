@@ -70,6 +70,38 @@ async def test_created_containers_can_still_be_started(closed: Node) -> None:
         assert (await closed.ended(created.id)).exit_code == 2
 
 
+def being_started(node: Node, container_id: str) -> None:
+    """Have the record say what it says while a container is being started."""
+    path = node.config.data_dir / "containers" / container_id / "record.json"
+    record = json.loads(path.read_bytes())
+    record["starting"], record["monitor"] = True, 0
+    record["status"] |= {"state": ContainerState.CREATED.value, "pid": 0, "started_at": 0}
+    path.write_text(json.dumps(record))
+
+
+async def test_a_start_that_nobody_saw_succeed_has_succeeded(closed: Node) -> None:
+    async with open_runtime(closed.config) as closed.runtime:
+        sandbox = await closed.sandbox()
+        container = await closed.run(sandbox, "trap 'exit 8' TERM; while :; do sleep 0.02; done")
+    being_started(closed, container.id)
+    async with closed.using() as runtime:
+        status = await runtime.container_status(container.id)
+        assert (status.state, status.pid) == (ContainerState.RUNNING, container.pid)
+        await runtime.stop_container(container.id, 20)
+        assert (await closed.ended(container.id)).exit_code == 8
+
+
+async def test_a_start_that_did_not_come_to_the_command_has_not_failed(closed: Node) -> None:
+    async with open_runtime(closed.config) as closed.runtime:
+        sandbox = await closed.sandbox()
+        container = await closed.open.create_container(closed.spec(sandbox, "exit 2"))
+    being_started(closed, container.id)
+    async with closed.using() as runtime:
+        assert (await runtime.container_status(container.id)).state is ContainerState.CREATED
+        await runtime.remove_container(container.id)
+        assert (await closed.finished(sandbox, "exit 3")).exit_code == 3
+
+
 async def test_after_a_reboot_sandboxes_are_not_ready_and_containers_ended(closed: Node) -> None:
     """What is under the run folder is gone, and so are all processes."""
     async with open_runtime(closed.config) as closed.runtime:
