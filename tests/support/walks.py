@@ -186,7 +186,9 @@ class Drain(Walk):
             eventually("drained", drained, seconds=SECONDS, interval=0.5, state=lambda: said[-1])
             for name in self.floors:
                 self.space.wait_deployment(name, seconds=SECONDS)
-                assert self.node not in {tree["spec"]["nodeName"] for tree in self.space.list("pods", f"app={name}")}
+                assert self.node not in {
+                    tree["spec"].get("nodeName") for tree in self.space.list("pods", f"app={name}")
+                }
                 self.space.wait("whole", "poddisruptionbudgets", name, _whole, seconds=SECONDS)
         finally:
             self.space.merge("nodes", self.node, {"spec": {"unschedulable": None}})
