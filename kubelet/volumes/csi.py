@@ -69,32 +69,22 @@ class CsiVolumes:
     async def mount(self, pod: Pod, volume: CsiVolume) -> Path:
         """Where the pod finds the volume. Raises VolumeFailure."""
         driver = await self._drivers.find(volume.driver)
-        folder = self._folder(pod.metadata.uid, volume)
         object = await self._objects(volume.driver)
         # As upstream: a driver that says nothing must attach its volumes.
         attaches = not volume.inline and (object is None or object.spec.attach_required is not False)
         context = await self._attached(volume.driver, volume.handle) if attaches else {}
+        folder = self._folder(pod.metadata.uid, volume)
+        target = folder / "mount"
         async with self._lock(volume):
             self._check_alone(pod, volume)
             await asyncio.to_thread(_write_record, folder, volume)
-            staging = self._staging(volume)
-            capability = self._capability(driver, volume)
             if driver.stages and not volume.inline:
-                await asyncio.to_thread(lambda: staging.mkdir(parents=True, exist_ok=True))
-                request = pb.NodeStageVolumeRequest(
-                    volume_id=volume.handle,
-                    staging_target_path=str(staging),
-                    volume_capability=capability,
-                    publish_context=context,
-                    volume_context=volume.attributes,
-                )
-                await call(driver.node.NodeStageVolume(request, timeout=CALL_SECONDS))
-            target = folder / "mount"
+                await self._stage(driver, volume, context)
             publish = pb.NodePublishVolumeRequest(
                 volume_id=volume.handle,
-                staging_target_path=str(staging) if driver.stages and not volume.inline else "",
+                staging_target_path=str(self._staging(volume)) if driver.stages and not volume.inline else "",
                 target_path=str(target),
-                volume_capability=capability,
+                volume_capability=_capability(driver, volume),
                 readonly=volume.read_only,
                 publish_context=context,
                 volume_context={**volume.attributes, **_pod_info(pod, volume, object)},
@@ -103,6 +93,18 @@ class CsiVolumes:
             if _takes_group(volume, object):
                 await asyncio.to_thread(apply_fs_group, target, pod)
         return target
+
+    async def _stage(self, driver: Driver, volume: CsiVolume, context: Mapping[str, str]) -> None:
+        staging = self._staging(volume)
+        await asyncio.to_thread(lambda: staging.mkdir(parents=True, exist_ok=True))
+        request = pb.NodeStageVolumeRequest(
+            volume_id=volume.handle,
+            staging_target_path=str(staging),
+            volume_capability=_capability(driver, volume),
+            publish_context=context,
+            volume_context=volume.attributes,
+        )
+        await call(driver.node.NodeStageVolume(request, timeout=CALL_SECONDS))
 
     async def unmount(self, uid: str) -> None:
         """Take back everything published for a pod, and what then nobody uses. Raises VolumeFailure, OSError."""
@@ -130,7 +132,7 @@ class CsiVolumes:
                 volume_path=str(self._folder(pod.metadata.uid, volume) / "mount"),
                 staging_target_path=str(self._staging(volume)) if driver.stages else "",
                 capacity_range=pb.CapacityRange(required_bytes=bytes_wanted),
-                volume_capability=self._capability(driver, volume),
+                volume_capability=_capability(driver, volume),
             )
             await call(driver.node.NodeExpandVolume(request, timeout=CALL_SECONDS))
 
@@ -170,14 +172,15 @@ class CsiVolumes:
         if _SINGLE_POD in volume.access_modes and any(self._others(pod.metadata.uid, volume)):
             raise VolumeFailure("volume uses the ReadWriteOncePod access mode and is already in use by another pod")
 
-    def _capability(self, driver: Driver, volume: CsiVolume) -> pb.VolumeCapability:
-        return csi_calls.capabilities(
-            volume.access_modes[:1] or ["ReadWriteOnce"],
-            block=volume.block,
-            fs_type=volume.fs_type,
-            mount_options=volume.mount_options,
-            tells_pods_apart=driver.tells_pods_apart,
-        )[0]
+
+def _capability(driver: Driver, volume: CsiVolume) -> pb.VolumeCapability:
+    return csi_calls.capabilities(
+        volume.access_modes[:1] or ["ReadWriteOnce"],
+        block=volume.block,
+        fs_type=volume.fs_type,
+        mount_options=volume.mount_options,
+        tells_pods_apart=driver.tells_pods_apart,
+    )[0]
 
 
 def _pod_info(pod: Pod, volume: CsiVolume, object: CSIDriver | None) -> Mapping[str, str]:
