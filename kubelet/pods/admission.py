@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from api.types import NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration
+from api import node_terms
+from api.types import Pod, Taint, Toleration
 from kubelet.containers.resources import QosClass, amount, pod_requests, qos_class
 from kubelet.containers.security import forbidden_sysctl, unenforceable_app_armor
 from kubelet.eviction.ranking import is_critical, preempted
@@ -117,38 +118,7 @@ def selected(pod: Pod, node: NodeFacts) -> bool:
         return False
     affinity = pod.spec.affinity.node_affinity if pod.spec.affinity is not None else None
     required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
-    return required is None or any(_term_matches(term, node) for term in required.node_selector_terms)
-
-
-def _term_matches(term: NodeSelectorTerm, node: NodeFacts) -> bool:
-    if not term.match_expressions and not term.match_fields:
-        return False
-    fields = {"metadata.name": node.name}
-    return all(_matches(requirement, node.labels) for requirement in term.match_expressions) and all(
-        _matches(requirement, fields) for requirement in term.match_fields
-    )
-
-
-def _matches(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) -> bool:
-    value = labels.get(requirement.key)
-    match requirement.operator:
-        case "In":
-            return value in requirement.values
-        case "NotIn":
-            return value not in requirement.values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-    return _compares(requirement, value)
-
-
-def _compares(requirement: NodeSelectorRequirement, value: str | None) -> bool:
-    try:
-        left, right = int(value or ""), int(requirement.values[0])
-    except (ValueError, IndexError):
-        return False
-    return left > right if requirement.operator == "Gt" else left < right
+    return required is None or node_terms.selects(required, node.name, node.labels)
 
 
 def _tolerates(toleration: Toleration, taint: Taint) -> bool:
