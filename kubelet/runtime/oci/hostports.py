@@ -1,8 +1,9 @@
 """`hostPort`: container ports reachable on the node's own addresses, as nftables rules in a table of ours.
 
 The table is replaced as a whole, in one transaction, whenever the ports change; a node without such pods has none.
-Source of the behaviour: the CNI portmap plugin, including that a pod may reach itself this way; the node's loopback
-addresses are left alone.
+Source of the behaviour: the CNI portmap plugin, including that a pod may reach itself this way and that the node's
+own processes reach it at 127.0.0.1 too. For that the kernel must route loopback addresses (`route_localnet`), so
+packets to them that come from elsewhere are dropped first (CVE-2020-8558).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import ipaddress
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from ..base import InvalidConfig, PortMapping, RuntimeFailure, SandboxSpec
 from .descriptors import Descriptor
@@ -19,6 +21,7 @@ from .records import SandboxRecord
 
 _TABLE = "podling_hostports"
 _MARK = "0x2000"
+_ROUTE_LOCALNET = Path("/proc/sys/net/ipv4/conf/all/route_localnet")
 
 
 class HostPorts:
@@ -34,7 +37,12 @@ class HostPorts:
         async with self._lock:
             text = ruleset(sandboxes)
             if text != self._applied:
+                # Never without the table, which guards the loopback addresses.
+                if not text:
+                    _route_loopback("0")
                 await self._run(f"add table ip {_TABLE}\ndelete table ip {_TABLE}\n{text}")
+                if text:
+                    _route_loopback("1")
                 self._applied = text
 
     async def _run(self, text: str) -> None:
@@ -55,6 +63,13 @@ class HostPorts:
         errors.close()
         if code:
             raise RuntimeFailure(f"nft refused the host ports: {said.decode(errors='replace').strip()}")
+
+
+def _route_loopback(value: str) -> None:
+    try:
+        _ROUTE_LOCALNET.write_text(value)
+    except OSError as error:
+        raise RuntimeFailure(f"cannot set {_ROUTE_LOCALNET} for host ports to {value}: {error.strerror}") from error
 
 
 def check_host_ips(spec: SandboxSpec) -> None:
@@ -82,17 +97,22 @@ def ruleset(sandboxes: Iterable[SandboxRecord]) -> str:
   chain ports {{
     {lines}
   }}
+  chain guard {{
+    type filter hook prerouting priority -300; policy accept;
+    iifname != "lo" ip daddr 127.0.0.0/8 drop
+  }}
   chain prerouting {{
     type nat hook prerouting priority -100; policy accept;
     fib daddr type local jump ports
   }}
   chain output {{
     type nat hook output priority -100; policy accept;
-    ip daddr != 127.0.0.0/8 fib daddr type local jump ports
+    fib daddr type local jump ports
   }}
   chain postrouting {{
     type nat hook postrouting priority 100; policy accept;
     meta mark & {_MARK} == {_MARK} masquerade
+    oifname != "lo" ip saddr 127.0.0.0/8 ct status dnat masquerade
   }}
 }}
 """

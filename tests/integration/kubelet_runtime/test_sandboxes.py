@@ -220,6 +220,7 @@ async def test_host_ports(node: Node) -> None:
     web = await serving(node, "web", port_mappings=[PortMapping(host_port=8080, container_port=80)])
     await answer(web.ip)
     assert await answer(NODE_IP, 8080) == "web"
+    assert await answer("127.0.0.1", 8080) == "web"
     client = await node.sandbox("client")
     await node.finished(client, f"until nc -w 5 {NODE_IP} 8080 </dev/null; do sleep 0.05; done")
     assert node.log(client)[-2] == "web"
