@@ -14,7 +14,7 @@ def follow(volumes: Volumes, id: str) -> LocalVolume:
     when it is next mounted. Raises VolumeProblem, FileSystemFailure, OSError.
     """
     volume = volumes.get(id)
-    devices = loops.devices_of(volumes.image(id))
+    devices = loops.devices_in_use(volumes.image(id))
     if not volume.kind:
         for device in devices:
             loops.set_capacity(device)
@@ -28,5 +28,5 @@ def follow(volumes: Volumes, id: str) -> LocalVolume:
             mounted = kernel_mounts.mount_point_of(device)
             if mounted is not None:
                 filesystems.grow_mounted(volume.kind, device, mounted)
-        volumes.formatted(volume)
+                volumes.formatted(volume)
     return volumes.get(id)

@@ -7,9 +7,12 @@ import fcntl
 import os
 import stat
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from cluster import kernel_mounts
 
 _LOOP_CTL_GET_FREE: Final = 0x4C82
 _LOOP_CONFIGURE: Final = 0x4C0A
@@ -21,6 +24,8 @@ _MAJOR: Final = 7
 _CONFIG: Final = struct.Struct("=II 5Q 4I 64s 64s 32s 2Q 8Q")
 # Somebody else may take a free device before us.
 _ATTEMPTS: Final = 20
+_LETTING_GO_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.01
 _BLOCKS: Final = Path("/sys/block")
 
 
@@ -71,6 +76,42 @@ def devices_of(image: Path) -> list[Path]:
     """The devices that show a file."""
     wanted = str(image.resolve())
     return [device for device, backing in _attached() if backing == wanted]
+
+
+def devices_in_use(image: Path) -> list[Path]:
+    """The devices that show a file, but for those that are just being given up.
+
+    After an unmount the kernel takes a moment to detach a device. One that is not gone within that moment still has
+    files open in it.
+    """
+    deadline = time.monotonic() + _LETTING_GO_SECONDS
+    while True:
+        devices = devices_of(image)
+        if not any(_is_being_given_up(device) for device in devices) or time.monotonic() > deadline:
+            return devices
+        time.sleep(_LOOK_SECONDS)
+
+
+def _is_being_given_up(device: Path) -> bool:
+    try:
+        autoclear = (_BLOCKS / device.name / "loop" / "autoclear").read_text().strip() == "1"
+    except OSError:
+        return True
+    return autoclear and kernel_mounts.mount_point_of(device) is None
+
+
+def attached(image: Path) -> tuple[Path, int] | None:
+    """The device in use that shows a file, and a descriptor of it that the caller closes; None when there is none.
+
+    Another device for the same file would let two file systems write to it.
+    """
+    for device in devices_in_use(image):
+        opened = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+        # Between look and open it may have been detached, and even be another file's.
+        if device in devices_of(image):
+            return device, opened
+        os.close(opened)
+    return None
 
 
 def _attached() -> Iterator[tuple[Path, str]]:

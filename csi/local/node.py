@@ -92,8 +92,12 @@ class LocalNode(NodeServicer):  # type: ignore[misc]
         staging.mkdir(parents=True, exist_ok=True)
         if kernel_mounts.is_mount_point(staging):
             return
-        self._volumes.format_whole(volume.id)
-        device, opened = loops.attach(image, autoclear=True)
+        present = loops.attached(image)
+        if present is None:
+            self._volumes.format_whole(volume.id)
+        else:
+            loops.set_capacity(present[0])
+        device, opened = present or loops.attach(image, autoclear=True)
         try:
             options = ",".join(filter(None, (filesystems.MOUNT_OPTIONS[volume.kind], flags)))
             kernel_mounts.mount(str(device), staging, volume.kind, options=options)

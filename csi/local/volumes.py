@@ -178,7 +178,7 @@ class Volumes:
         place = self._place(id)
         if not place.is_dir():
             return
-        if loops.devices_of(place / "image"):
+        if loops.devices_in_use(place / "image"):
             raise VolumeProblem(BUSY, f"volume {id} is still in use on this node")
         (place / "volume.json").unlink(missing_ok=True)
         shutil.rmtree(place)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+import grpc
 from msgspec.structs import replace
 
 from api import node_terms, quantity
@@ -15,6 +16,7 @@ from api.errors import Conflict, Forbidden, NotFound
 from api.types import CSIVolumeSource, Node, PersistentVolume, PersistentVolumeClaim, Pod, Record, Volume
 from cluster import kernel_mounts
 from cluster.client import Client
+from kubelet.csi.drivers import DriverFailure
 from kubelet.metrics.volumes import MountedClaim
 from kubelet.paths import Paths
 from kubelet.volumes import host_path, nfs
@@ -127,8 +129,13 @@ class PersistentVolumes:
         size = volume.spec.capacity.get("storage", "0")
         if quantity.parse(size) <= quantity.parse(claim.status.capacity.get("storage", size)):
             return
-        if not wanted.read_only:
-            await self._csi.expand(pod, wanted, quantity.whole(size))
+        try:
+            if not wanted.read_only:
+                await self._csi.expand(pod, wanted, quantity.whole(size))
+        except DriverFailure as failure:
+            if failure.code is grpc.StatusCode.FAILED_PRECONDITION:
+                return  # somebody else has it mounted: it grows at a later mount, and the pod need not wait for that
+            raise
         kept = [each for each in claim.status.conditions if each.type not in RESIZE_CONDITIONS]
         status = replace(
             claim.status,

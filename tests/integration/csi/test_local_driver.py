@@ -122,6 +122,18 @@ async def test_what_was_written_is_there_again(node: Node) -> None:
     assert (await node.publish("v") / "kept").read_text() == "still here"
 
 
+async def test_a_volume_that_is_still_held_is_never_shown_twice(node: Node) -> None:
+    await node.create("v", 8 * MI)
+    place = await node.publish("v")
+    with (place / "held").open("w") as held:
+        await node.unpublish("v")
+        again = await node.publish("v")
+        held.write("written through the old mount")
+        held.flush()
+        assert (again / "held").read_text() == "written through the old mount"
+        assert len(loops.devices_of(node.root / "driver/volumes/v/image")) == 1
+
+
 async def test_every_call_may_be_repeated(node: Node) -> None:
     first = await node.create("v", 8 * MI)
     assert await node.create("v", 8 * MI) == first
