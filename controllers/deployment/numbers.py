@@ -32,6 +32,12 @@ def available(replica_sets: Iterable[ReplicaSet]) -> int:
     return sum(replica_set.status.available_replicas for replica_set in replica_sets)
 
 
+def terminating(replica_sets: Iterable[ReplicaSet]) -> int | None:
+    """The pods on their way out; None while a set has not told."""
+    told = [replica_set.status.terminating_replicas for replica_set in replica_sets]
+    return None if None in told else sum(number or 0 for number in told)
+
+
 def scaled(value: int | str | None, total: int, *, round_up: bool) -> int:
     """An IntOrString of a total: a number as it is, a percentage of it rounded as told."""
     if value is None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from api.types import Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet
 from controllers.deployment import conditions
-from controllers.deployment.numbers import available, desired, max_unavailable, total_size
+from controllers.deployment.numbers import available, desired, max_unavailable, terminating, total_size
 
 
 def steady_status(
@@ -28,6 +28,7 @@ def steady_status(
         updated_replicas=new.status.replicas if new is not None else 0,
         ready_replicas=sum(replica_set.status.ready_replicas for replica_set in replica_sets),
         available_replicas=available_pods,
+        terminating_replicas=terminating(replica_sets),
         unavailable_replicas=max(0, total_size(replica_sets) - available_pods),
         conditions=conditions.with_condition(deployment.status.conditions, condition),
     )

@@ -21,6 +21,7 @@ from controllers.pods import is_active, next_available
 from controllers.replicaset.kinds import Condition, Owner, ReplicaKind, Status, selects
 from controllers.replicaset.plan import Plan, desired_replicas, plan, pod_from_template
 from controllers.replicaset.status import REPLICA_FAILURE, new_status
+from controllers.replicaset.terminating import Pace, terminating
 
 
 class ReplicaController:
@@ -33,6 +34,7 @@ class ReplicaController:
         self._recorder = context.recorder(kind.component)
         self._owners = context.mirror(kind.record)
         self._pods = context.mirror(Pod)
+        self._pace = Pace()
         self._queue = context.controller(kind.name, self.reconcile, workers=5)
         self._owners.add_handler(self._owner_changed)
         self._pods.add_handler(self._pod_changed)
@@ -98,8 +100,14 @@ class ReplicaController:
     async def _write_status(self, owner: Owner, pods: Sequence[Pod], failure: StatusError | None) -> None:
         now = self._context.now()
         condition = None if failure is None else _failure_condition(self._kind, owner, pods, failure, now)
-        status = new_status(owner, pods, condition, now)
-        if status != owner.status:
+        leaving = terminating(self._pods.by_index("controller", controlled_by(owner)))
+        status = new_status(owner, pods, condition, now, leaving)
+        if status == owner.status:
+            return
+        wait = self._pace.wait(key_of(owner), owner.status, status, now)
+        if wait:
+            self._queue.add_after(key_of(owner), wait)
+        else:
             await self._put_status(owner, status)
 
     async def _put_status(self, owner: Owner, status: Status) -> None:

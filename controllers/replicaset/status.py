@@ -6,21 +6,28 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from api.types import Pod, PodTemplateSpec
+from api.types import Pod, PodTemplateSpec, ReplicaSet
 from controllers.pods import is_available, is_ready
 from controllers.replicaset.kinds import Condition, Owner, Status
 
 REPLICA_FAILURE = "ReplicaFailure"
 
 
-def new_status(owner: Owner, pods: Sequence[Pod], failure: Condition | None, now: float) -> Status:
-    """What the status should be. failure: what kept pods from being created or deleted just now, if anything did."""
+def new_status(
+    owner: Owner, pods: Sequence[Pod], failure: Condition | None, now: float, terminating: int = 0
+) -> Status:
+    """What the status should be. failure: what kept pods from being created or deleted just now, if anything did.
+
+    terminating: how many further pods are on their way out, which only a ReplicaSet tells.
+    """
     template = owner.spec.template or PodTemplateSpec()
     template_labels = template.metadata.labels.items()
     min_ready_seconds = owner.spec.min_ready_seconds
     ready = [pod for pod in pods if is_ready(pod)]
+    further = {"terminating_replicas": terminating} if isinstance(owner, ReplicaSet) else {}
     return replace(
         owner.status,
+        **further,
         replicas=len(pods),
         fully_labeled_replicas=sum(template_labels <= pod.metadata.labels.items() for pod in pods),
         ready_replicas=len(ready),
