@@ -10,6 +10,7 @@ from controllers.replicaset.kinds import REPLICATION_CONTROLLERS, selects
 from controllers.replicaset.plan import plan, pod_from_template
 from controllers.replicaset.ranking import to_delete
 from controllers.replicaset.status import new_status
+from controllers.replicaset.terminating import Pace, terminating
 from tests.support.objects import metadata, pod, replica_set, template
 
 NOW = 1_700_000_000.0
@@ -149,3 +150,21 @@ def test_a_replication_controller_selects_by_plain_labels():
     assert matches({"app": "web", "more": "labels"})
     assert not matches({"app": "other"})
     assert selects(replication_controller(selector={})) is None
+
+
+def test_pods_on_their_way_out_are_counted_apart():
+    leaving = {"deletionTimestamp": YOUNG}
+    going = pod("g", labels=LABELS, on="n", status={"phase": "Running"}, meta=leaving)
+    ended = pod("e", labels=LABELS, on="n", status={"phase": "Succeeded"}, meta=leaving)
+    assert terminating([going, ended, replica("a")]) == 1
+    assert new_status(replica_set("web", LABELS), [], None, NOW, 1).terminating_replicas == 1
+
+
+def test_a_number_that_only_falls_is_told_once_a_second_and_the_end_at_once():
+    pace, key = Pace(), ("default", "web")
+    states = [new_status(replica_set("web", LABELS), [], None, NOW, number) for number in range(4)]
+    assert pace.wait(key, states[3], states[2], NOW) == 0
+    assert pace.wait(key, states[2], states[1], NOW + 0.4) == 0.6
+    assert pace.wait(key, states[2], states[1], NOW + 1) == 0
+    assert pace.wait(key, states[1], states[0], NOW + 1.1) == 0
+    assert pace.wait(key, states[2], replace(states[1], replicas=1), NOW + 1.1) == 0
