@@ -13,6 +13,7 @@ from api.types import (
     Deployment,
     EndpointSlice,
     Event,
+    Ingress,
     Lease,
     LimitRange,
     Node,
@@ -93,6 +94,9 @@ def _related(server: Api, resource: Resource, record: Record) -> Related:
         case Service():
             slices = _list(server, EndpointSlice, namespace, labels=f"{SERVICE_NAME_LABEL}={name}")
             return Related(events=events, endpoint_slices=slices)
+        case Ingress():
+            slices = _list(server, EndpointSlice, namespace)
+            return Related(events=events, services=_list(server, Service, namespace), endpoint_slices=slices)
         case _:
             return Related(events=events)
 

@@ -52,8 +52,8 @@ class Related:
     """What else a description tells about. Each kind uses what it needs.
 
     `events`: those about the object. `pods`: on the node, of the replica set, or beside the claim.
-    `replica_sets`: those the deployment controls. `endpoint_slices`: the service's. `lease`: the node's, in
-    namespace kube-node-lease. `quotas`, `limit_ranges`: the namespace's.
+    `replica_sets`: those the deployment controls. `endpoint_slices`: the service's, or, as `services`, those beside the
+    ingress. `lease`: the node's, in namespace kube-node-lease. `quotas`, `limit_ranges`: the namespace's.
     """
 
     events: tuple[Event, ...] = ()
@@ -63,6 +63,7 @@ class Related:
     lease: Lease | None = None
     quotas: tuple[ResourceQuota, ...] = ()
     limit_ranges: tuple[LimitRange, ...] = ()
+    services: tuple[Service, ...] = ()
 
 
 _PAGES: Mapping[type[Any], Callable[[Any, Related, float], str]] = {
@@ -79,7 +80,9 @@ _PAGES: Mapping[type[Any], Callable[[Any, Related, float], str]] = {
     Job: lambda record, related, now: describe_job(record, related.events, now),
     CronJob: lambda record, related, now: describe_cron_job(record, related.events, now),
     Service: lambda record, related, now: describe_service(record, related.endpoint_slices, related.events, now),
-    Ingress: lambda record, related, now: describe_ingress(record, related.events, now),
+    Ingress: lambda record, related, now: describe_ingress(
+        record, related.services, related.endpoint_slices, related.events, now
+    ),
     IngressClass: lambda record, related, now: describe_ingress_class(record, related.events, now),
     Namespace: lambda record, related, now: describe_namespace(record, related.quotas, related.limit_ranges),
     ResourceQuota: lambda record, related, now: describe_policy(record, related.events, now),

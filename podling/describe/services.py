@@ -31,7 +31,7 @@ def describe_service(service: Service, slices: Sequence[EndpointSlice], found: I
         page.field("TargetPort", f"{port.target_port}/{port.protocol}")
         if port.node_port:
             page.field("NodePort", f"{name}\t{port.node_port}/{port.protocol}")
-        page.field("Endpoints", _endpoints(port, slices))
+        page.field("Endpoints", endpoints(port, slices))
     page.field("Session Affinity", spec.session_affinity)
     if spec.external_traffic_policy:
         page.field("External Traffic Policy", spec.external_traffic_policy)
@@ -54,7 +54,7 @@ def _describe_outside(page: Page, service: Service) -> None:
         page.field("LoadBalancer Ingress", ", ".join(ingress))
 
 
-def _endpoints(port: ServicePort, slices: Sequence[EndpointSlice]) -> str:
+def endpoints(port: ServicePort, slices: Sequence[EndpointSlice]) -> str:
     """The first few addresses that are ready for a port, each once; <none> before there are any slices."""
     if not slices:
         return NONE

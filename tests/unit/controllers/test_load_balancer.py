@@ -100,3 +100,10 @@ def test_address_and_node_come_and_go_together() -> None:
     assert with_both.status.load_balancer.ingress[0].ip == "10.0.255.1"
     assert with_both.metadata.annotations == {ANNOUNCER_ANNOTATION: "a"}
     assert announced(with_both, "", "") == service()
+
+
+def test_reserved_addresses_are_nobodys() -> None:
+    assert choose_address(service(), POOL, {"10.0.255.2"}, {"10.0.255.1"}) == "10.0.255.3"
+    assert choose_address(service("10.0.255.1"), POOL, set(), {"10.0.255.1"}) == "10.0.255.2"
+    with pytest.raises(NoAddress, match="is the ingress' own"):
+        choose_address(service(loadBalancerIP="10.0.255.1"), POOL, set(), {"10.0.255.1"})
