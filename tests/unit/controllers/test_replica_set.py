@@ -164,7 +164,7 @@ def test_a_number_that_only_falls_is_told_once_a_second_and_the_end_at_once():
     pace, key = Pace(), ("default", "web")
     states = [new_status(replica_set("web", LABELS), [], None, NOW, number) for number in range(4)]
     assert pace.wait(key, states[3], states[2], NOW) == 0
-    assert pace.wait(key, states[2], states[1], NOW + 0.4) == 0.6
+    assert pace.wait(key, states[2], states[1], NOW + 0.5) == 0.5
     assert pace.wait(key, states[2], states[1], NOW + 1) == 0
     assert pace.wait(key, states[1], states[0], NOW + 1.1) == 0
     assert pace.wait(key, states[2], replace(states[1], replicas=1), NOW + 1.1) == 0
