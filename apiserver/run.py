@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from apiserver import bootstrap
+from apiserver import bootstrap, default_service_cidr
 from apiserver.assembly import Assembly, AssemblyConfig
 from apiserver.auth import static_tokens
 from apiserver.auth.user import User
@@ -66,6 +67,8 @@ async def run(daemon: Daemon, config: ApiserverConfig) -> None:
     await bootstrap.ensure_namespaces(parts.stored_registry("namespaces"))
     await bootstrap.ensure_policy(parts.registries)
     await bootstrap.ensure_priority_classes(parts.stored_registry("priorityclasses.scheduling.k8s.io"))
+    cidrs = parts.stored_registry("servicecidrs.networking.k8s.io")
+    await default_service_cidr.ensure(cidrs, config.ranges.cidr, time.time())
     service = _kubernetes_service(parts, config)
     await service.ensure()
     daemon.spawn("kubernetes-service", service.run())
