@@ -21,6 +21,7 @@ TOUR = Path(__file__).parents[2] / "docs" / "tour"
 PAGES = sorted(path for path in TOUR.glob("*.md") if path.name != "README.md")
 COMMAND_SECONDS = 120
 RETRY_SECONDS = 60
+WALK_SECONDS = 600
 
 
 @contextmanager
@@ -80,6 +81,7 @@ def _walk(page: Page, directory: Path, environment: dict[str, str]) -> None:
             time.sleep(0.2)
 
 
+@pytest.mark.timeout(WALK_SECONDS)
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_walk(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     page = read(path)
