@@ -15,6 +15,7 @@ AGGREGATE_TO = {
     "system:aggregate-to-admin": "admin",
     "system:aggregate-to-edit": "edit",
     "system:aggregate-to-view": "view",
+    "system:aggregated-metrics-reader": "view",
 }
 """ClusterRoles to the aggregated role they are part of."""
 
@@ -36,6 +37,8 @@ def roles() -> dict[str, list[PolicyRule]]:
         ],
         "system:aggregate-to-edit": _edit(),
         "system:aggregate-to-view": _view(),
+        # That of upstream's metrics server.
+        "system:aggregated-metrics-reader": [on("metrics.k8s.io", "nodes pods", READ)],
         "system:basic-user": [
             on("authorization.k8s.io", "selfsubjectaccessreviews selfsubjectrulesreviews", "create"),
             on("authentication.k8s.io", "selfsubjectreviews", "create"),
