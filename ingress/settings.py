@@ -13,6 +13,7 @@ from ingress.model import DEFAULT_IDLE_SECONDS, DEFAULT_RETRIES, Problem, Protoc
 PREFIX = "podling.io/"
 REDIRECT_CODES = (301, 302, 303, 307, 308)
 _MOST_RETRIES = 10
+_MOST_SECONDS = 365 * 24 * 3600.0
 
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -68,7 +69,10 @@ def duration_seconds(text: str) -> float:
     """`1m30s`, `500ms`; `0s` for no limit. Raises ValueError."""
     if not _DURATION.fullmatch(text):
         raise ValueError("a duration like 500ms, 30s or 5m")
-    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(text))
+    seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(text))
+    if seconds > _MOST_SECONDS:
+        raise ValueError("a duration of at most a year")
+    return seconds
 
 
 def _boolean(text: str) -> bool:
@@ -101,7 +105,8 @@ def _redirect(text: str) -> Redirect | None:
     if not (absolute or relative) or re.search(r"[\s\x00-\x1f]", text):
         raise ValueError(rule)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    return Redirect(0, parts.scheme, parts.hostname or "", port, path)
+    host = parts.hostname or ""
+    return Redirect(0, parts.scheme, f"[{host}]" if ":" in host else host, port, path)
 
 
 def _path(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 
 from google.protobuf.duration_pb2 import Duration
@@ -16,6 +17,10 @@ CONNECT_SECONDS = 1
 # a rolling update under load into errors.
 MOST_AT_ONCE = 1_000_000
 MOST_RETRIES_AT_ONCE = 10_000
+# A node that lost its power resets no connection: what it leaves unacknowledged so long ends the connection, and the
+# request is tried again elsewhere. The kernel's own patience is a quarter of an hour.
+UNACKNOWLEDGED_MS = 3_000
+_GIVE_UP = pb.SocketOption(level=socket.IPPROTO_TCP, name=socket.TCP_USER_TIMEOUT, int_value=UNACKNOWLEDGED_MS)
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -33,6 +38,7 @@ def cluster(backend: Backend) -> Resource:
         eds_cluster_config=pb.Cluster.EdsClusterConfig(eds_config=aggregated()),
         connect_timeout=Duration(seconds=CONNECT_SECONDS),
         circuit_breakers=pb.CircuitBreakers(thresholds=[limits]),
+        upstream_bind_config=pb.BindConfig(socket_options=[_GIVE_UP]),
     )
     if backend.protocol is Protocol.H2C:
         explicit = pb.HttpProtocolOptions.ExplicitHttpConfig(http2_protocol_options=pb.Http2ProtocolOptions())

@@ -90,6 +90,8 @@ def _connection_manager(name: str, access_log: str) -> pb.Filter:
         stat_prefix=name,
         rds=pb.Rds(config_source=aggregated(), route_config_name=name),
         http_filters=[pb.HttpFilter(name="envoy.filters.http.router", typed_config=router)],
+        # Old clients, and ab.
+        http_protocol_options=pb.Http1ProtocolOptions(accept_http_10=True),
         access_log=_access_logs(access_log),
         use_remote_address=BoolValue(value=True),
         upgrade_configs=[pb.HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],

@@ -147,11 +147,17 @@ def test_a_redirect_takes_the_place_of_the_backend() -> None:
 
 
 def test_wrong_annotations_are_told_and_left_out() -> None:
-    annotations = {"timeout": "soon", "redirect": "javascript:alert(1)", "retries": "99", "https-redirect": "yes"}
+    annotations = {
+        "timeout": "soon",
+        "idle-timeout": f"{'9' * 400}h",
+        "redirect": "javascript:alert(1)",
+        "retries": "99",
+        "https-redirect": "yes",
+    }
     compiled = rules.compile([ingress(rule("h", path("/", "web")), annotations=annotations)], AnyService())
     assert service_of(answered(compiled.table, "h", "/").action) == "web"
     assert {problem.reason for problem in compiled.problems["default", "web"]} == {"InvalidAnnotation"}
-    assert len(compiled.problems["default", "web"]) == 4
+    assert len(compiled.problems["default", "web"]) == 5
 
 
 def test_only_hosts_with_a_certificate_are_sent_to_https() -> None:
