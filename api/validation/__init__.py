@@ -35,6 +35,7 @@ from api.validation import (
     pods,
     quotas,
     replication,
+    service_addresses,
     services,
     stateful_sets,
     storage_kinds,
@@ -47,6 +48,7 @@ _Check = Callable[[Any], Iterator[FieldError]]
 _Compare = Callable[[Any, Any], Iterator[FieldError]]
 
 _NAMES: dict[type[Record], metadata.NameCheck] = {
+    t.IPAddress: service_addresses.ip_address_name,
     t.Namespace: names.dns1123_label,
     t.Service: names.dns1035_label,
     t.StatefulSet: names.dns1123_label,
@@ -73,6 +75,7 @@ _CREATE: dict[type[Record], _Check] = {
     t.HorizontalPodAutoscaler: autoscaling.horizontal_pod_autoscaler,
     t.Ingress: ingresses.ingress,
     t.IngressClass: ingresses.ingress_class,
+    t.IPAddress: service_addresses.ip_address,
     t.Job: jobs.job,
     t.Lease: activity.lease,
     t.LimitRange: limit_ranges.limit_range,
@@ -91,6 +94,7 @@ _CREATE: dict[type[Record], _Check] = {
     t.RoleBinding: access.binding,
     t.Secret: configuration.secret,
     t.Service: services.check,
+    t.ServiceCIDR: service_addresses.service_cidr,
     t.StatefulSet: stateful_sets.stateful_set,
     t.CSIDriver: storage_kinds.csi_driver,
     t.CSINode: storage_kinds.csi_node,
@@ -112,6 +116,7 @@ _UPDATE: dict[type[Record], _Compare] = {
     t.EventsV1Event: activity.grouped_event_update,
     t.Ingress: ingresses.ingress_update,
     t.IngressClass: ingresses.ingress_class_update,
+    t.IPAddress: service_addresses.ip_address_update,
     t.Job: jobs.job_update,
     t.Node: nodes.update,
     t.Pod: pods.update,
@@ -122,6 +127,7 @@ _UPDATE: dict[type[Record], _Compare] = {
     t.RoleBinding: access.binding_update,
     t.Secret: configuration.secret_update,
     t.Service: services.update,
+    t.ServiceCIDR: service_addresses.service_cidr_update,
     t.StatefulSet: stateful_sets.stateful_set_update,
     t.CSIDriver: storage_kinds.csi_driver_update,
     t.CSINode: storage_kinds.csi_node_update,
