@@ -18,7 +18,8 @@ from controllers.daemonset.plan import Observed, Plan, plan
 from controllers.daemonset.pods import new_pod
 from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
-from controllers.ownership import claim, controller_of
+from controllers.ownership import claim
+from controllers.pod_owners import PodOwners
 from controllers.pods import next_available
 from controllers.revisions.ledger import Ledger
 from controllers.revisions.snapshot import REVISION_LABEL
@@ -38,6 +39,7 @@ class DaemonSetController:
         self._recorder = context.recorder("daemonset-controller")
         self._sets = context.mirror(DaemonSet)
         self._pods = context.mirror(Pod)
+        self._pod_owners = PodOwners("DaemonSet", self._sets, _may_adopt)
         self._nodes = context.mirror(Node)
         self._ledger = Ledger(context, REVISION_LABEL)
         self._backoff = FailureBackoff()
@@ -142,26 +144,8 @@ class DaemonSetController:
             self._queue.add(key_of(changed))
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        for pod in (old, new):
-            if pod is not None:
-                self._enqueue_owner(pod)
-        if new is None or controller_of(new) is not None:
-            return
-        if old is None or old.metadata.labels != new.metadata.labels or controller_of(old) is not None:
-            self._enqueue_adopters(new)
-
-    def _enqueue_owner(self, pod: Pod) -> None:
-        reference = controller_of(pod)
-        if reference is None or reference.kind != "DaemonSet":
-            return
-        owner = self._sets.get(pod.metadata.namespace, reference.name)
-        if owner is not None and owner.metadata.uid == reference.uid:
+        for owner in self._pod_owners.concerned(old, new):
             self._queue.add_after(key_of(owner), len(self._nodes) / NODES_PER_SECOND_OF_PATIENCE)
-
-    def _enqueue_adopters(self, pod: Pod) -> None:
-        for daemon_set in self._sets.by_index("namespace", pod.metadata.namespace):
-            if selectors.from_record(daemon_set.spec.selector).matches(pod.metadata.labels):
-                self._queue.add(key_of(daemon_set))
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         """Most changes of a node are signs of life, which move no daemon."""
@@ -171,6 +155,10 @@ class DaemonSetController:
             rules = Rules(daemon_set)
             if _fit(rules, old) != _fit(rules, new):
                 self._queue.add(key_of(daemon_set))
+
+
+def _may_adopt(daemon_set: DaemonSet, pod: Pod) -> bool:
+    return selectors.from_record(daemon_set.spec.selector).matches(pod.metadata.labels)
 
 
 def _hash(revision: ControllerRevision) -> str:

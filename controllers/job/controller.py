@@ -26,6 +26,7 @@ from controllers.job.verdict import COMPLETE, FAILED, Verdict, is_finished, is_t
 from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
+from controllers.pod_owners import PodOwners
 
 NAME: Final = "job"
 MANAGER: Final = "kubernetes.io/job-controller"
@@ -41,6 +42,7 @@ class JobController:
         self._recorder = context.recorder("job-controller")
         self._jobs = context.mirror(Job)
         self._pods = context.mirror(Pod)
+        self._pod_owners = PodOwners("Job", self._jobs, _may_adopt)
         self._doomed = Doomed(context.informer(Pod))
         self._backoffs: dict[str, Backoff] = {}  # by the Job's uid
         self._queue = context.controller(NAME, self.reconcile, workers=5)
@@ -208,35 +210,17 @@ class JobController:
             self._strays.add(key_of(pod))
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        for pod in (old, new):
-            if pod is not None:
-                self._enqueue_owner(pod)
-        if new is None:
-            return
-        if TRACKING_FINALIZER in new.metadata.finalizers and self._owner(new) is None:
-            self._strays.add(key_of(new))
-        if controller_of(new) is not None:
-            return
-        if old is None or old.metadata.labels != new.metadata.labels or controller_of(old) is not None:
-            self._enqueue_adopters(new)
+        for job in self._pod_owners.concerned(old, new):
+            if not is_finished(job):
+                self._queue.add_after(key_of(job), batch_seconds(job))
+        if new is not None and TRACKING_FINALIZER in new.metadata.finalizers:
+            counting = self._pod_owners.of(new)
+            if counting is None or is_finished(counting):
+                self._strays.add(key_of(new))
 
-    def _owner(self, pod: Pod) -> Job | None:
-        """The living, unfinished Job that will count the pod."""
-        reference = controller_of(pod)
-        if reference is None or reference.kind != "Job":
-            return None
-        job = self._jobs.get(pod.metadata.namespace, reference.name)
-        return job if job is not None and job.metadata.uid == reference.uid and not is_finished(job) else None
 
-    def _enqueue_owner(self, pod: Pod) -> None:
-        owner = self._owner(pod)
-        if owner is not None:
-            self._queue.add_after(key_of(owner), batch_seconds(owner))
-
-    def _enqueue_adopters(self, pod: Pod) -> None:
-        for job in self._jobs.by_index("namespace", pod.metadata.namespace):
-            if job.spec.selector is not None and selectors.from_record(job.spec.selector).matches(pod.metadata.labels):
-                self._queue.add(key_of(job))
+def _may_adopt(job: Job, pod: Pod) -> bool:
+    return job.spec.selector is not None and selectors.from_record(job.spec.selector).matches(pod.metadata.labels)
 
 
 def _is_managed_elsewhere(job: Job) -> bool:

@@ -17,6 +17,7 @@ from controllers.context import Context, by_controller, controlled_by, orphans_o
 from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
+from controllers.pod_owners import PodOwners
 from controllers.pods import is_active, next_available
 from controllers.replicaset.kinds import Condition, Owner, ReplicaKind, Status, selects
 from controllers.replicaset.plan import Plan, desired_replicas, plan, pod_from_template
@@ -34,6 +35,7 @@ class ReplicaController:
         self._recorder = context.recorder(kind.component)
         self._owners = context.mirror(kind.record)
         self._pods = context.mirror(Pod)
+        self._pod_owners = PodOwners(kind.kind, self._owners, _may_adopt)
         self._pace = Pace()
         self._queue = context.controller(kind.name, self.reconcile, workers=5)
         self._owners.add_handler(self._owner_changed)
@@ -122,27 +124,13 @@ class ReplicaController:
             self._queue.add(key_of(changed))
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        for pod in (old, new):
-            if pod is not None:
-                self._enqueue_owner(pod)
-        if new is None or controller_of(new) is not None:
-            return
-        if old is None or old.metadata.labels != new.metadata.labels or controller_of(old) is not None:
-            self._enqueue_adopters(new)
-
-    def _enqueue_owner(self, pod: Pod) -> None:
-        reference = controller_of(pod)
-        if reference is None or reference.kind != self._kind.kind:
-            return
-        owner = self._owners.get(pod.metadata.namespace, reference.name)
-        if owner is not None and owner.metadata.uid == reference.uid:
+        for owner in self._pod_owners.concerned(old, new):
             self._queue.add(key_of(owner))
 
-    def _enqueue_adopters(self, pod: Pod) -> None:
-        for owner in self._owners.by_index("namespace", pod.metadata.namespace):
-            matches = selects(owner)
-            if matches is not None and matches(pod.metadata.labels):
-                self._queue.add(key_of(owner))
+
+def _may_adopt(owner: Owner, pod: Pod) -> bool:
+    matches = selects(owner)
+    return matches is not None and matches(pod.metadata.labels)
 
 
 def _failure_condition(

@@ -17,7 +17,8 @@ from controllers.batches import slow_start
 from controllers.context import Context, controlled_by, orphans_of
 from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
-from controllers.ownership import claim, controller_of
+from controllers.ownership import claim
+from controllers.pod_owners import PodOwners
 from controllers.pods import next_available
 from controllers.revisions.ledger import Ledger
 from controllers.revisions.snapshot import HASH_LABEL, template_of
@@ -48,6 +49,7 @@ class StatefulSetController:
         self._recorder = context.recorder("statefulset-controller")
         self._sets = context.mirror(StatefulSet)
         self._pods = context.mirror(Pod)
+        self._pod_owners = PodOwners("StatefulSet", self._sets, _may_adopt)
         self._claims = context.mirror(PersistentVolumeClaim)
         self._ledger = Ledger(context, HASH_LABEL)
         self._queue = context.controller(NAME, self.reconcile, workers=5)
@@ -201,27 +203,8 @@ class StatefulSetController:
             self._queue.add(key_of(changed))
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        for pod in (old, new):
-            if pod is not None:
-                self._enqueue_owner(pod)
-        if new is None or controller_of(new) is not None:
-            return
-        if old is None or old.metadata.labels != new.metadata.labels or controller_of(old) is not None:
-            self._enqueue_adopters(new)
-
-    def _enqueue_owner(self, pod: Pod) -> None:
-        reference = controller_of(pod)
-        if reference is None or reference.kind != "StatefulSet":
-            return
-        owner = self._sets.get(pod.metadata.namespace, reference.name)
-        if owner is not None and owner.metadata.uid == reference.uid:
+        for owner in self._pod_owners.concerned(old, new):
             self._queue.add(key_of(owner))
-
-    def _enqueue_adopters(self, pod: Pod) -> None:
-        for stateful_set in self._sets.by_index("namespace", pod.metadata.namespace):
-            matches = selectors.from_record(stateful_set.spec.selector).matches
-            if ordinal_of(stateful_set, pod) is not None and matches(pod.metadata.labels):
-                self._queue.add(key_of(stateful_set))
 
     def _claim_changed(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
         """A claim's end is what a pod to be made may wait for."""
@@ -232,6 +215,11 @@ class StatefulSetController:
             prefixes = [f"{each.metadata.name}-{stateful_set.metadata.name}-" for each in templates]
             if old.metadata.name.startswith(tuple(prefixes)):
                 self._queue.add(key_of(stateful_set))
+
+
+def _may_adopt(stateful_set: StatefulSet, pod: Pod) -> bool:
+    matches = selectors.from_record(stateful_set.spec.selector).matches
+    return ordinal_of(stateful_set, pod) is not None and matches(pod.metadata.labels)
 
 
 def _revisions(
