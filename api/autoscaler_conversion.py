@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from api import codec
 from api import types as t
 from api.autoscaler_metrics import metric_from_v1, metric_to_v1, value_from_v1, value_to_v1
+from api.defaults.autoscaling import horizontal_pod_autoscaler
 
 METRICS: Final = "autoscaling.alpha.kubernetes.io/metrics"
 CURRENT_METRICS: Final = "autoscaling.alpha.kubernetes.io/current-metrics"
@@ -55,7 +56,10 @@ def to_v1(autoscaler: t.HorizontalPodAutoscaler) -> t.AutoscalingV1HorizontalPod
 
 
 def to_v2(autoscaler: t.AutoscalingV1HorizontalPodAutoscaler) -> t.HorizontalPodAutoscaler:
-    """An autoscaler of v1 as it is stored. Annotations that are not what v1 would have written are passed over."""
+    """An autoscaler of v1 as it is stored, with v2's defaults.
+
+    Annotations that are not what v1 would have written are passed over.
+    """
     spec, status, target = autoscaler.spec, autoscaler.status, autoscaler.spec.scale_target_ref
     told = autoscaler.metadata.annotations
     metrics = [metric_from_v1(each) for each in _list_of(told, METRICS)]
@@ -65,14 +69,13 @@ def to_v2(autoscaler: t.AutoscalingV1HorizontalPodAutoscaler) -> t.HorizontalPod
     if not current and status.current_cpu_utilization_percentage is not None:
         current.insert(0, _cpu_value(status.current_cpu_utilization_percentage))
     kept = {key: value for key, value in told.items() if key not in _ANNOTATIONS}
-    return t.HorizontalPodAutoscaler(
+    stored = t.HorizontalPodAutoscaler(
         metadata=replace(autoscaler.metadata, annotations=kept),
         spec=t.HorizontalPodAutoscalerSpec(
             scale_target_ref=t.CrossVersionObjectReference(
                 api_version=target.api_version, kind=target.kind, name=target.name
             ),
-            # An autoscaler of v1 always has a lower bound.
-            min_replicas=1 if spec.min_replicas is None else spec.min_replicas,
+            min_replicas=spec.min_replicas,
             max_replicas=spec.max_replicas,
             metrics=[each for each in metrics if each is not None],
             behavior=_behavior(told),
@@ -86,6 +89,7 @@ def to_v2(autoscaler: t.AutoscalingV1HorizontalPodAutoscaler) -> t.HorizontalPod
             conditions=[_condition(each) for each in _list_of(told, CONDITIONS)],
         ),
     )
+    return horizontal_pod_autoscaler(stored)
 
 
 def _split_metrics(metrics: list[t.MetricSpec]) -> tuple[list[t.MetricSpec], int | None]:

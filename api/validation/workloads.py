@@ -78,6 +78,7 @@ def _replica_counts(status: DeploymentStatus | ReplicaSetStatus) -> Errors:
     yield from non_negative(status.replicas, "status.replicas")
     yield from non_negative(status.ready_replicas, "status.readyReplicas")
     yield from non_negative(status.available_replicas, "status.availableReplicas")
+    yield from non_negative(status.terminating_replicas, "status.terminatingReplicas")
     if status.ready_replicas > status.replicas:
         yield FieldError.invalid("status.readyReplicas", status.ready_replicas, _NOT_MORE)
     if status.available_replicas > status.replicas:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
 from api import scheme, selectors
 from api.errors import BadRequest, NotFound, StatusError
+from api.scheme import Resource
 from api.selectors import LabelSelector
 from api.types import CrossVersionObjectReference, HorizontalPodAutoscaler, Pod, PodMetrics, Scale
 from cluster.events import NORMAL, WARNING
@@ -61,6 +62,8 @@ class HorizontalAutoscaler:
                 Scale, autoscaler.spec.scale_target_ref.name, key[0], subresource="scale", of=target.record
             )
         except StatusError as error:
+            # Whose pods nobody knows must not stand in the way of others.
+            self._selectors.pop(key, None)
             await self._finish(autoscaler, without_scale(autoscaler, error.message, self._context.now()))
             return
         decision = await self._decide(autoscaler, scale)
@@ -108,7 +111,7 @@ class HorizontalAutoscaler:
         return [other for other in near if any(self._selectors[other].matches(pod.metadata.labels) for pod in pods)]
 
     async def _rescale(
-        self, autoscaler: HorizontalPodAutoscaler, scale: Scale, target: Any, decision: Decision, wanted: int
+        self, autoscaler: HorizontalPodAutoscaler, scale: Scale, target: Resource, decision: Decision, wanted: int
     ) -> None:
         current = scale.spec.replicas
         asked = replace(scale, spec=replace(scale.spec, replicas=wanted))
@@ -151,7 +154,7 @@ class HorizontalAutoscaler:
             self._queue.add(key_of(changed))
 
 
-def _target(reference: CrossVersionObjectReference) -> Any:
+def _target(reference: CrossVersionObjectReference) -> Resource | str:
     """The resource of what is to be scaled, or what is wrong with the reference."""
     if reference.api_version.count("/") > 1:
         return f"invalid API version in scale target reference: unexpected GroupVersion string: {reference.api_version}"

@@ -170,6 +170,11 @@ def test_an_autoscaler_of_v1_is_stored_with_its_cpu_target() -> None:
     assert stored.spec.min_replicas == 1
 
 
+def test_an_autoscaler_of_v1_without_a_target_gets_the_default() -> None:
+    tree = {"metadata": {"name": "web"}, "spec": {"scaleTargetRef": TARGET, "maxReplicas": 5}}
+    assert to_v2(codec.from_tree(AutoscalingV1HorizontalPodAutoscaler, tree)).spec == autoscaler().spec
+
+
 def test_annotations_that_are_none_of_v1s_are_passed_over() -> None:
     shown = to_v1(autoscaler())
     odd = {"autoscaling.alpha.kubernetes.io/metrics": "{", "autoscaling.alpha.kubernetes.io/behavior": '{"ScaleUp":7}'}
