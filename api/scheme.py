@@ -75,10 +75,14 @@ class Resource:
         return "get" in self.verbs and not self.computed
 
     @property
+    def preferred(self) -> bool:
+        """Whether this is the version clients use unless they ask for another that the group serves too."""
+        return self.stored_as is None or self.stored_as.group != self.group
+
+    @property
     def registry_name(self) -> str:
-        """What registries are told apart by: with the version for the second version a group serves of a resource."""
-        second = self.stored_as is not None and self.stored_as.group == self.group
-        return f"{self.group_resource}/{self.version}" if second else self.group_resource
+        """What registries are told apart by: other versions than the preferred one carry theirs."""
+        return self.group_resource if self.preferred else f"{self.group_resource}/{self.version}"
 
     @property
     def key_prefix(self) -> str:

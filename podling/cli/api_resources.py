@@ -26,7 +26,7 @@ def api_resources(
     found = [
         resource
         for resource in sorted(scheme.RESOURCES, key=lambda resource: (resource.group, resource.plural))
-        if namespaced in (None, resource.namespaced) and api_group in (None, resource.group)
+        if resource.preferred and namespaced in (None, resource.namespaced) and api_group in (None, resource.group)
     ]
     if output == "name":
         for resource in found:

@@ -72,5 +72,5 @@ def _pair(word: str) -> Target:
 
 
 def _resources(word: str) -> list[Resource]:
-    members = [resource for resource in scheme.RESOURCES if word in resource.categories]
+    members = [resource for resource in scheme.RESOURCES if resource.preferred and word in resource.categories]
     return members or [find_resource(word)]
