@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from bench import environment, images, network, pods, rest, scale, services, startup, volumes, watching
+from bench import environment, images, ingress, network, pods, rest, scale, services, startup, volumes, watching
 from bench.results import Row, markdown
 from podling.launcher.plan import Cluster
 
@@ -35,11 +35,11 @@ def main() -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"of: up, memory, {', '.join(MEASURES)}, images, network, scale (default: all)",
+        help=f"of: up, memory, {', '.join(MEASURES)}, images, network, ingress, scale (default: all)",
     )
     parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     args = parser.parse_args()
-    wanted = args.names or ["up", "memory", *MEASURES, "images", "network", "scale"]
+    wanted = args.names or ["up", "memory", *MEASURES, "images", "network", "ingress", "scale"]
     rows = run(wanted)
     table = markdown(rows)
     print(table)
@@ -61,6 +61,8 @@ def run(wanted: list[str]) -> list[Row]:
         rows += images.measure()
     if "network" in wanted:
         rows += network.measure()
+    if "ingress" in wanted:
+        rows += ingress.measure()
     if "scale" in wanted:
         rows += scale.measure()
     return rows

@@ -36,8 +36,11 @@ class Bind:
 
 
 def listeners(bind: Bind, certificates: Mapping[str, str]) -> list[Resource]:
-    """The two listeners. certificates: the name of a secret by host; ANY_HOST's is for hosts without one."""
-    return [_http(bind), _https(bind, certificates)]
+    """The listeners. certificates: the name of a secret by host; ANY_HOST's is for hosts without one.
+
+    Without any certificate nothing listens for HTTPS.
+    """
+    return [_http(bind), _https(bind, certificates)] if certificates else [_http(bind)]
 
 
 def _http(bind: Bind) -> Resource:
