@@ -183,7 +183,7 @@ class Assembly:
     def _add_metrics(self) -> None:
         caches, group, version = self.storage.caches, "metrics.k8s.io", "v1beta1"
         nodes, pods = (scheme.by_path(group, version, plural) for plural in ("nodes", "pods"))
-        self.registries[nodes.registry_name] = NodeMetricsRegistry(nodes, caches["nodes"], self.usages)
+        self.registries[nodes.registry_name] = NodeMetricsRegistry(nodes, caches["nodes"], caches["nodes"], self.usages)
         self.registries[pods.registry_name] = PodMetricsRegistry(pods, caches["pods"], caches["nodes"], self.usages)
 
     def _node(self, name: str) -> Node | None:

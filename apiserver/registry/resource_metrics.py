@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from api import codec, errors, quantity, timestamps
 from api.scheme import Resource
-from api.types import ContainerMetrics, Node, NodeMetrics, ObjectMeta, PodMetrics
+from api.types import ContainerMetrics, NodeMetrics, ObjectMeta, PodMetrics
 from apiserver.node_usage import NodeUsages
 from apiserver.registry.registry import Registry
 from apiserver.requests import ListOptions, Page
@@ -24,21 +26,28 @@ NANOSECONDS: Final = 1_000_000_000
 
 
 class MeasuredRegistry(Registry):
-    """`objects` holds what is measured, with the labels and names that requests select by."""
+    """`objects` holds what is measured, with the labels and names that requests select by; `nodes` whom to ask."""
 
     # As upstream's errors name the kind.
     kind_name = ""
 
     def __init__(
-        self, resource: Resource, objects: ResourceCache, usages: NodeUsages, clock: Clock | None = None
+        self,
+        resource: Resource,
+        objects: ResourceCache,
+        nodes: ResourceCache,
+        usages: NodeUsages,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(resource)
         self.objects = objects
+        self._nodes = nodes
         self._usages = usages
         self._clock = clock or LoopClock()
 
     async def _measured(self, found: Sequence[Stored]) -> list[Stored]:
-        answers = await self._usages.of(name for stored in found if (name := self.node_of(stored)))
+        names = {name for stored in found if (name := self.node_of(stored))}
+        answers = await self._usages.of(name for name in sorted(names) if _can_be_asked(self._nodes.get("", name)))
         now = timestamps.now_text(self._clock.time())
         shown = []
         for stored in found:
@@ -80,8 +89,7 @@ class NodeMetricsRegistry(MeasuredRegistry):
     kind_name = "nodemetrics.metrics.k8s.io"
 
     def node_of(self, stored: Stored) -> str:
-        # A node that has fallen silent would be waited for in vain.
-        return stored.name if _is_heard_of(stored.record) else ""
+        return stored.name
 
     def metrics(self, stored: Stored, metadata: ObjectMeta, answer: pb.UsageAnswer) -> Any:
         if not answer.HasField("node"):
@@ -90,25 +98,12 @@ class NodeMetricsRegistry(MeasuredRegistry):
 
 
 class PodMetricsRegistry(MeasuredRegistry):
-    """What the containers of pods use. `nodes` tells which nodes can be asked."""
+    """What the containers of pods use."""
 
     kind_name = "podmetrics.metrics.k8s.io"
 
-    def __init__(
-        self,
-        resource: Resource,
-        objects: ResourceCache,
-        nodes: ResourceCache,
-        usages: NodeUsages,
-        clock: Clock | None = None,
-    ) -> None:
-        super().__init__(resource, objects, usages, clock)
-        self._nodes = nodes
-
     def node_of(self, stored: Stored) -> str:
-        name = stored.fields["spec.nodeName"]
-        node = self._nodes.get("", name) if name and stored.fields["status.phase"] == "Running" else None
-        return name if node is not None and _is_heard_of(node.record) else ""
+        return stored.fields["spec.nodeName"] if stored.fields["status.phase"] == "Running" else ""
 
     def metrics(self, stored: Stored, metadata: ObjectMeta, answer: pb.UsageAnswer) -> Any:
         pod = next((each for each in answer.pods if each.uid == stored.uid), None)
@@ -120,9 +115,40 @@ class PodMetricsRegistry(MeasuredRegistry):
         return PodMetrics(metadata=metadata, containers=containers, **_span(first))
 
 
-def _is_heard_of(node: Node) -> bool:
-    ready = next((each for each in node.status.conditions if each.type == "Ready"), None)
-    return ready is not None and ready.status != "Unknown"
+class _Condition(msgspec.Struct, frozen=True, gc=False):
+    type: str = ""
+    status: str = ""
+
+
+class _Endpoint(msgspec.Struct, frozen=True, gc=False):
+    port: int = msgspec.field(name="Port", default=0)
+
+
+class _Endpoints(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    kubelet_endpoint: _Endpoint = _Endpoint()
+
+
+class _Status(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    conditions: list[_Condition] = []
+    daemon_endpoints: _Endpoints = _Endpoints()
+
+
+class _Node(msgspec.Struct, frozen=True, gc=False):
+    """What of a Node tells whether it can be asked: of thousands of nodes nothing else should be decoded."""
+
+    status: _Status = _Status()
+
+
+_decode_node: Final = msgspec.json.Decoder(_Node).decode
+
+
+def _can_be_asked(stored: Stored | None) -> bool:
+    """It has a port, and is not known to be silent: it would be waited for in vain."""
+    if stored is None:
+        return False
+    status = _decode_node(stored.data).status
+    heard_of = any(each.type == "Ready" and each.status != "Unknown" for each in status.conditions)
+    return heard_of and bool(status.daemon_endpoints.kubelet_endpoint.port)
 
 
 def _amounts(usage: pb.Usage) -> dict[str, str]:

@@ -56,10 +56,13 @@ def cache(record: type[Any], *trees: dict[str, Any]) -> ResourceCache:
     return objects
 
 
-def node(name: str, ready: str = "True") -> dict[str, Any]:
+def node(name: str, ready: str = "True", port: int = 10250) -> dict[str, Any]:
     return {
         "metadata": {"name": name, "uid": name, "labels": {"zone": name[-1]}},
-        "status": {"conditions": [{"type": "Ready", "status": ready}]},
+        "status": {
+            "conditions": [{"type": "Ready", "status": ready}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+        },
     }
 
 
@@ -75,7 +78,7 @@ def names(page: Any) -> list[str]:
     return [stored.name for stored in page.items]
 
 
-NODES = cache(Node, node("n1"), node("n2"), node("n3", "Unknown"))
+NODES = cache(Node, node("n1"), node("n2"), node("n3", "Unknown"), node("hollow-1", port=0))
 RESOURCES = {plural: scheme.by_path("metrics.k8s.io", "v1beta1", plural) for plural in ("nodes", "pods")}
 
 
@@ -85,7 +88,7 @@ def kubelets() -> Kubelets:
 
 
 async def test_nodes_that_answer_are_shown_and_those_known_to_be_silent_not_asked(kubelets: Kubelets) -> None:
-    registry = NodeMetricsRegistry(RESOURCES["nodes"], NODES, NodeUsages(kubelets, FakeClock()), FakeClock())
+    registry = NodeMetricsRegistry(RESOURCES["nodes"], NODES, NODES, NodeUsages(kubelets, FakeClock()), FakeClock())
     page = await registry.list("", ListOptions())
     assert names(page) == ["n1"]
     assert sorted(kubelets.asked) == ["n1", "n2"]
