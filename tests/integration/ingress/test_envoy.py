@@ -208,6 +208,57 @@ async def test_no_request_fails_while_backends_roll(envoy: Ingress, session: aio
     assert any(body.startswith("new-8") for _, body in seen)
 
 
+async def test_no_request_fails_while_routes_move_to_new_backends(
+    envoy: Ingress, session: aiohttp.ClientSession, servers: list[NamedServer]
+) -> None:
+    async def tell(number: int) -> None:
+        """Each time a Service nobody has heard of, in the place of the one before."""
+        service = f"web-{number}"
+        await envoy.publish(envoy.snapshot(table_of(path("/", service)), {service: [servers[number % 2].address]}))
+
+    await tell(0)
+    moving = True
+    seen: set[tuple[int, str]] = set()
+
+    async def load() -> None:
+        while moving:
+            seen.add((await get(session, envoy.url(), "h.org"))[:2])
+
+    clients = [asyncio.create_task(load()) for _ in range(4)]
+    for number in range(1, 15):
+        await tell(number)
+    moving = False
+    await asyncio.gather(*clients)
+    assert seen == {(200, "one /"), (200, "two /")}
+
+
+async def test_connections_outlive_changes_that_are_not_about_them(
+    envoy: Ingress, servers: list[NamedServer], tmp_path: Path
+) -> None:
+    made, shown = {}, {}
+    for name in ("a.org", "b.org"):
+        made[name], shown[name] = certificate(tmp_path, name)
+    endpoints = {"web": [servers[0].address], "other": [servers[1].address]}
+    one = table_of(path("/", "web"), host="a.org")
+    await envoy.publish(envoy.snapshot(one, endpoints, {"a": made["a.org"]}, {"a.org": "a"}))
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    reader, writer = await asyncio.open_connection(*envoy.bind.https, ssl=context, server_hostname="a.org")
+    writer.write(b"GET / HTTP/1.1\r\nhost: a.org\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    both = rules.compile(
+        [ingress(rule("a.org", path("/", "web")), rule("b.org", path("/", "other")))], AnyService()
+    ).table
+    await envoy.publish(
+        envoy.snapshot(both, endpoints, {"a": made["a.org"], "b": made["b.org"]}, {"a.org": "a", "b.org": "b"})
+    )
+    # The certificate of the new host is there: the listener is the new one.
+    assert await envoy.certificate_of("b.org") == shown["b.org"]
+    writer.write(b"still here")
+    assert await reader.readexactly(10) == b"still here"
+    writer.close()
+
+
 async def test_it_serves_on_while_its_control_restarts(
     envoy: Ingress, session: aiohttp.ClientSession, servers: list[NamedServer]
 ) -> None:
