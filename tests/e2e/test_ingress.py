@@ -28,11 +28,12 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec:
+      # It serves on for that long after it was told to end, as a server that drains does.
       terminationGracePeriodSeconds: 1
       containers:
       - name: web
         image: busybox
-        command: [sh, -c, 'trap "exit 0" TERM; mkdir /www; hostname > /www/index.html; httpd -f -p 8080 -h /www & wait']
+        command: [sh, -c, 'mkdir /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www']
         readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
 ---
 apiVersion: v1
@@ -130,8 +131,8 @@ def test_no_request_is_lost_while_pods_roll_and_the_control_process_restarts(clu
         cluster.kubectl("rollout", "restart", "deployment/web")
         cluster.podling("restart", "ingress")
         cluster.kubectl("rollout", "status", "deployment/web")
-        victim = cluster.get("pods", "-l", "app=web")["items"][0]["metadata"]["name"]
-        cluster.kubectl("delete", "pod", victim, "--grace-period=0", "--force")
+        pods = [each["metadata"] for each in cluster.get("pods", "-l", "app=web")["items"]]
+        cluster.kubectl("delete", "pod", next(each["name"] for each in pods if "deletionTimestamp" not in each))
         cluster.kubectl("rollout", "status", "deployment/web")
     finally:
         answers = [load.stop() for load in loads]
