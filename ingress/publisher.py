@@ -66,7 +66,7 @@ class Publisher:
         self._stale = True
         self._stale_endpoints: set[Key] = set()
         self._awake = asyncio.Event()
-        ingresses.add_handler(lambda old, new: self._table_changed())
+        ingresses.add_handler(self._ingress_changed)
         ingress_classes.add_handler(lambda old, new: self._table_changed())
         services.add_handler(self._service_changed)
         secrets.add_handler(self._secret_changed)
@@ -149,6 +149,11 @@ class Publisher:
         self._stale = True
         self._awake.set()
 
+    def _ingress_changed(self, old: Ingress | None, new: Ingress | None) -> None:
+        # Not for what only its status says, which is our own writing mostly.
+        if _meaning(old) != _meaning(new):
+            self._table_changed()
+
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
         if self._compiled is not None and _key(new or old) in self._compiled.services:
             self._table_changed()
@@ -169,6 +174,14 @@ def service_of(endpoint_slice: EndpointSlice) -> list[Key]:
     """The Service a slice belongs to, for the informer's index."""
     name = endpoint_slice.metadata.labels.get(SERVICE_NAME_LABEL)
     return [(endpoint_slice.metadata.namespace, name)] if name else []
+
+
+def _meaning(ingress: Ingress | None) -> object:
+    """What the table goes by."""
+    if ingress is None:
+        return None
+    metadata = ingress.metadata
+    return metadata.uid, ingress.spec, metadata.annotations, metadata.deletion_timestamp
 
 
 def _by_name(resources: list[Resource]) -> dict[str, Resource]:

@@ -28,7 +28,10 @@ def wanted_status(status: IngressLoadBalancerStatus, address: str, ours: bool) -
 
 
 class Statuses:
-    """address: where the proxy is reached. is_ours: whether an Ingress is this controller's."""
+    """address: where the proxy is reached. is_ours: whether an Ingress is this controller's.
+
+    To be made when the informers have synced: until the classes are known no Ingress seems to be ours.
+    """
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Statuses:
         self._told: dict[Key, list[Problem]] = {}
         self._queue: WorkQueue[Key] = WorkQueue()
         self.controller = Controller(NAME, self._queue, self.reconcile)
+        ingresses.add_handler(self._ingress_changed)
 
     def tell(self, problems: Problems) -> None:
         """Record what is newly wrong, and bring every status up to date."""
@@ -57,8 +61,11 @@ class Statuses:
                     self._recorder.record(ingress, WARNING, problem.reason, problem.message)
         self._told = {key: list(found) for key, found in problems.items() if found}
         for ingress in self._ingresses.items():
-            if self._change(ingress) is not None:
-                self._queue.add((ingress.metadata.namespace, ingress.metadata.name))
+            self._ingress_changed(None, ingress)
+
+    def _ingress_changed(self, old: Ingress | None, new: Ingress | None) -> None:
+        if new is not None and self._change(new) is not None:
+            self._queue.add((new.metadata.namespace, new.metadata.name))
 
     async def reconcile(self, key: Key) -> None:
         ingress = self._ingresses.get(*key)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from api import codec
-from api.types import IngressClass, Secret
+from api.types import Ingress, IngressClass, Secret
 from cluster import pki
 from ingress.model import Key, Problem
 from ingress.publisher import Publisher, service_of
@@ -176,6 +176,17 @@ def test_services_and_secrets_nobody_asks_for_change_nothing(world: World, tmp_p
     world.secrets.put(secret(tmp_path, name="unused"))
     world.slices.put(endpoint_slice("10.9.9.9", name="x", service="elsewhere"))
     assert world.versions() == before
+
+
+def test_a_status_changes_nothing(world: World) -> None:
+    made = ingress(rule("h", path("/", "web")))
+    world.ingresses.put(made)
+    world.publisher.sync()
+    world.told.clear()
+    tree = {**codec.to_tree(made), "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}}
+    world.ingresses.put(codec.from_tree(Ingress, tree))
+    world.publisher.sync()
+    assert world.told == {}
 
 
 def test_deleting_the_ingress_takes_everything_back(world: World) -> None:
