@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from api.types import EndpointSlice, Ingress, IngressClass, Secret, Service
 from cluster.client import Client
 from cluster.connection import open_channel
 from cluster.daemon import Daemon, FatalError
 from cluster.events import EventRecorder
-from cluster.informer import Informer, wait_synced
 from cluster.logs import get_logger
 from ingress import admin, certificates
 from ingress.config import IngressConfig
 from ingress.model import Certificate
-from ingress.publisher import SERVICE_INDEX, Publisher, service_of
+from ingress.publisher import Publisher
+from ingress.sources import follow
 from ingress.statuses import Statuses
 from ingress.xds.server import GRACE_SECONDS, DiscoveryServer, serve
 
@@ -29,40 +28,19 @@ async def run(daemon: Daemon, config: IngressConfig) -> None:
     client = Client(channel)
     daemon.stack.push_async_callback(client.close)
 
-    ingresses = Informer(client, Ingress)
-    ingress_classes = Informer(client, IngressClass)
-    services = Informer(client, Service)
-    slices = Informer(client, EndpointSlice, indexes={SERVICE_INDEX: service_of})
-    secrets = Informer(client, Secret, field_selector=f"type={certificates.TYPE}")
-    daemon.spawn("ingresses", ingresses.run())
-    daemon.spawn("ingress-classes", ingress_classes.run())
-    daemon.spawn("services", services.run())
-    daemon.spawn("endpoint-slices", slices.run())
-    daemon.spawn("secrets", secrets.run())
-    await wait_synced(ingresses, ingress_classes, services, slices, secrets)
-
+    sources = await follow(daemon, client)
     recorder = EventRecorder(client, COMPONENT)
     daemon.spawn("events", recorder.run())
     server = DiscoveryServer()
-    publisher = Publisher(
-        ingresses,
-        ingress_classes,
-        services,
-        slices,
-        secrets,
-        config.bind,
-        default,
-        server.publish,
-        lambda problems: statuses.tell(problems),
-    )
-    statuses = Statuses(client, ingresses, recorder, config.address, publisher.is_ours)
+    publisher = Publisher(sources, config.bind, default, server.publish, lambda problems: statuses.tell(problems))
+    statuses = Statuses(client, sources.ingresses, recorder, config.address, publisher.is_ours)
     publisher.sync()
     await _listen(daemon, config, server)
     daemon.spawn("publisher", publisher.run())
     daemon.spawn("statuses", statuses.controller.run())
     daemon.ready_check("envoy", lambda: server.in_sync)
     daemon.add_page("/metrics/envoy", lambda: admin.metrics(config.admin_socket))
-    log.info("telling the proxy", ingresses=len(ingresses), socket=str(config.xds_socket))
+    log.info("telling the proxy", ingresses=len(sources.ingresses), socket=str(config.xds_socket))
 
 
 async def _listen(daemon: Daemon, config: IngressConfig, server: DiscoveryServer) -> None:

@@ -11,18 +11,16 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from api.types import EndpointSlice, Ingress, IngressClass, Secret, Service
-from cluster.informer import Informer
+from api.types import EndpointSlice, Ingress, Secret, Service
 from cluster.logs import get_logger
 from ingress import backends, certificates, classes, metrics, rules
 from ingress.model import ANY_HOST, Backend, Certificate, Key, Problem
 from ingress.rules import Compiled
+from ingress.sources import SERVICE_INDEX, Sources, service_of
 from ingress.xds import clusters, listeners, routes
 from ingress.xds.listeners import Bind
 from ingress.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Resource, Snapshot
 
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
-SERVICE_INDEX = "service"
 DEFAULT_CERTIFICATE = "default"
 # Of the time, at most a fifth goes into compiling, however often things change.
 REST_FACTOR = 4.0
@@ -40,21 +38,13 @@ class Publisher:
 
     def __init__(
         self,
-        ingresses: Informer[Ingress],
-        ingress_classes: Informer[IngressClass],
-        services: Informer[Service],
-        slices: Informer[EndpointSlice],
-        secrets: Informer[Secret],
+        sources: Sources,
         bind: Bind,
         default_certificate: Certificate | None,
         publish: Callable[[Snapshot], None],
         tell: Callable[[Problems], None],
     ) -> None:
-        self._ingresses = ingresses
-        self._classes = ingress_classes
-        self._services = services
-        self._slices = slices
-        self._secrets = secrets
+        self._sources = sources
         self._bind = bind
         self._default_certificate = default_certificate
         self._publish = publish
@@ -66,14 +56,14 @@ class Publisher:
         self._stale = True
         self._stale_endpoints: set[Key] = set()
         self._awake = asyncio.Event()
-        ingresses.add_handler(self._ingress_changed)
-        ingress_classes.add_handler(lambda old, new: self._table_changed())
-        services.add_handler(self._service_changed)
-        secrets.add_handler(self._secret_changed)
-        slices.add_handler(self._slice_changed)
+        sources.ingresses.add_handler(self._ingress_changed)
+        sources.classes.add_handler(lambda old, new: self._table_changed())
+        sources.services.add_handler(self._service_changed)
+        sources.secrets.add_handler(self._secret_changed)
+        sources.slices.add_handler(self._slice_changed)
 
     def is_ours(self, ingress: Ingress) -> bool:
-        return classes.is_ours(ingress, lambda name: self._classes.get("", name))
+        return classes.is_ours(ingress, lambda name: self._sources.classes.get("", name))
 
     async def run(self) -> None:
         """Publish what changes, until cancelled."""
@@ -102,8 +92,12 @@ class Publisher:
         return took
 
     def _compile(self) -> None:
-        ours = [each for each in self._ingresses.items() if self.is_ours(each) and not each.metadata.deletion_timestamp]
-        compiled = self._compiled = rules.compile(ours, self._services.get)
+        ours = [
+            each
+            for each in self._sources.ingresses.items()
+            if self.is_ours(each) and not each.metadata.deletion_timestamp
+        ]
+        compiled = self._compiled = rules.compile(ours, self._sources.services.get)
         metrics.routes.set(sum(len(host.routes) for host in compiled.table.hosts))
         self._backends = compiled.table.backends()
         self._backends_of = {}
@@ -120,7 +114,7 @@ class Publisher:
 
     def _secured(self, compiled: Compiled) -> dict[str, dict[str, Resource]]:
         """Secrets that can be used, and listeners that use them; of the others people are told."""
-        found = {key: certificates.read(key, self._secrets.get(*key)) for key in sorted(compiled.secrets)}
+        found = {key: certificates.read(key, self._sources.secrets.get(*key)) for key in sorted(compiled.secrets)}
         usable = {"/".join(key): each for key, each in found.items() if isinstance(each, Certificate)}
         if self._default_certificate is not None:
             usable[DEFAULT_CERTIFICATE] = self._default_certificate
@@ -131,7 +125,7 @@ class Publisher:
         }
         if self._default_certificate is not None:
             by_host.setdefault(ANY_HOST, DEFAULT_CERTIFICATE)
-        for ingress in self._ingresses.items():
+        for ingress in self._sources.ingresses.items():
             for entry in ingress.spec.tls:
                 problem = found.get((ingress.metadata.namespace, entry.secret_name))
                 if isinstance(problem, Problem) and self.is_ours(ingress):
@@ -142,7 +136,7 @@ class Publisher:
         }
 
     def _endpoints(self, backend: Backend) -> Resource:
-        slices = self._slices.by_index(SERVICE_INDEX, backend.key)
+        slices = self._sources.slices.by_index(SERVICE_INDEX, backend.key)
         return clusters.endpoints(backend.name, backends.endpoints(backend, slices))
 
     def _table_changed(self) -> None:
@@ -168,12 +162,6 @@ class Publisher:
                 if key in self._backends_of:
                     self._stale_endpoints.add(key)
                     self._awake.set()
-
-
-def service_of(endpoint_slice: EndpointSlice) -> list[Key]:
-    """The Service a slice belongs to, for the informer's index."""
-    name = endpoint_slice.metadata.labels.get(SERVICE_NAME_LABEL)
-    return [(endpoint_slice.metadata.namespace, name)] if name else []
 
 
 def _meaning(ingress: Ingress | None) -> object:

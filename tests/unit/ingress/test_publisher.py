@@ -14,7 +14,8 @@ from api import codec
 from api.types import Ingress, IngressClass, Secret
 from cluster import pki
 from ingress.model import Key, Problem
-from ingress.publisher import Publisher, service_of
+from ingress.publisher import Publisher
+from ingress.sources import Sources, service_of
 from ingress.xds.listeners import Bind
 from ingress.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Snapshot
 from tests.support.ingresses import ingress, path, rule
@@ -61,12 +62,9 @@ class World:
         self.ingresses, self.classes, self.services, self.slices, self.secrets = (Store() for _ in range(5))
         self.published: list[Snapshot] = []
         self.told: dict[Key, list[Problem]] = {}
+        stores = (self.ingresses, self.classes, self.services, self.slices, self.secrets)
         self.publisher = Publisher(
-            self.ingresses,  # type: ignore[arg-type]
-            self.classes,  # type: ignore[arg-type]
-            self.services,  # type: ignore[arg-type]
-            self.slices,  # type: ignore[arg-type]
-            self.secrets,  # type: ignore[arg-type]
+            Sources(*stores),  # type: ignore[arg-type]
             BIND,
             None,
             self.published.append,
