@@ -106,7 +106,12 @@ class ObjectCache:
         )
         informer.add_handler(lambda old, new: self._tell(watched))
         watched.informer = informer
-        await informer.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(informer.run(), name=f"follow-{namespace}/{name}")
+            await informer.synced.wait()
+            if informer.get(namespace, name) is None:
+                # It may have gone after it was read and before it was watched: no event will ever say so.
+                self._tell(watched)
 
     def _tell(self, watched: _Watched) -> None:
         for changed in tuple(watched.subscribers):

@@ -1,4 +1,4 @@
-"""pods/log: a container's log as plain text, sent as the kubelet sends it."""
+"""pods/log: a container's log as plain text, sent as the kubelet sends it, over a WebSocket to clients that ask for one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp import web
 
 from api import errors
 from apiserver.pod_streams import PodStreams
-from apiserver.rest import query
+from apiserver.rest import log_websocket, query, websockets
 from apiserver.rest.call import Call
 from apiserver.rest.replies import TEXT, Reply
 from apiserver.rest.streams import Stream
@@ -28,7 +28,10 @@ async def serve(streams: PodStreams, call: Call) -> web.StreamResponse:
         first = asyncio.ensure_future(anext(chunks, b""))
         try:
             await asyncio.wait({first}, timeout=FIRST_CHUNK_SECONDS if request.follow else None)
-            if first.done() and not first.result():
+            empty = first.done() and not first.result()
+            if websockets.requested(call.request):
+                return await log_websocket.serve(call.request, first, chunks)
+            if empty:
                 return Reply(content_type=TEXT)
             stream = Stream(call.request, call.audit_id, TEXT)
             stream.open()

@@ -92,6 +92,8 @@ class Executor:
         self._record = record
         self._services = services
         self._changed = changed
+        # The time limits of preStop hooks that are running, by container id.
+        self._hooks: dict[str, asyncio.Timeout] = {}
         self.volumes = PodVolumes(record.pod, services.volumes, lambda: services.facts(record.pod_ip))
 
     async def carry_out(self, action: Action) -> None:
@@ -233,6 +235,10 @@ class Executor:
     async def _stop(self, action: StopContainer) -> None:
         record, runtime = self._record, self._services.runtime
         container = find_container(record.pod, action.name)
+        if action.id in self._hooks:
+            # A more urgent stop: a hook that is still running has only the time that is left now.
+            left = max(action.deadline - time.time(), 0)
+            self._hooks[action.id].reschedule(asyncio.get_running_loop().time() + left)
         first = record.busy[action.key] <= 1
         if first and container is not None:
             self.announce("Normal", "Killing", _killing_text(action), container)
@@ -258,13 +264,16 @@ class Executor:
             return
         handler = container.lifecycle.pre_stop
         try:
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(left) as limit:
+                self._hooks[action.id] = limit
                 ip = self._record.pod_ip or self._services.node_ip
                 await run_hook(self._services.runtime, handler, container, action.id, ip)
         except HookFailure as error:
             self.announce("Warning", "FailedPreStopHook", f"PreStopHook failed: {error}", container)
         except TimeoutError:
             log.info("a preStop hook outlasted the grace period", container=action.name, pod=pod_text(self._record.pod))
+        finally:
+            self._hooks.pop(action.id, None)
 
     async def _resize(self, names: tuple[str, ...]) -> None:
         """Widen the pod's cgroup, give the containers their new limits, then narrow the pod's to what is left."""

@@ -82,5 +82,3 @@ def _gated(pod: Pod) -> list[PodCondition]:
         return []
     message = "Scheduling is blocked due to non-empty scheduling gates"
     return [PodCondition(type="PodScheduled", status="False", reason="SchedulingGated", message=message)]
-
-

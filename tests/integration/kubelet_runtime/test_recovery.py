@@ -8,13 +8,16 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from kubelet.runtime.base import ContainerState, SandboxState
 from kubelet.runtime.oci import syscalls
+from kubelet.runtime.oci.conmon import Conmon, Started
 from kubelet.runtime.oci.runtime import open_runtime
+from tests.support.chaos import is_alive
 from tests.support.runtime import Node, eventually
 
 REPOSITORY = Path(__file__).parents[3]
@@ -91,6 +94,24 @@ async def test_a_start_that_nobody_saw_succeed_has_succeeded(closed: Node) -> No
         assert (await closed.ended(container.id)).exit_code == 8
 
 
+async def test_a_command_that_waits_to_be_begun_is_no_running_container(
+    closed: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def not_yet(_monitor: Conmon, _container: str, _started: Started) -> None:
+        """As if the kubelet died here."""
+
+    async with open_runtime(closed.config) as closed.runtime:
+        sandbox = await closed.sandbox()
+        with monkeypatch.context() as patched:
+            patched.setattr(Conmon, "_run", not_yet)
+            container = await closed.run(sandbox, "exit 2")
+    being_started(closed, container.id)
+    async with closed.using() as runtime:
+        assert (await runtime.container_status(container.id)).state is ContainerState.CREATED
+        await runtime.remove_container(container.id)
+        assert not is_alive(container.pid)
+
+
 async def test_a_start_that_did_not_come_to_the_command_has_not_failed(closed: Node) -> None:
     async with open_runtime(closed.config) as closed.runtime:
         sandbox = await closed.sandbox()
@@ -139,6 +160,10 @@ async def test_a_damaged_record_costs_its_container_only(closed: Node) -> None:
         assert [each.id for each in await runtime.list_containers()] == [two.id]
 
 
+async def runs_its_command(pid: int) -> bool:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep\0")
+
+
 @pytest.mark.parametrize("round_number", range(6))
 async def test_a_kill_at_any_moment(closed: Node, round_number: int) -> None:
     seed = random.randrange(1 << 32)
@@ -168,6 +193,8 @@ async def test_a_kill_at_any_moment(closed: Node, round_number: int) -> None:
     async with closed.using() as runtime:
         for status in await runtime.list_containers():
             assert status.state is not ContainerState.EXITED or status.reason in ("StartError", "Error")
+            if status.state is ContainerState.RUNNING:
+                await eventually(partial(runs_its_command, status.pid), "what is said to run does")
         ready = [each for each in await runtime.list_sandboxes() if each.state is SandboxState.READY]
         assert len({each.ip for each in ready}) == len(ready)
         sandbox = await closed.sandbox("after")

@@ -44,6 +44,37 @@ async def test_a_silent_followed_log_gets_its_headers_and_ends_with_the_client(d
     await asyncio.wait_for(door.streams.left.wait(), 5)
 
 
+@pytest.mark.parametrize(
+    ("protocols", "messages"),
+    [((), [b"", b"one\n", b"two\n"]), (("binary.k8s.io",), [b"", b"one\n", b"two\n"])],
+)
+async def test_logs_over_a_websocket(door: Door, protocols: tuple[str, ...], messages: list[bytes]) -> None:
+    door.streams.log_chunks = [b"one\n", b"two\n"]
+    async with door.admin.ws_connect(f"{POD}/log", protocols=protocols) as socket:
+        assert [message.data async for message in socket] == messages
+        assert (socket.protocol, socket.close_code) == (protocols[0] if protocols else None, 1000)
+
+
+async def test_logs_over_a_websocket_as_text(door: Door) -> None:
+    door.streams.log_chunks = [b"one\n", errors.InternalError("kubelet went away")]
+    async with door.admin.ws_connect(f"{POD}/log", protocols=("base64.binary.k8s.io",)) as socket:
+        assert [base64.b64decode(message.data) async for message in socket] == [b"", b"one\n"]
+        assert socket.close_code == aiohttp.WSCloseCode.INTERNAL_ERROR
+
+
+async def test_a_silent_log_over_a_websocket_ends_with_the_client(door: Door) -> None:
+    async with door.admin.ws_connect(f"{POD}/log?follow=true") as socket:
+        assert await socket.receive_bytes(timeout=5) == b""
+    await asyncio.wait_for(door.streams.left.wait(), 5)
+
+
+async def test_a_log_that_cannot_be_had_is_no_websocket(door: Door) -> None:
+    door.streams.log_chunks = [errors.BadRequest("a container name must be specified for pod p")]
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+        await door.admin.ws_connect(f"{POD}/log")
+    assert refusal.value.status == 400
+
+
 async def test_log_errors(door: Door) -> None:
     door.streams.log_chunks = [errors.BadRequest("a container name must be specified for pod p")]
     async with door.admin.get(f"{POD}/log") as log:
