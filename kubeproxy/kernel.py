@@ -9,6 +9,7 @@ import ctypes
 import re
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -42,9 +43,12 @@ class Library:
 
         self._nftables = Nftables()
         self._libc = ctypes.CDLL(None)
+        # Services and policies are written by threads of their own; the library's socket and parser are for one.
+        self._one_at_a_time = threading.Lock()
 
     def run(self, text: str) -> str:
-        code, output, error = self._nftables.cmd(text)
+        with self._one_at_a_time:
+            code, output, error = self._nftables.cmd(text)
         if len(text) > LARGE_TEXT:
             # Parsing took a multiple of the text's size, which glibc would keep for ever.
             self._libc.malloc_trim(0)

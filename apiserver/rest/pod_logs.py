@@ -1,4 +1,4 @@
-"""pods/log: a container's log as plain text, sent as the kubelet sends it, over a WebSocket to clients that ask for one."""
+"""pods/log: a container's log as plain text: sent as the kubelet sends it, or over a WebSocket to who asks for one."""
 
 from __future__ import annotations
 

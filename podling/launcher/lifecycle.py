@@ -71,18 +71,20 @@ def is_running(directory: Path) -> bool:
 
 def _stop(directory: Path, tell: Tell) -> None:
     deadline = time.monotonic() + STOP_SECONDS
-    asked = False
+    asked: lock.Holder | None = None
     while True:
         with lock.taken(directory) as ours:
             if ours is not None:
                 cleanup.cluster(cluster_id(directory), directory)
                 return
-        if not asked:
-            # False while an `up` is still on its way to a supervisor.
-            asked = lock.tell_holder(directory, signal.SIGTERM)
-            if asked:
-                tell("stopping")
-        if time.monotonic() > deadline and not lock.tell_holder(directory, signal.SIGKILL):
+        holder = lock.holder(directory)
+        if holder is not None and asked is None and holder.signal(signal.SIGTERM):
+            asked = holder
+            tell("stopping")
+        elif holder is not None and asked not in (None, holder):
+            # The one we ended is gone: a later `up` has cleaned up after it and has the directory now.
+            return
+        if time.monotonic() > deadline and not (holder is not None and holder.signal(signal.SIGKILL)):
             raise LauncherError(f"another command is at work on {directory}: try again in a moment")
         time.sleep(POLL_SECONDS)
 

@@ -12,6 +12,7 @@ import os
 import signal
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -54,7 +55,6 @@ def taken(directory: Path) -> Iterator[Lock | None]:
         os.fchmod(file.fileno(), PRIVATE)
         try:
             fcntl.fcntl(file, fcntl.F_OFD_SETLK, _request(fcntl.F_WRLCK))
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # TRANSITION
         except BlockingIOError:
             yield None
             return
@@ -68,39 +68,43 @@ def held(directory: Path) -> bool:
     try:
         with (directory / FILE).open() as file:
             answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _request(fcntl.F_WRLCK))
-            try:  # TRANSITION
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # TRANSITION
-            except BlockingIOError:  # TRANSITION
-                return True  # TRANSITION
     except FileNotFoundError:
         return False
     kind: int = struct.unpack(_FLOCK, answer)[0]
     return kind != fcntl.F_UNLCK
 
 
-def tell_holder(directory: Path, number: signal.Signals) -> bool:
-    """Signal the supervisor that signed; False when nobody has, or it is gone. Never signals a stranger."""
-    words = (directory / FILE).read_text().split()
-    if len(words) == 1:  # TRANSITION
-        os.kill(int(words[0]), number)  # TRANSITION
-        return True  # TRANSITION
-    if len(words) != 2 or not words[0].isdecimal():
-        return False
-    pid, started = int(words[0]), words[1]
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return False
-    try:
-        # A pid is used again; together with its start it is not.
-        if _started(pid) != started:
+@dataclass(frozen=True)
+class Holder:
+    """The supervisor that signed for a directory."""
+
+    pid: int
+    # A pid is used again; together with its start it is not.
+    started: str
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Signal it; False when it is gone. Never signals a stranger."""
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:
             return False
-        signal.pidfd_send_signal(descriptor, number)
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+        try:
+            if _started(self.pid) != self.started:
+                return False
+            signal.pidfd_send_signal(descriptor, number)
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+
+def holder(directory: Path) -> Holder | None:
+    """Who signed; None while whoever has the directory is still on its way to a supervisor."""
+    words = (directory / FILE).read_text().split()
+    if len(words) != 2 or not words[0].isdecimal():
+        return None
+    return Holder(int(words[0]), words[1])
 
 
 def _request(kind: int) -> bytes:

@@ -34,8 +34,12 @@ LOG_CHECK_SECONDS = 30.0
 
 log = get_logger()
 
-# Joins the cgroups named before "--", then becomes the command.
-_JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 1; shift; done; shift; exec "$@"'
+# Joins the cgroups named before "--", then becomes the command. Where memory ends, pods go first (upstream kubelet and
+# kube-proxy, --oom-score-adj), if the machine lets us say so.
+_JOIN = (
+    'while [ "$1" != -- ]; do echo $$ > "$1" || exit 1; shift; done; shift; '
+    '{ echo -999 > /proc/self/oom_score_adj; } 2> /dev/null; exec "$@"'
+)
 
 
 @dataclass(slots=True)

@@ -25,10 +25,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             line.split()[0]: int(line.split()[-1]) for line in cluster.podling("status").stdout.splitlines()[1:]
         }
         complaints = cluster.complaints()
+        ends = (cluster.directory / "log" / "launcher.log").read_text()
     finally:
         cluster.down()
     assert cluster.leaks() == []
-    assert restarts == {name: cluster.restarted.count(name) for name in restarts}
+    assert restarts == {name: cluster.restarted.count(name) for name in restarts}, ends
     assert complaints == [], "\n".join(complaints)
 
 

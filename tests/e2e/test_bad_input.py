@@ -194,7 +194,7 @@ def test_bodies_that_are_too_large(untouched: Space) -> None:
 
 def test_paths_and_methods_that_are_not_there(untouched: Space) -> None:
     api = untouched.api
-    assert api.request("GET", "/apis/batch/v1/jobs").code == 404
+    assert api.request("GET", "/apis/batch/v1/gadgets").code == 404
     assert api.request("GET", f"/api/v1/namespaces/{untouched.name}/gadgets").code == 404
     assert api.request("GET", "/nowhere").code == 404
     answer = api.request("POST", untouched.path("cm", "there"), config_map("there"))

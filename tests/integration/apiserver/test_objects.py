@@ -304,7 +304,7 @@ def test_both_faces_of_an_event(api: Api) -> None:
         "it runs",
         "p",
     )
-    query = "?fieldSelector=involvedObject.name%3Dp"
+    query = "?fieldSelector=regarding.name%3Dp"
     listed = api.server.request("GET", api.path("events", group="events.k8s.io") + query).json
     assert [item["note"] for item in listed["items"]] == ["it runs"]
 

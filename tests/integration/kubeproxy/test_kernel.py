@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,3 +80,25 @@ def test_the_clients_of_an_affinity_set_can_be_read_back_and_written_again(kerne
     kernel.run("flush set ip podling affinity/x\n")
     kernel.run(f"add element ip podling affinity/x {{ {', '.join(clients)} }}\n")
     assert len(affinity_clients(kernel, "affinity/x")) == 2
+
+
+TWO_WRITERS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from kubeproxy.kernel import Library
+
+kernel = Library()
+
+def write(table):
+    for number in range(100):
+        kernel.run(f"add table ip {table}\\nadd chain ip {table} c{number}\\n")
+        kernel.run(f"list chain ip {table} c{number}\\n")
+
+with ThreadPoolExecutor() as threads:
+    list(threads.map(write, ("services", "policies", "third")))
+"""
+
+
+def test_services_and_policies_are_written_at_once(namespace: Namespace) -> None:
+    namespace.run(sys.executable, "-c", TWO_WRITERS)
+    assert namespace.run("nft", "list", "ruleset").count("chain ") == 300
