@@ -227,6 +227,20 @@ def _networking() -> Iterator[Resource]:
     yield _resource(group, t.ServiceCIDR, "servicecidrs", namespaced=False, subresources=(_status(t.ServiceCIDR),))
 
 
+def _gateway() -> Iterator[Resource]:
+    """The Gateway API's standard channel, which upstream serves as custom resources."""
+
+    def gateway(record: type[Record], plural: str, *short_names: str, **more: object) -> Resource:
+        values = {"categories": ("gateway-api",), "storage_path": f"gateway.networking.k8s.io/{plural}"} | more
+        return _resource("gateway.networking.k8s.io", record, plural, *short_names, **values)
+
+    classes = t.GatewayClass
+    yield gateway(classes, "gatewayclasses", "gc", namespaced=False, subresources=(_status(classes),))
+    yield gateway(t.Gateway, "gateways", "gtw", subresources=(_status(t.Gateway),))
+    yield gateway(t.HTTPRoute, "httproutes", subresources=(_status(t.HTTPRoute),))
+    yield replace(gateway(t.ReferenceGrant, "referencegrants", "refgrant"), version="v1beta1")
+
+
 def _rbac() -> Iterator[Resource]:
     group = "rbac.authorization.k8s.io"
     yield _resource(group, t.ClusterRoleBinding, "clusterrolebindings", namespaced=False)
@@ -267,6 +281,7 @@ def _grouped(events: Resource) -> Iterator[Resource]:
     yield _resource("coordination.k8s.io", t.Lease, "leases")
     yield _resource("node.k8s.io", t.RuntimeClass, "runtimeclasses", namespaced=False)
     yield _resource("discovery.k8s.io", t.EndpointSlice, "endpointslices")
+    yield from _gateway()
     yield from _metrics()
 
 

@@ -60,6 +60,9 @@ def roles() -> dict[str, list[PolicyRule]]:
         "podling:ingress": [
             on("networking.k8s.io", "ingressclasses ingresses", "list watch"),
             on("networking.k8s.io", "ingresses/status", "patch"),
+            on("gateway.networking.k8s.io", "gatewayclasses gateways httproutes referencegrants", "list watch"),
+            on("gateway.networking.k8s.io", "gatewayclasses/status gateways/status httproutes/status", "patch"),
+            on(CORE, "namespaces", "list watch"),
             on(CORE, "secrets services", "list watch"),
             on("discovery.k8s.io", "endpointslices", "list watch"),
             events(),

@@ -11,6 +11,8 @@ AGGREGATED = ("view", "edit", "admin")
 
 AGGREGATE_TO = {
     "edit": "admin",
+    "gateway.networking.k8s.io:aggregate-to-edit": "edit",
+    "gateway.networking.k8s.io:aggregate-to-view": "view",
     "view": "edit",
     "system:aggregate-to-admin": "admin",
     "system:aggregate-to-edit": "edit",
@@ -24,6 +26,7 @@ LEGACY_WORKLOADS = (
     "daemonsets deployments deployments/scale ingresses networkpolicies replicasets replicasets/scale "
     "replicationcontrollers/scale"
 )
+GATEWAY_KINDS = "gatewayclasses gateways httproutes referencegrants"
 DISCOVERY_URLS = "/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/"
 
 
@@ -31,6 +34,15 @@ def roles() -> dict[str, list[PolicyRule]]:
     """ClusterRole names to their rules; aggregated roles are left out."""
     return {
         "cluster-admin": [on("*", "*", "*"), at("*", "*")],
+        # Those of upstream's Gateway API.
+        "gateway.networking.k8s.io:aggregate-to-edit": [on("gateway.networking.k8s.io", GATEWAY_KINDS, WRITE)],
+        "gateway.networking.k8s.io:aggregate-to-view": [
+            on(
+                "gateway.networking.k8s.io",
+                f"{GATEWAY_KINDS} gatewayclasses/status gateways/status httproutes/status",
+                READ,
+            )
+        ],
         "system:aggregate-to-admin": [
             on("authorization.k8s.io", "localsubjectaccessreviews", "create"),
             on("rbac.authorization.k8s.io", "rolebindings roles", EVERYTHING),

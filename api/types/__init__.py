@@ -8,6 +8,8 @@ second holder carries its group in front.
 from api.types import autoscaling as _autoscaling
 from api.types import discovery as _discovery
 from api.types import events as _events
+from api.types import gateway_http_route as _gateway_http_route
+from api.types import gateway_references as _gateway_references
 from api.types.apps import Deployment as Deployment
 from api.types.apps import DeploymentCondition as DeploymentCondition
 from api.types.apps import DeploymentSpec as DeploymentSpec
@@ -313,6 +315,48 @@ from api.types.discovery import EndpointHints as EndpointHints
 from api.types.discovery import EndpointSlice as EndpointSlice
 from api.types.discovery import ForNode as ForNode
 from api.types.discovery import ForZone as ForZone
+from api.types.gateway import AllowedRoutes as AllowedRoutes
+from api.types.gateway import Gateway as Gateway
+from api.types.gateway import GatewayClass as GatewayClass
+from api.types.gateway import GatewayClassSpec as GatewayClassSpec
+from api.types.gateway import GatewayClassStatus as GatewayClassStatus
+from api.types.gateway import GatewayInfrastructure as GatewayInfrastructure
+from api.types.gateway import GatewaySpec as GatewaySpec
+from api.types.gateway import GatewaySpecAddress as GatewaySpecAddress
+from api.types.gateway import GatewayStatus as GatewayStatus
+from api.types.gateway import GatewayStatusAddress as GatewayStatusAddress
+from api.types.gateway import Listener as Listener
+from api.types.gateway import ListenerStatus as ListenerStatus
+from api.types.gateway import ListenerTLSConfig as ListenerTLSConfig
+from api.types.gateway import LocalParametersReference as LocalParametersReference
+from api.types.gateway import ParametersReference as ParametersReference
+from api.types.gateway import RouteNamespaces as RouteNamespaces
+from api.types.gateway import SupportedFeature as SupportedFeature
+from api.types.gateway_http_route import Fraction as Fraction
+from api.types.gateway_http_route import HTTPBackendRef as HTTPBackendRef
+from api.types.gateway_http_route import HTTPHeaderFilter as HTTPHeaderFilter
+from api.types.gateway_http_route import HTTPHeaderMatch as HTTPHeaderMatch
+from api.types.gateway_http_route import HTTPPathMatch as HTTPPathMatch
+from api.types.gateway_http_route import HTTPPathModifier as HTTPPathModifier
+from api.types.gateway_http_route import HTTPQueryParamMatch as HTTPQueryParamMatch
+from api.types.gateway_http_route import HTTPRequestMirrorFilter as HTTPRequestMirrorFilter
+from api.types.gateway_http_route import HTTPRequestRedirectFilter as HTTPRequestRedirectFilter
+from api.types.gateway_http_route import HTTPRoute as HTTPRoute
+from api.types.gateway_http_route import HTTPRouteFilter as HTTPRouteFilter
+from api.types.gateway_http_route import HTTPRouteMatch as HTTPRouteMatch
+from api.types.gateway_http_route import HTTPRouteRule as HTTPRouteRule
+from api.types.gateway_http_route import HTTPRouteSpec as HTTPRouteSpec
+from api.types.gateway_http_route import HTTPRouteStatus as HTTPRouteStatus
+from api.types.gateway_http_route import HTTPRouteTimeouts as HTTPRouteTimeouts
+from api.types.gateway_http_route import HTTPURLRewriteFilter as HTTPURLRewriteFilter
+from api.types.gateway_reference_grant import ReferenceGrant as ReferenceGrant
+from api.types.gateway_reference_grant import ReferenceGrantFrom as ReferenceGrantFrom
+from api.types.gateway_reference_grant import ReferenceGrantSpec as ReferenceGrantSpec
+from api.types.gateway_reference_grant import ReferenceGrantTo as ReferenceGrantTo
+from api.types.gateway_references import BackendObjectReference as BackendObjectReference
+from api.types.gateway_references import RouteGroupKind as RouteGroupKind
+from api.types.gateway_references import RouteParentStatus as RouteParentStatus
+from api.types.gateway_references import SecretObjectReference as SecretObjectReference
 from api.types.meta import Condition as Condition
 from api.types.meta import DeleteOptions as DeleteOptions
 from api.types.meta import FieldSelectorRequirement as FieldSelectorRequirement
@@ -405,3 +449,6 @@ AutoscalingV1HorizontalPodAutoscalerStatus = _autoscaling.HorizontalPodAutoscale
 EventsV1Event = _events.Event
 EventsV1EventSeries = _events.EventSeries
 EndpointSlicePort = _discovery.EndpointPort
+GatewayHTTPHeader = _gateway_http_route.HTTPHeader
+GatewayLocalObjectReference = _gateway_references.LocalObjectReference
+GatewayParentReference = _gateway_references.ParentReference

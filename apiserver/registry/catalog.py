@@ -8,6 +8,7 @@ from typing import Final
 from api.scheme import Resource
 from apiserver.registry.allocation import Allocations
 from apiserver.registry.strategies import batch, configuration, sets, storage, workloads
+from apiserver.registry.strategies.gateway import GatewayStrategy
 from apiserver.registry.strategies.namespaces import NamespaceStrategy
 from apiserver.registry.strategies.networking import IngressStrategy, NetworkPolicyStrategy
 from apiserver.registry.strategies.nodes import NodeStrategy
@@ -29,6 +30,10 @@ _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
     "endpoints": configuration.EndpointsStrategy,
     "endpointslices.discovery.k8s.io": configuration.EndpointSliceStrategy,
     "events": configuration.EventStrategy,
+    "gatewayclasses.gateway.networking.k8s.io": GatewayStrategy,
+    "gateways.gateway.networking.k8s.io": GatewayStrategy,
+    "httproutes.gateway.networking.k8s.io": GatewayStrategy,
+    "referencegrants.gateway.networking.k8s.io": GatewayStrategy,
     "ingressclasses.networking.k8s.io": IngressStrategy,
     "ingresses.networking.k8s.io": IngressStrategy,
     "jobs.batch": batch.JobStrategy,
