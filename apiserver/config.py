@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from apiserver.etcd.config import EtcdConfig, parse_endpoint
-from apiserver.registry.allocation import Ranges
+from apiserver.registry.allocation import Network, Ranges
 from apiserver.storage.keys import DEFAULT_PREFIX
 from cluster import daemon
 from cluster.command_line import Parser
@@ -80,7 +80,7 @@ def parse(arguments: Sequence[str] | None = None) -> ApiserverConfig:
         rest_addresses=args.rest_address,
         grpc_addresses=args.grpc_address,
         advertise_address=advertised,
-        ranges=Ranges(args.service_cidr, first, last),
+        ranges=Ranges(args.service_cidr[0], first, last, *args.service_cidr[1:]),
         kubelet_client_cert_file=args.kubelet_client_cert_file,
         kubelet_client_key_file=args.kubelet_client_key_file,
         service_account_issuer=args.service_account_issuer,
@@ -122,8 +122,15 @@ def _add_etcd(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_services(group: argparse._ArgumentGroup) -> None:
-    cidr = f"where cluster IPs come from (default: {DEFAULT_SERVICE_CIDR})"
-    group.add_argument("--service-cidr", default=DEFAULT_SERVICE_CIDR, type=_cidr, metavar="CIDR", help=cidr)
+    cidr = f"where cluster IPs come from; two, of both IP families, for dual-stack (default: {DEFAULT_SERVICE_CIDR})"
+    group.add_argument(
+        "--service-cidr",
+        "--service-cluster-ip-range",
+        default=DEFAULT_SERVICE_CIDR,
+        type=_cidrs,
+        metavar="CIDR[,CIDR]",
+        help=cidr,
+    )
     ports = f"where node ports come from (default: {DEFAULT_NODE_PORTS})"
     group.add_argument(
         "--service-node-port-range", default=DEFAULT_NODE_PORTS, type=_port_range, metavar="FIRST-LAST", help=ports
@@ -159,7 +166,14 @@ def _ip(text: str) -> str:
     return str(ipaddress.ip_address(text))
 
 
-def _cidr(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _cidrs(text: str) -> tuple[Network, ...]:
+    networks = tuple(map(_cidr, text.split(",")))
+    if len(networks) > 2 or len({network.version for network in networks}) != len(networks):
+        raise ValueError(f"{text} is more than one network of an IP family")
+    return networks
+
+
+def _cidr(text: str) -> Network:
     network = ipaddress.ip_network(text)
     if network.num_addresses < 8:
         raise ValueError(f"{text} has no room for Services")

@@ -6,7 +6,7 @@ it does not rule: addresses come from the flag's network whatever becomes of the
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from api.timestamps import now_text
 from api.types import Condition, ObjectMeta, ServiceCIDR, ServiceCIDRSpec
 from apiserver.auth.user import LOOPBACK
 from apiserver.bootstrap import create_if_absent
+from apiserver.registry.allocation import Network
 from apiserver.registry.objects import ObjectRegistry
 from apiserver.requests import WriteOptions
 from apiserver.stored import Stored
@@ -25,24 +26,40 @@ READY: Final = "Ready"
 _OPTIONS: Final = WriteOptions()
 
 
-async def ensure(registry: ObjectRegistry, network: ipaddress.IPv4Network | ipaddress.IPv6Network, now: float) -> None:
-    """Create it when absent, and have it ready. Raises `StatusError`."""
+async def ensure(registry: ObjectRegistry, networks: Sequence[Network], now: float) -> None:
+    """Create it when absent, and have it ready. Raises `StatusError`.
+
+    networks: one, or two of both IP families; a second one joins an object that had the first alone.
+    """
     found = registry.reader.cache.get("", NAME)
     if found is None:
-        await create_if_absent(registry, default(network))
-    if found is not None and ready(found.record, now) is found.record:
-        return
+        await create_if_absent(registry, default(networks))
+    elif joined(found.record, networks) is not found.record:
+        await _write(registry, "", lambda record: joined(record, networks))
+    if found is None or ready(found.record, now) is not found.record:
+        await _write(registry, "status", lambda record: ready(record, now))
 
+
+async def _write(registry: ObjectRegistry, subresource: str, change: Callable[[ServiceCIDR], ServiceCIDR]) -> None:
     def produce(current: Stored) -> tuple[Any, tuple[str, ...]]:
-        return ready(current.record, now), ()
+        return change(current.record), ()
 
-    await registry.write(LOOPBACK, "", NAME, "status", registry.strategy.views()["status"], produce, _OPTIONS)
+    view = registry.strategy.views()[subresource]
+    await registry.write(LOOPBACK, "", NAME, subresource, view, produce, _OPTIONS)
 
 
-def default(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ServiceCIDR:
+def default(networks: Sequence[Network]) -> ServiceCIDR:
     return ServiceCIDR(
-        metadata=ObjectMeta(name=NAME, finalizers=[FINALIZER]), spec=ServiceCIDRSpec(cidrs=[str(network)])
+        metadata=ObjectMeta(name=NAME, finalizers=[FINALIZER]), spec=ServiceCIDRSpec(cidrs=list(map(str, networks)))
     )
+
+
+def joined(present: ServiceCIDR, networks: Sequence[Network]) -> ServiceCIDR:
+    """The object with the second network, if it has the first alone; else itself."""
+    wanted = list(map(str, networks))
+    if len(wanted) < 2 or present.spec.cidrs != wanted[:1]:
+        return present
+    return replace(present, spec=replace(present.spec, cidrs=wanted))
 
 
 def ready(present: ServiceCIDR, now: float) -> ServiceCIDR:

@@ -68,7 +68,7 @@ async def run(daemon: Daemon, config: ApiserverConfig) -> None:
     await bootstrap.ensure_policy(parts.registries)
     await bootstrap.ensure_priority_classes(parts.stored_registry("priorityclasses.scheduling.k8s.io"))
     cidrs = parts.stored_registry("servicecidrs.networking.k8s.io")
-    await default_service_cidr.ensure(cidrs, config.ranges.cidr, time.time())
+    await default_service_cidr.ensure(cidrs, config.ranges.networks, time.time())
     service = _kubernetes_service(parts, config)
     await service.ensure()
     daemon.spawn("kubernetes-service", service.run())
@@ -113,7 +113,7 @@ def _kubernetes_service(parts: Assembly, config: ApiserverConfig) -> KubernetesS
         parts.stored_registry("services"),
         parts.stored_registry("endpoints"),
         parts.stored_registry("endpointslices.discovery.k8s.io"),
-        parts.allocations.address_text(parts.allocations.addresses.first),
+        parts.allocations.first_address,
         config.advertise_address,
         config.rest_addresses[0][1],
     )

@@ -20,11 +20,14 @@ from apiserver.storage.keys import Keys, object_key
 from apiserver.storage.transactions import Side
 from apiserver.stored import Stored
 
-HEADLESS: Final = "None"
 # Dynamic allocation begins above this band, so that people find room for addresses of their choice
 # (upstream KEP-3070 and KEP-3682): a sixteenth of the range, within these bounds.
 STATIC_ADDRESSES: Final = (16, 256)
 STATIC_PORTS: Final = (16, 128)
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Unallocated(Invalid):
@@ -74,68 +77,89 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """What the cluster hands out: `cidr` of addresses, node ports `first_port` to `last_port`."""
+    """What the cluster hands out: addresses of `cidr`, node ports `first_port` to `last_port`.
 
-    cidr: ipaddress.IPv4Network | ipaddress.IPv6Network
+    second: of the other IP family, in a dual-stack cluster.
+    """
+
+    cidr: Network
     first_port: int = 30000
     last_port: int = 32767
+    second: Network | None = None
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The primary family's first."""
+        return (self.cidr,) if self.second is None else (self.cidr, self.second)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """As in `spec.ipFamilies`, the primary first."""
+        return tuple(map(_family, self.networks))
+
+    def network(self, family: str) -> Network:
+        """The network of one of `families`."""
+        return next(network for network in self.networks if _family(network) == family)
 
 
 class Allocations:
-    """Both pools and their keys in etcd. Follows the Services cache through `listener`."""
+    """The pools and their keys in etcd; `addresses` by IP family. Follows the Services cache through `listener`."""
 
     def __init__(self, ranges: Ranges, keys: Keys) -> None:
         self.ranges = ranges
         self._keys = keys
-        network = ranges.cidr
-        # Neither the network's address nor the broadcast address is anybody's.
-        first, last = int(network.network_address) + 1, int(network.broadcast_address) - 1
-        self.addresses = Pool(first, last, _band(last - first + 1, STATIC_ADDRESSES))
+        self.addresses = {_family(network): _address_pool(network) for network in ranges.networks}
         size = ranges.last_port - ranges.first_port + 1
         self.ports = Pool(ranges.first_port, ranges.last_port, _band(size, STATIC_PORTS))
 
-    def address_text(self, number: int) -> str:
-        kind = ipaddress.IPv4Address if self.ranges.cidr.version == 4 else ipaddress.IPv6Address
-        return str(kind(number))
+    @property
+    def first_address(self) -> str:
+        """The primary family's first address: that of the Service `kubernetes`."""
+        return str(self.ranges.cidr.network_address + 1)
+
+    def choose_address(self, family: str) -> str:
+        """A free address at random. Raises `Full`."""
+        network = self.ranges.network(family)
+        return str(network.network_address + (self.addresses[family].choose() - int(network.network_address)))
 
     def listener(self, old: Stored | None, new: Stored | None) -> None:
         """Take in a change of a Service."""
         for stored, act in ((old, _drop), (new, _take)):
             if stored is not None:
                 owner = object_key(stored.namespace, stored.name)
-                for number in self.addresses_of(stored.record):
-                    act(self.addresses)(number, owner)
+                for address in self.addresses_of(stored.record):
+                    act(self.addresses[_family(address)])(int(address), owner)
                 for port in ports_of(stored.record):
                     act(self.ports)(port, owner)
 
-    def addresses_of(self, service: Service) -> set[int]:
-        """The cluster addresses a Service holds, as numbers of this cluster's range."""
+    def addresses_of(self, service: Service) -> set[Address]:
+        """The cluster addresses a Service holds, of this cluster's networks."""
         if service.spec.type == "ExternalName":
             return set()
-        numbers = set()
+        addresses = set()
         for text in service.spec.cluster_ips or [service.spec.cluster_ip]:
             try:
-                number = int(ipaddress.ip_address(text))
+                address = ipaddress.ip_address(text)
             except ValueError:
                 continue
-            if number in self.addresses:
-                numbers.add(number)
-        return numbers
+            pool = self.addresses.get(_family(address))
+            if pool is not None and int(address) in pool:
+                addresses.add(address)
+        return addresses
 
     def sides(self, owner: str, old: Service | None, new: Service | None) -> list[Side]:
         """The claims to make and to give back when `owner` changes from `old` to `new`."""
         sides: list[Side] = []
-        for path, numbers in (("serviceips", self._addresses_by_state), ("servicenodeports", _ports_by_state)):
-            had, has = numbers(old), numbers(new)
-            sides += [Side(self._key(path, number), 0, owner.encode()) for number in sorted(has - had)]
-            sides += [Side(self._key(path, number), delete=True) for number in sorted(had - has)]
+        for path, texts in (("serviceips", self._address_texts), ("servicenodeports", _port_texts)):
+            had, has = texts(old), texts(new)
+            sides += [Side(self._key(path, text), 0, owner.encode()) for text in sorted(has - had)]
+            sides += [Side(self._key(path, text), delete=True) for text in sorted(had - has)]
         return sides
 
-    def _addresses_by_state(self, service: Service | None) -> set[int]:
-        return set() if service is None else self.addresses_of(service)
+    def _address_texts(self, service: Service | None) -> set[str]:
+        return set() if service is None else set(map(str, self.addresses_of(service)))
 
-    def _key(self, path: str, number: int) -> bytes:
-        text = self.address_text(number) if path == "serviceips" else str(number)
+    def _key(self, path: str, text: str) -> bytes:
         return self._keys.object(f"podling.io/{path}", text)
 
 
@@ -146,8 +170,18 @@ def ports_of(service: Service) -> set[int]:
     return numbers - {0}
 
 
-def _ports_by_state(service: Service | None) -> set[int]:
-    return set() if service is None else ports_of(service)
+def _port_texts(service: Service | None) -> set[str]:
+    return set() if service is None else set(map(str, ports_of(service)))
+
+
+def _family(of: Network | Address) -> str:
+    return f"IPv{of.version}"
+
+
+def _address_pool(network: Network) -> Pool:
+    # Neither the network's address nor the broadcast address, which IPv6 does without, is anybody's.
+    first, last = int(network.network_address) + 1, int(network.broadcast_address) - (network.version == 4)
+    return Pool(first, last, _band(last - first + 1, STATIC_ADDRESSES))
 
 
 def _take(pool: Pool) -> Callable[[int, str], None]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from api.scheme import Resource
 from apiserver.registry.allocation import Allocations
-from apiserver.registry.strategies import batch, configuration, sets, storage, workloads
+from apiserver.registry.strategies import batch, configuration, sets, snapshots, storage, workloads
 from apiserver.registry.strategies.gateway import GatewayStrategy
 from apiserver.registry.strategies.namespaces import NamespaceStrategy
 from apiserver.registry.strategies.networking import IngressStrategy, NetworkPolicyStrategy
@@ -59,6 +59,9 @@ _STRATEGIES: Final[Mapping[str, Callable[[Resource], Strategy]]] = {
     "storageclasses.storage.k8s.io": storage.StorageStrategy,
     "volumeattachments.storage.k8s.io": storage.StorageStrategy,
     "volumeattributesclasses.storage.k8s.io": storage.StorageStrategy,
+    "volumesnapshotclasses.snapshot.storage.k8s.io": snapshots.SnapshotStrategy,
+    "volumesnapshotcontents.snapshot.storage.k8s.io": snapshots.SnapshotStrategy,
+    "volumesnapshots.snapshot.storage.k8s.io": snapshots.SnapshotStrategy,
     "statefulsets.apps": sets.StatefulSetStrategy,
 }
 

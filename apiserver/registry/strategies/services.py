@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from api.errors import FieldError
 from api.scheme import Resource
 from api.types import Service, ServicePort, ServiceSpec
-from apiserver.registry.allocation import HEADLESS, Allocations, Full, Unallocated
+from apiserver.registry.allocation import Allocations, Full, Unallocated
+from apiserver.registry.strategies.service_families import HEADLESS, family_of, with_families
 from apiserver.registry.strategy import Strategy
 from apiserver.storage.keys import object_key
 from apiserver.storage.transactions import Side
@@ -27,7 +28,6 @@ class ServiceStrategy(Strategy):
     def __init__(self, resource: Resource, allocations: Allocations) -> None:
         super().__init__(resource)
         self._allocations = allocations
-        self._family = f"IPv{allocations.ranges.cidr.version}"
 
     def prepare_create(self, record: Service) -> Any:
         record = super().prepare_create(record)
@@ -40,8 +40,11 @@ class ServiceStrategy(Strategy):
 
     def allocate(self, new: Service, old: Service | None) -> tuple[Service, Sequence[Side]]:
         owner = object_key(new.metadata.namespace, new.metadata.name)
-        spec = self._with_families(new.metadata.name, new.spec)
-        spec = self._with_address(owner, new.metadata.name, spec)
+        configured = self._allocations.ranges.families
+        spec, problems = with_families(new.spec, old.spec if old is not None else None, configured)
+        if problems:
+            raise Unallocated(self.resource.group_kind, new.metadata.name, problems)
+        spec = self._with_addresses(owner, new.metadata.name, spec)
         spec = self._with_ports(owner, new.metadata.name, spec)
         allocated = new if spec == new.spec else replace(new, spec=spec)
         return allocated, self._allocations.sides(owner, old, allocated)
@@ -50,61 +53,41 @@ class ServiceStrategy(Strategy):
         owner = object_key(record.metadata.namespace, record.metadata.name)
         return self._allocations.sides(owner, record, None)
 
-    def _with_families(self, name: str, spec: ServiceSpec) -> ServiceSpec:
-        """IP families and their policy, for a cluster of one family."""
-        if spec.type == "ExternalName":
-            return replace(spec, ip_families=[], ip_family_policy=None)
-        # A headless Service without selector may be given endpoints of either family by hand.
-        free = spec.cluster_ip == HEADLESS and not spec.selector
-        policy = spec.ip_family_policy or ("RequireDualStack" if free else "SingleStack")
-        if policy == "RequireDualStack" and not free:
-            message = "this cluster is not configured for dual-stack services"
-            raise self._invalid(name, FieldError.invalid("spec.ipFamilyPolicy", policy, message))
-        families = list(spec.ip_families)
-        for position, family in enumerate(families):
-            if family != self._family and not free:
-                message = "not configured on this cluster"
-                raise self._invalid(name, FieldError.invalid(f"spec.ipFamilies[{position}]", family, message))
-        if not families:
-            families = [self._family]
-        if policy == "RequireDualStack" and len(families) == 1:
-            families.append("IPv6" if families[0] == "IPv4" else "IPv4")
-        return replace(spec, ip_families=families, ip_family_policy=policy)
-
-    def _with_address(self, owner: str, name: str, spec: ServiceSpec) -> ServiceSpec:
+    def _with_addresses(self, owner: str, name: str, spec: ServiceSpec) -> ServiceSpec:
+        """An address of each family; those asked for, if they can be had."""
         if spec.type == "ExternalName":
             return replace(spec, cluster_ip="", cluster_ips=[])
-        wanted = spec.cluster_ip or (spec.cluster_ips[0] if spec.cluster_ips else "")
-        if wanted == HEADLESS:
+        wanted = list(spec.cluster_ips) or ([spec.cluster_ip] if spec.cluster_ip else [])
+        if HEADLESS in wanted:
             return replace(spec, cluster_ip=HEADLESS, cluster_ips=[HEADLESS])
-        if not wanted:
+        for family in spec.ip_families[len(wanted) :]:
             try:
-                wanted = self._allocations.address_text(self._allocations.addresses.choose())
+                wanted.append(self._allocations.choose_address(family))
             except Full:
                 raise self._invalid(
                     name, FieldError.internal(_IPS, "failed to allocate a serviceIP: range is full")
                 ) from None
-        else:
-            self._check_address(owner, name, wanted)
-        return replace(spec, cluster_ip=wanted, cluster_ips=[wanted])
+        for address in wanted:
+            self._check_address(owner, name, address, wanted)
+        return replace(spec, cluster_ip=wanted[0], cluster_ips=wanted)
 
-    def _check_address(self, owner: str, name: str, wanted: str) -> None:
+    def _check_address(self, owner: str, name: str, wanted: str, together: list[str]) -> None:
         try:
-            number = int(ipaddress.ip_address(wanted))
+            address = ipaddress.ip_address(wanted)
         except ValueError:
             return  # validation has named it
-        pool = self._allocations.addresses
+        pool = self._allocations.addresses.get(family_of(wanted))
+        if pool is None:
+            return  # kept from when the cluster had this family, too
         problem = ""
-        if number not in pool:
-            problem = (
-                f"the provided IP ({wanted}) is not in the valid range. "
-                f"The range of valid IPs is {self._allocations.ranges.cidr}"
-            )
-        elif pool.owner(number) not in (None, owner):
+        if int(address) not in pool:
+            network = self._allocations.ranges.network(family_of(wanted))
+            problem = f"the provided IP ({wanted}) is not in the valid range. The range of valid IPs is {network}"
+        elif pool.owner(int(address)) not in (None, owner):
             problem = "provided IP is already allocated"
         if problem:
             message = f"failed to allocate IP {wanted}: {problem}"
-            raise self._invalid(name, FieldError.invalid(_IPS, [wanted], message))
+            raise self._invalid(name, FieldError.invalid(_IPS, together, message))
 
     def _with_ports(self, owner: str, name: str, spec: ServiceSpec) -> ServiceSpec:
         used = {port.node_port for port in spec.ports}
@@ -168,6 +151,9 @@ def _wants_node_ports(spec: ServiceSpec) -> bool:
 
 def _normalized(new: ServiceSpec, old: ServiceSpec | None) -> ServiceSpec:
     """clusterIPs in agreement with a clusterIP that was set or changed alone (upstream normalizeClusterIPs)."""
+    if old is not None and not new.cluster_ips and new.cluster_ip == old.cluster_ip:
+        # A client that knows nothing of clusterIPs leaves them as they are.
+        return replace(new, cluster_ips=old.cluster_ips)
     followed = not new.cluster_ips
     if old is not None and new.cluster_ip != old.cluster_ip:
         followed = followed or new.cluster_ips == old.cluster_ips

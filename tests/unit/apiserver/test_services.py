@@ -196,9 +196,9 @@ def test_the_pools_follow_the_cache(strategy: ServiceStrategy, allocations: Allo
     stored = Stored(SERVICES, "default", "s", 5, codec.with_resource_version(codec.encode(made), 5))
     number = int(ipaddress.ip_address(made.spec.cluster_ip))
     allocations.listener(None, stored)
-    assert allocations.addresses.owner(number) == "default/s"
+    assert allocations.addresses["IPv4"].owner(number) == "default/s"
     allocations.listener(stored, None)
-    assert allocations.addresses.owner(number) is None
+    assert allocations.addresses["IPv4"].owner(number) is None
     assert allocations.ports.owner(made.spec.ports[0].node_port) is None
 
 
