@@ -260,6 +260,21 @@ def _storage() -> Iterator[Resource]:
     yield _resource(group, t.VolumeAttributesClass, "volumeattributesclasses", "vac", namespaced=False)
 
 
+def _snapshots() -> Iterator[Resource]:
+    """Snapshots of volumes, which upstream serves as custom resources."""
+
+    def snapshots(record: type[Record], plural: str, *short_names: str, **more: object) -> Resource:
+        path = f"snapshot.storage.k8s.io/{plural}"
+        return _resource("snapshot.storage.k8s.io", record, plural, *short_names, storage_path=path, **more)
+
+    content = t.VolumeSnapshotContent
+    yield snapshots(t.VolumeSnapshotClass, "volumesnapshotclasses", "vsclass", "vsclasses", namespaced=False)
+    yield snapshots(
+        content, "volumesnapshotcontents", "vsc", "vscs", namespaced=False, subresources=(_status(content),)
+    )
+    yield snapshots(t.VolumeSnapshot, "volumesnapshots", "vs", subresources=(_status(t.VolumeSnapshot),))
+
+
 def _metrics() -> Iterator[Resource]:
     """Resource metrics, which upstream's metrics server serves."""
     for record, plural, namespaced in ((t.NodeMetrics, "nodes", False), (t.PodMetrics, "pods", True)):
@@ -282,6 +297,7 @@ def _grouped(events: Resource) -> Iterator[Resource]:
     yield _resource("node.k8s.io", t.RuntimeClass, "runtimeclasses", namespaced=False)
     yield _resource("discovery.k8s.io", t.EndpointSlice, "endpointslices")
     yield from _gateway()
+    yield from _snapshots()
     yield from _metrics()
 
 

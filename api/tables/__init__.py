@@ -24,6 +24,7 @@ from api.tables import (
     pods,
     policy,
     sets,
+    snapshots,
     storage,
     workloads,
 )
@@ -76,6 +77,9 @@ from api.types import (
     StorageClass,
     VolumeAttachment,
     VolumeAttributesClass,
+    VolumeSnapshot,
+    VolumeSnapshotClass,
+    VolumeSnapshotContent,
 )
 
 _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
@@ -121,6 +125,9 @@ _LAYOUTS: dict[type[msgspec.Struct], Layout] = {
     StorageClass: storage.CLASSES,
     VolumeAttachment: storage.ATTACHMENTS,
     VolumeAttributesClass: storage.ATTRIBUTES_CLASSES,
+    VolumeSnapshot: snapshots.SNAPSHOTS,
+    VolumeSnapshotClass: snapshots.CLASSES,
+    VolumeSnapshotContent: snapshots.CONTENTS,
     StatefulSet: sets.STATEFUL_SETS,
     HorizontalPodAutoscaler: autoscaling.HORIZONTAL_POD_AUTOSCALERS,
     AutoscalingV1HorizontalPodAutoscaler: autoscaling.HORIZONTAL_POD_AUTOSCALERS_V1,

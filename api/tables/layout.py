@@ -1,6 +1,6 @@
 """What a table consists of: columns and, for each object, cells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class Layout:
     """
 
     columns: tuple[Column, ...]
-    cells: Callable[[Any, float], list[Cell]]
+    cells: Callable[[Any, float], Sequence[Cell | None]]
     conditions: Callable[[Any], list[dict[str, str]]] = lambda record: []
 
 

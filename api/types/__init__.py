@@ -426,6 +426,16 @@ from api.types.reflection import fields as fields
 from api.types.reflection import package as package
 from api.types.reflection import schema_name as schema_name
 from api.types.scheduling import PriorityClass as PriorityClass
+from api.types.snapshots import VolumeSnapshot as VolumeSnapshot
+from api.types.snapshots import VolumeSnapshotClass as VolumeSnapshotClass
+from api.types.snapshots import VolumeSnapshotContent as VolumeSnapshotContent
+from api.types.snapshots import VolumeSnapshotContentSource as VolumeSnapshotContentSource
+from api.types.snapshots import VolumeSnapshotContentSpec as VolumeSnapshotContentSpec
+from api.types.snapshots import VolumeSnapshotContentStatus as VolumeSnapshotContentStatus
+from api.types.snapshots import VolumeSnapshotError as VolumeSnapshotError
+from api.types.snapshots import VolumeSnapshotSource as VolumeSnapshotSource
+from api.types.snapshots import VolumeSnapshotSpec as VolumeSnapshotSpec
+from api.types.snapshots import VolumeSnapshotStatus as VolumeSnapshotStatus
 from api.types.storage import CSIDriver as CSIDriver
 from api.types.storage import CSIDriverSpec as CSIDriverSpec
 from api.types.storage import CSINode as CSINode

@@ -37,6 +37,7 @@ from api.validation import (
     replication,
     service_addresses,
     services,
+    snapshots,
     stateful_sets,
     storage_kinds,
     workloads,
@@ -104,6 +105,9 @@ _CREATE: dict[type[Record], _Check] = {
     t.StorageClass: storage_kinds.storage_class,
     t.VolumeAttachment: storage_kinds.volume_attachment,
     t.VolumeAttributesClass: storage_kinds.volume_attributes_class,
+    t.VolumeSnapshot: snapshots.volume_snapshot,
+    t.VolumeSnapshotClass: snapshots.volume_snapshot_class,
+    t.VolumeSnapshotContent: snapshots.volume_snapshot_content,
 }
 _UPDATE: dict[type[Record], _Compare] = {
     t.ClusterRoleBinding: access.binding_update,
@@ -137,6 +141,8 @@ _UPDATE: dict[type[Record], _Compare] = {
     t.StorageClass: storage_kinds.storage_class_update,
     t.VolumeAttachment: storage_kinds.volume_attachment_update,
     t.VolumeAttributesClass: storage_kinds.volume_attributes_class_update,
+    t.VolumeSnapshot: snapshots.volume_snapshot_update,
+    t.VolumeSnapshotContent: snapshots.volume_snapshot_content_update,
 }
 _UPDATE_STATUS: dict[type[Record], _Compare] = {
     t.DaemonSet: daemon_sets.daemon_set_status,
@@ -154,6 +160,7 @@ _UPDATE_STATUS: dict[type[Record], _Compare] = {
     t.ReplicationController: replication.replication_controller_status,
     t.Service: services.update_status,
     t.PersistentVolumeClaim: persistent.claim_status,
+    t.VolumeSnapshotContent: snapshots.volume_snapshot_content_status,
 }
 # Answered, not stored: their metadata has its own rules.
 _REVIEWS: dict[type[Record], _Check] = {
