@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
 from api import quantity
@@ -26,6 +28,7 @@ from kubelet.pulling.flags import ImageConfig
 class NodeConfig:
     """Who this node is and how big.
 
+    second_ip, second_pod_cidr: of the other IP family in a dual-stack cluster, else "".
     cpu_millis, memory_bytes: capacity; None means the machine's. labels, taints: given at registration.
     """
 
@@ -39,6 +42,8 @@ class NodeConfig:
     labels: dict[str, str] = field(default_factory=dict)
     taints: tuple[tuple[str, str, str], ...] = ()
     eviction_hard: dict[str, str] = field(default_factory=dict)
+    second_ip: str = ""
+    second_pod_cidr: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +109,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_node_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--node-name", default=socket.gethostname().lower(), help="default: the host's name")
-    group.add_argument("--node-ip", required=True, type=_address, help="the node's InternalIP")
-    group.add_argument("--pod-cidr", default="", type=_network, help="the addresses of this node's pods")
+    addresses = "the node's InternalIP; two, of both IP families, for dual-stack"
+    group.add_argument("--node-ip", required=True, type=_node_addresses, metavar="IP[,IP]", help=addresses)
+    networks = "the addresses of this node's pods; two, of both IP families, for dual-stack"
+    group.add_argument("--pod-cidr", default=("", ""), type=_networks, metavar="CIDR[,CIDR]", help=networks)
     group.add_argument(
         "--listen",
         type=parse_address,
@@ -176,15 +183,17 @@ def from_args(args: argparse.Namespace) -> Config:
     """The config that `parser` parsed."""
     node = NodeConfig(
         name=args.node_name,
-        ip=args.node_ip,
-        pod_cidr=args.pod_cidr,
-        listen=args.listen or (args.node_ip, 10250),
+        ip=args.node_ip[0],
+        pod_cidr=args.pod_cidr[0],
+        listen=args.listen or (args.node_ip[0], 10250),
         cpu_millis=args.node_cpu,
         memory_bytes=args.node_memory,
         max_pods=args.max_pods,
         labels=args.node_labels,
         taints=args.register_with_taints,
         eviction_hard=args.eviction_hard,
+        second_ip=args.node_ip[1],
+        second_pod_cidr=args.pod_cidr[1],
     )
     intervals = Intervals(
         args.lease_renew_seconds, args.lease_duration_seconds, args.status_check_seconds, args.status_report_seconds
@@ -240,8 +249,26 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(_address(word) for word in _words(text))
 
 
-def _network(text: str) -> str:
-    return str(ipaddress.ip_network(text)) if text else ""
+def _node_addresses(text: str) -> tuple[str, str]:
+    return _by_family([ipaddress.ip_address(word) for word in _words(text)], text)
+
+
+def _networks(text: str) -> tuple[str, str]:
+    """No network at all is one that is still to come."""
+    return _by_family([ipaddress.ip_network(word) for word in _words(text)], text) if text else ("", "")
+
+
+def _by_family(
+    given: Sequence[IPv4Address | IPv6Address] | Sequence[IPv4Network | IPv6Network], text: str
+) -> tuple[str, str]:
+    """The primary family's and the other's, "" when there is none. Raises ArgumentTypeError.
+
+    The primary one is IPv4: what tells pods apart on a node (users of their own, host ports) goes by it.
+    """
+    if not 1 <= len(given) <= 2 or [each.version for each in given] not in ([4], [6], [4, 6]):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither one, nor one of IPv4 and then one of IPv6")
+    first, *second = map(str, given)
+    return first, second[0] if second else ""
 
 
 def _cpu(text: str) -> int:

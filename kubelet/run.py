@@ -159,6 +159,8 @@ async def _open_host(daemon: Daemon, config: Config) -> Host:
         image_store=config.image_store,
         pod_cidr=config.node.pod_cidr,
         node_ip=config.node.ip,
+        second_pod_cidr=config.node.second_pod_cidr,
+        second_node_ip=config.node.second_ip,
         monitor_cgroup=f"{config.cgroup_root.rstrip('/')}/conmon",
     )
     try:
@@ -237,7 +239,8 @@ def _eviction(
 
 
 def _node_reporter(config: Config, host: Host, cluster: Cluster, pressure: Pressure) -> NodeReporter:
-    identity = Identity(config.node.name, config.node.ip, config.node.listen[1], machine.system_info(host.version))
+    told = config.node
+    identity = Identity(told.name, told.ip, told.listen[1], machine.system_info(host.version), told.second_ip)
 
     async def measure() -> Measured:
         problems: list[str] = []
@@ -328,8 +331,13 @@ def _node_services(
         node_name=config.node.name,
         node_ip=config.node.ip,
         check_handler=handler_check(cluster.client),
-        facts=lambda pod_ip: PodFacts(pod_ip, config.node.ip, limits),
+        facts=lambda pod_ips: _pod_facts(config, limits, *pod_ips),
+        second_node_ip=config.node.second_ip,
     )
+
+
+def _pod_facts(config: Config, limits: Mapping[str, str], pod_ip: str = "", second_pod_ip: str = "") -> PodFacts:
+    return PodFacts(pod_ip, config.node.ip, limits, second_pod_ip, config.node.second_ip)
 
 
 def _host_resolver(config: Config) -> Resolver:

@@ -23,11 +23,16 @@ class FieldError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """What a pod's containers may be told of it beyond its object; empty until known."""
+    """What a pod's containers may be told of it beyond its object; empty until known.
+
+    second_pod_ip, second_host_ip: of the other IP family in a dual-stack cluster.
+    """
 
     pod_ip: str = ""
     host_ip: str = ""
     node_allocatable: Mapping[str, str] | None = None
+    second_pod_ip: str = ""
+    second_host_ip: str = ""
 
 
 def pod_field(pod: Pod, path: str, facts: PodFacts) -> str:
@@ -44,9 +49,9 @@ def pod_field(pod: Pod, path: str, facts: PodFacts) -> str:
         "spec.nodeName": pod.spec.node_name,
         "spec.serviceAccountName": pod.spec.service_account_name,
         "status.hostIP": facts.host_ip,
-        "status.hostIPs": facts.host_ip,
+        "status.hostIPs": ",".join(filter(None, (facts.host_ip, facts.second_host_ip))),
         "status.podIP": facts.pod_ip,
-        "status.podIPs": facts.pod_ip,
+        "status.podIPs": ",".join(filter(None, (facts.pod_ip, facts.second_pod_ip))),
     }
     if path in values:
         return values[path]

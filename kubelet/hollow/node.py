@@ -43,12 +43,13 @@ NO_CGROUPS = _NoCgroups()
 
 @dataclass(frozen=True, slots=True)
 class HollowServices:
-    """`kubelet.pods.services.PodServices` of a hollow node."""
+    """`kubelet.pods.services.PodServices` of a hollow node, which has addresses of one family only."""
 
     runtime: HollowRuntime
     recorder: EventRecorder
     paths: Paths
     node_ip: str
+    second_node_ip: str = ""
     cgroups: _NoCgroups = NO_CGROUPS
 
     def executor(self, record: PodRecord, changed: Callable[[], None]) -> HollowExecutor:

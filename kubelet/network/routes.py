@@ -45,7 +45,7 @@ def wanted_routes(nodes: Iterable[Node], own_name: str, connected: Iterable[Netw
     """
     everyone = sorted(nodes, key=lambda node: (node.metadata.creation_timestamp or "", node.metadata.name))
     taken = [_span(network) for network in connected]
-    taken += [_span(ipaddress.ip_network(address)) for node in everyone if (address := _address(node))]
+    taken += [_span(ipaddress.ip_network(address)) for node in everyone for address in _addresses(node).values()]
     taken += [_span(cidr) for node in everyone if node.metadata.name == own_name for cidr in _cidrs(node)]
     routes: dict[str, str] = {}
     for node in everyone:
@@ -61,18 +61,20 @@ def wanted_routes(nodes: Iterable[Node], own_name: str, connected: Iterable[Netw
 
 def _claims(node: Node) -> list[tuple[Network, str]]:
     """Where a node says that its pods are."""
-    address = _address(node)
-    return [(cidr, address) for cidr in _cidrs(node) if address and (cidr.version == 6) == (":" in address)]
+    addresses = _addresses(node)
+    return [(cidr, addresses[cidr.version]) for cidr in _cidrs(node) if cidr.version in addresses]
 
 
-def _address(node: Node) -> str:
-    """The node's InternalIP; "" when it gives none, or something else for one."""
-    given = next((entry.address for entry in node.status.addresses if entry.type == "InternalIP"), "")
-    try:
+def _addresses(node: Node) -> dict[int, str]:
+    """The node's first InternalIP of each IP version; what is no address is left out."""
+    found: dict[int, str] = {}
+    for given in (entry.address for entry in node.status.addresses if entry.type == "InternalIP"):
         # A zone, which may be any text, is none of a node's address.
-        return "" if "%" in given else str(ipaddress.ip_address(given))
-    except ValueError:
-        return ""
+        with contextlib.suppress(ValueError):
+            if "%" not in given:
+                address = ipaddress.ip_address(given)
+                found.setdefault(address.version, str(address))
+    return found
 
 
 def _cidrs(node: Node) -> Iterator[Network]:

@@ -31,12 +31,17 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What the node registers with."""
+    """What the node registers with. second_pod_cidr: of the other IP family, if there is one."""
 
     name: str
     pod_cidr: str
     labels: dict[str, str] = field(default_factory=dict)
     taints: tuple[tuple[str, str, str], ...] = ()
+    second_pod_cidr: str = ""
+
+    @property
+    def pod_cidrs(self) -> list[str]:
+        return [cidr for cidr in (self.pod_cidr, self.second_pod_cidr) if cidr]
 
     @staticmethod
     def of(config: NodeConfig) -> Registration:
@@ -47,7 +52,8 @@ class Registration:
             "kubernetes.io/hostname": config.name,
             "kubernetes.io/os": "linux",
         }
-        return Registration(config.name, config.pod_cidr, {**labels, **config.labels}, config.taints)
+        labels |= config.labels
+        return Registration(config.name, config.pod_cidr, labels, config.taints, config.second_pod_cidr)
 
     def node(self) -> Node:
         """The Node to create, without a status."""
@@ -55,7 +61,7 @@ class Registration:
             metadata=ObjectMeta(name=self.name, labels=self.labels),
             spec=NodeSpec(
                 pod_cidr=self.pod_cidr,
-                pod_cidrs=[self.pod_cidr] if self.pod_cidr else [],
+                pod_cidrs=self.pod_cidrs,
                 taints=[Taint(key=key, value=value, effect=effect) for key, value, effect in self.taints],
             ),
         )
@@ -173,7 +179,7 @@ class NodeReporter:
         if labels:
             changes["metadata"] = {"labels": labels}
         if wanted.pod_cidr and not found.spec.pod_cidr:
-            changes["spec"] = {"podCIDR": wanted.pod_cidr, "podCIDRs": [wanted.pod_cidr]}
+            changes["spec"] = {"podCIDR": wanted.pod_cidr, "podCIDRs": wanted.pod_cidrs}
         elif wanted.pod_cidr != found.spec.pod_cidr:
             known = found.spec.pod_cidr
             log.warning("the node is registered with another pod CIDR", registered=known, ours=wanted.pod_cidr)

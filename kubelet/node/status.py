@@ -45,12 +45,13 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What does not change while the kubelet runs."""
+    """What does not change while the kubelet runs. second_ip: of the other IP family, if there is one."""
 
     name: str
     ip: str
     port: int
     info: NodeSystemInfo
+    second_ip: str = ""
 
 
 def capacity(size: Size) -> dict[str, str]:
@@ -180,7 +181,7 @@ def status_of(identity: Identity, measured: Measured, previous: NodeStatus, now:
     return replace(
         previous,
         addresses=[
-            NodeAddress(type="InternalIP", address=identity.ip),
+            *(NodeAddress(type="InternalIP", address=ip) for ip in (identity.ip, identity.second_ip) if ip),
             NodeAddress(type="Hostname", address=identity.name),
         ],
         capacity=capacity(measured.size) | extended_resources(previous),

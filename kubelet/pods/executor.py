@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class NodeServices:
-    """What the executors of all pods share."""
+    """What the executors of all pods share. `facts` are told of a pod with these addresses."""
 
     runtime: Runtime
     starter: Starter
@@ -73,7 +73,12 @@ class NodeServices:
     node_name: str
     node_ip: str
     check_handler: CheckHandler
-    facts: Callable[[str], PodFacts]
+    facts: Callable[[Sequence[str]], PodFacts]
+    second_node_ip: str = ""
+
+    @property
+    def node_ips(self) -> list[str]:
+        return [ip for ip in (self.node_ip, self.second_node_ip) if ip]
 
     def executor(self, record: PodRecord, changed: Callable[[], None]) -> Executor:
         return Executor(record, self, changed)
@@ -94,7 +99,7 @@ class Executor:
         self._changed = changed
         # The time limits of preStop hooks that are running, by container id.
         self._hooks: dict[str, asyncio.Timeout] = {}
-        self.volumes = PodVolumes(record.pod, services.volumes, lambda: services.facts(record.pod_ip))
+        self.volumes = PodVolumes(record.pod, services.volumes, lambda: services.facts(record.pod_ips))
 
     async def carry_out(self, action: Action) -> None:
         """Do one thing. Raises Problem (a start), MountFailure, RuntimeFailure, CgroupFailure or OSError."""
@@ -158,7 +163,7 @@ class Executor:
             raise
         metrics.started_pods.inc()
         metrics.sandbox_seconds.labels("").observe(time.monotonic() - began)
-        self._write_hosts(sandbox.ip)
+        self._write_hosts(sandbox.ips)
         record.observe_sandbox(sandbox)
 
     def _sandbox_spec(self, attempt: int, cgroup_parent: str) -> SandboxSpec:
@@ -185,10 +190,10 @@ class Executor:
             annotations={GRACE_ANNOTATION: str(30 if grace is None else grace)},
         )
 
-    def _write_hosts(self, ip: str) -> None:
+    def _write_hosts(self, ips: Sequence[str]) -> None:
         services, pod = self._services, self._record.pod
         node_hosts = _read_hosts() if pod.spec.host_network else ""
-        text = names.hosts_file(pod, [ip] if ip else [], services.dns.domain, node_hosts)
+        text = names.hosts_file(pod, ips, services.dns.domain, node_hosts)
         file = services.paths.hosts(pod.metadata.uid)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -213,7 +218,7 @@ class Executor:
             attempt=action.attempt,
             sandbox=sandbox,
             volumes=self.volumes.places,
-            facts=services.facts(sandbox.ip or services.node_ip),
+            facts=services.facts(sandbox.ips or services.node_ips),
             now=now,
             announce=announce,
             observe=self.observe,

@@ -78,6 +78,11 @@ class PodRecord:
         return sandbox.ip if sandbox is not None else ""
 
     @property
+    def pod_ips(self) -> list[str]:
+        sandbox = self.sandbox
+        return sandbox.ips if sandbox is not None else []
+
+    @property
     def deleted(self) -> bool:
         return self.gone or self.pod.metadata.deletion_timestamp is not None
 

@@ -91,6 +91,9 @@ class PodServices(Protocol):
     @property
     def node_ip(self) -> str: ...
 
+    @property
+    def second_node_ip(self) -> str: ...
+
     def executor(self, record: PodRecord, changed: Callable[[], None]) -> PodExecutor:
         """Who carries out the pod's actions; calls `changed` when the record changed in between."""
 

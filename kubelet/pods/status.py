@@ -55,6 +55,7 @@ class Report:
     """What there is to tell: the worker's view and state, reasons for waiting and readiness by container.
 
     ready: ids of running containers whose readiness probe is satisfied. previous: the status told last.
+    second_node_ip: of the other IP family in a dual-stack cluster, else "".
     """
 
     view: View
@@ -66,6 +67,11 @@ class Report:
     ready: frozenset[str] = frozenset()
     resize_pending: Pending | None = None
     resize_error: str = ""
+    second_node_ip: str = ""
+
+    @property
+    def node_ips(self) -> list[str]:
+        return [ip for ip in (self.node_ip, self.second_node_ip) if ip]
 
 
 def status_of(report: Report) -> PodStatus:
@@ -107,7 +113,7 @@ def status_of(report: Report) -> PodStatus:
         container_statuses=sorted(own, key=_by_name),
         ephemeral_container_statuses=sorted(ephemeral, key=_by_name),
         host_ip=report.node_ip,
-        host_ips=[HostIP(ip=report.node_ip)],
+        host_ips=[HostIP(ip=ip) for ip in report.node_ips],
         pod_ip=ips[0] if ips else "",
         pod_ips=[PodIP(ip=ip) for ip in ips],
         qos_class=pod.status.qos_class or str(qos_class(pod)),
@@ -130,10 +136,10 @@ def rejected(pod: Pod, reason: str, message: str, now: float) -> PodStatus:
 
 def _pod_ips(report: Report) -> list[str]:
     if report.view.pod.spec.host_network:
-        return [report.node_ip]
+        return report.node_ips
     sandbox = report.view.sandbox
     if sandbox is not None and report.view.sandbox_ready:
-        return [sandbox.ip] if sandbox.ip else []
+        return sandbox.ips
     if report.state in (PodState.TERMINATING, PodState.TERMINATED):
         return [ip.ip for ip in report.previous.pod_ips]
     return []
@@ -167,10 +173,11 @@ def _container(report: Report, container: AnyContainer, default: Waiting) -> Con
         started=started,
         state=state,
         last_state=last,
-        resources=resize.shown(container.resources, run.spec.resources) if running else None,
-        allocated_resources=dict(container.resources.requests) if running else {},
+        # Of one that does not run what was allocated is told (upstream: convertContainerStatusResources).
+        resources=resize.shown(container.resources, run.spec.resources) if running else container.resources,
+        allocated_resources=dict(container.resources.requests),
         volume_mounts=_volume_mounts(container),
-        user=_user(run) if running else None,
+        user=_user(run),
         stop_signal=run.spec.stop_signal or None,
     )
 

@@ -299,6 +299,7 @@ class PodWorker:
             ready=frozenset(self._prober.ready),
             resize_pending=self.record.resize_pending,
             resize_error=self.record.resize_error,
+            second_node_ip=self._services.second_node_ip,
         )
         return status_of(report)
 

@@ -100,7 +100,7 @@ class SandboxState(enum.Enum):
 
 
 class SandboxStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A sandbox as it is. `ip` is empty for host-network sandboxes.
+    """A sandbox as it is. `ip` is empty for host-network sandboxes, `second_ip` unless the cluster is dual-stack.
 
     `network_namespace` is a path that can be entered.
     """
@@ -111,6 +111,12 @@ class SandboxStatus(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     ip: str = ""
     network_namespace: str = ""
+    second_ip: str = ""
+
+    @property
+    def ips(self) -> list[str]:
+        """Those it has."""
+        return [ip for ip in (self.ip, self.second_ip) if ip]
 
 
 class MountPropagation(enum.Enum):

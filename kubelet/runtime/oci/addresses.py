@@ -25,3 +25,15 @@ def next_address(pod_cidr: str, used: Set[str], last: str) -> str:
         if candidate not in used:
             return candidate
     raise RuntimeFailure(f"no pod address is free in {pod_cidr}: all {max(size, 0)} are in use")
+
+
+def second_address(pod_cidr: str, second_pod_cidr: str, address: str) -> str:
+    """The address in the other family's pod CIDR that goes with one of `pod_cidr`: at the same place, so as free.
+
+    Raises RuntimeFailure when that network is too small.
+    """
+    first, second = ipaddress.ip_network(pod_cidr), ipaddress.ip_network(second_pod_cidr)
+    place = int(ipaddress.ip_address(address)) - int(first.network_address)
+    if place >= second.num_addresses:
+        raise RuntimeFailure(f"the pod CIDR {second} has no address to go with {address} of {first}: make it larger")
+    return str(second.network_address + place)

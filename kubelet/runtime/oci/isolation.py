@@ -52,7 +52,7 @@ class Isolation:
         if "net" in kinds and spec.no_network:
             self._network.set_up_loopback()
         elif "net" in kinds:
-            self._network.attach(record.id, record.ip)
+            self._network.attach(record.id, record.ip, record.second_ip)
         users = self.path(record.id, "user") if spec.user_namespace else None
         _set_sysctls(spec, kinds, users)
         if "ipc" in kinds:

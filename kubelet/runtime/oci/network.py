@@ -14,6 +14,7 @@ import os
 from .rtnetlink import Rtnetlink
 
 _GATEWAY = "169.254.1.1"
+_GATEWAY_V6 = "fe80::1"
 _NODE_MAC = b"\xee\xee\xee\xee\xee\xee"
 _POD_MAC_PREFIX = b"\x0a\x58"
 _MTU = 1500
@@ -22,10 +23,14 @@ _POD_LINK = "eth0"
 
 
 class PodNetwork:
-    """The node's end. Made in, and for, the network namespace of the calling thread."""
+    """The node's end. Made in, and for, the network namespace of the calling thread.
 
-    def __init__(self, node_ip: str) -> None:
+    second_node_ip: of the other IP family in a dual-stack cluster, else "".
+    """
+
+    def __init__(self, node_ip: str, second_node_ip: str = "") -> None:
         self._node_ip = node_ip
+        self._second_node_ip = second_node_ip
         self._node = Rtnetlink()
 
     def set_up_loopback(self) -> None:
@@ -36,8 +41,11 @@ class PodNetwork:
         finally:
             pod.close()
 
-    def attach(self, sandbox_id: str, address: str) -> None:
-        """Join the calling thread's network namespace, a fresh one, to the node. Raises OSError."""
+    def attach(self, sandbox_id: str, address: str, second: str = "") -> None:
+        """Join the calling thread's network namespace, a fresh one, to the node. Raises OSError.
+
+        second: its address of IPv6 beside the one of IPv4, "" for none.
+        """
         pod = Rtnetlink()
         namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -51,11 +59,13 @@ class PodNetwork:
             pod.set_up(_LOOPBACK)
             inner = pod.link_index(_POD_LINK)
             pod.set_up(inner)
-            pod.add_address(inner, address, 32)
-            pod.add_neighbour(inner, _GATEWAY, _NODE_MAC)
-            pod.add_route(inner, via=_GATEWAY)
-            self._node.add_neighbour(outer, address, mac)
-            self._route(outer, address)
+            pairs = ((address, _GATEWAY, self._node_ip), (second, _GATEWAY_V6, self._second_node_ip))
+            for own, gateway, source in pairs if second else pairs[:1]:
+                pod.add_address(inner, own)
+                pod.add_neighbour(inner, gateway, _NODE_MAC)
+                pod.add_route(inner, via=gateway)
+                self._node.add_neighbour(outer, own, mac)
+                self._route(outer, own, source)
         finally:
             os.close(namespace)
             pod.close()
@@ -68,10 +78,10 @@ class PodNetwork:
         """Close the netlink socket."""
         self._node.close()
 
-    def _route(self, link: int, address: str) -> None:
+    def _route(self, link: int, address: str, source: str) -> None:
         """Route the pod's address, with the node's own as source: not some other address the node also answers to."""
         try:
-            self._node.add_route(link, to=address, source=self._node_ip)
+            self._node.add_route(link, to=address, source=source)
         except OSError as error:
             # The node's address is not on a link of this namespace; the kernel then picks the source.
             if error.errno != errno.EINVAL:

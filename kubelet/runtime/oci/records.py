@@ -17,6 +17,7 @@ from ..base import ContainerStatus, SandboxSpec
 class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A sandbox. `namespaces` maps `net`, `ipc`, `uts` to the inode numbers of those made for it.
 
+    `second_ip` is of the other IP family than `ip`; "" unless the cluster is dual-stack.
     `complete` is set once all of it stands and unset before anything of it is taken down.
     """
 
@@ -26,6 +27,7 @@ class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = False
     ip: str = ""
     namespaces: dict[str, int] = {}
+    second_ip: str = ""
 
 
 class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True):

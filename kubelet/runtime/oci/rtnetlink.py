@@ -23,6 +23,7 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 
 _IFLA_AF_SPEC, _IFLA_INET_CONF, _IPV4_RP_FILTER = 26, 1, 8
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_IFA_F_NODAD = 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 4, 5, 7
 _NDA_DST, _NDA_LLADDR = 1, 2
 _PERMANENT = 0x80
@@ -103,28 +104,31 @@ class Rtnetlink:
                 if error.errno != errno.ENODEV:
                     raise
 
-    def add_address(self, index: int, address: str, prefix: int) -> None:
-        """Give a link an IPv4 address."""
-        packed = ipaddress.IPv4Address(address).packed
-        body = struct.pack("=BBBBi", socket.AF_INET, prefix, 0, _SCOPE_UNIVERSE, index)
+    def add_address(self, index: int, address: str) -> None:
+        """Give a link a single address, at once: nobody on the link is asked whether he has it already (IPv6)."""
+        family, packed = _packed(address)
+        flags = _IFA_F_NODAD if family == socket.AF_INET6 else 0
+        body = struct.pack("=BBBBi", family, 8 * len(packed), flags, _SCOPE_UNIVERSE, index)
         attributes = [_attribute(_IFA_LOCAL, packed), _attribute(_IFA_ADDRESS, packed)]
         self._ask(_RTM_NEWADDR, _CREATE | _REPLACE, body, attributes)
 
     def add_route(self, index: int, *, to: str = "", via: str = "", source: str = "") -> None:
-        """Route one address, or everything when `to` is empty, over a link; replaces a route to the same."""
+        """Route one address, or all of the family of `via`, over a link; replaces a route to the same."""
         scope = _SCOPE_UNIVERSE if via else _SCOPE_LINK
         flags = _ONLINK if via else 0
-        head = (socket.AF_INET, 32 if to else 0, 0, 0, _MAIN_TABLE, _PROTOCOL_BOOT, scope, _UNICAST, flags)
+        family, packed = _packed(to or via)
+        head = (family, 8 * len(packed) if to else 0, 0, 0, _MAIN_TABLE, _PROTOCOL_BOOT, scope, _UNICAST, flags)
         attributes = [_attribute(_RTA_OIF, struct.pack("=i", index))]
         for kind, address in ((_RTA_DST, to), (_RTA_GATEWAY, via), (_RTA_PREFSRC, source)):
             if address:
-                attributes.append(_attribute(kind, ipaddress.IPv4Address(address).packed))
+                attributes.append(_attribute(kind, _packed(address)[1]))
         self._ask(_RTM_NEWROUTE, _CREATE | _REPLACE, struct.pack("=BBBBBBBBI", *head), attributes)
 
     def add_neighbour(self, index: int, address: str, mac: bytes) -> None:
-        """Say for good which hardware address an IPv4 address has, so that nobody need ask."""
-        body = struct.pack("=BxxxiHBB", socket.AF_INET, index, _PERMANENT, 0, 0)
-        attributes = [_attribute(_NDA_DST, ipaddress.IPv4Address(address).packed), _attribute(_NDA_LLADDR, mac)]
+        """Say for good which hardware address an address has, so that nobody need ask."""
+        family, packed = _packed(address)
+        body = struct.pack("=BxxxiHBB", family, index, _PERMANENT, 0, 0)
+        attributes = [_attribute(_NDA_DST, packed), _attribute(_NDA_LLADDR, mac)]
         self._ask(_RTM_NEWNEIGH, _CREATE | _REPLACE, body, attributes)
 
     def _ask(self, kind: int, flags: int, body: bytes, attributes: Sequence[bytes], wants_reply: bool = False) -> bytes:
@@ -143,6 +147,12 @@ class Rtnetlink:
                         raise OSError(code, os.strerror(code))
                 return content
         raise OSError(errno.EPROTO, "rtnetlink did not answer")
+
+
+def _packed(address: str) -> tuple[int, bytes]:
+    """An address's family and its bytes."""
+    parsed = ipaddress.ip_address(address)
+    return (socket.AF_INET if parsed.version == 4 else socket.AF_INET6), parsed.packed
 
 
 def _messages(data: bytes) -> Iterable[tuple[int, int, bytes]]:

@@ -65,7 +65,7 @@ class OciConfig:
     """Where everything is. Both folders are this kubelet's alone; everything mounted is below `run_dir`.
 
     `monitor_cgroup`: the cgroup each container's conmon is put into ("": the kubelet's own). `runc` and `conmon` are
-    names to look up on PATH, or paths.
+    names to look up on PATH, or paths. `second_pod_cidr`, `second_node_ip`: of the other IP family, "" for none.
     """
 
     run_dir: Path
@@ -76,6 +76,8 @@ class OciConfig:
     monitor_cgroup: str = ""
     runc: str = "runc"
     conmon: str = "conmon"
+    second_pod_cidr: str = ""
+    second_node_ip: str = ""
 
 
 @contextlib.asynccontextmanager
@@ -105,12 +107,13 @@ class OciRuntime:
         self._store = Store(config.image_store)
         try:
             self._cgroups = Cgroups.detect()
-            self._network = PodNetwork(config.node_ip)
+            self._network = PodNetwork(config.node_ip, config.second_node_ip)
         except (OSError, CgroupFailure) as error:
             raise RuntimeFailure(f"this machine cannot run containers: {error}") from error
         self._isolation = Isolation(config.run_dir / "sandboxes", self._network)
         ports = HostPorts(shutil.which("nft") or "")
-        self._sandboxes = Sandboxes(config.data_dir / "sandboxes", self._isolation, ports, config.pod_cidr)
+        cidrs = (config.pod_cidr, config.second_pod_cidr)
+        self._sandboxes = Sandboxes(config.data_dir / "sandboxes", self._isolation, ports, *cidrs)
         self._containers = Containers(
             config.data_dir / "containers",
             config.run_dir / "containers",

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ..base import NotFound, RuntimeFailure, SandboxSpec, SandboxState, SandboxStatus
-from .addresses import next_address
+from .addresses import next_address, second_address
 from .hostports import HostPorts, check_host_ips
 from .isolation import Isolation
 from .records import RecordFiles, SandboxRecord
@@ -25,11 +25,12 @@ from .threads import in_own_thread
 class Sandboxes:
     """All sandboxes of one kubelet."""
 
-    def __init__(self, directory: Path, isolation: Isolation, host_ports: HostPorts, pod_cidr: str) -> None:
+    def __init__(self, directory: Path, isolation: Isolation, host_ports: HostPorts, *pod_cidrs: str) -> None:
         self._files = RecordFiles(directory, SandboxRecord)
         self._isolation = isolation
         self._host_ports = host_ports
-        self._pod_cidr = pod_cidr
+        # The second one of the other IP family; "" for none.
+        self._pod_cidr, self._second_pod_cidr = (*pod_cidrs, "")[:2]
         self._records: dict[str, SandboxRecord] = {}
         self._last_address = ""
 
@@ -51,7 +52,9 @@ class Sandboxes:
     async def run(self, spec: SandboxSpec) -> SandboxStatus:
         """Make a sandbox. Raises RuntimeFailure; nothing of it is left then."""
         check_host_ips(spec)
-        record = SandboxRecord(id=secrets.token_hex(32), spec=spec, created_at=time.time_ns(), ip=self._allocate(spec))
+        ip, second_ip = self._allocate(spec)
+        identifier, now = secrets.token_hex(32), time.time_ns()
+        record = SandboxRecord(id=identifier, spec=spec, created_at=now, ip=ip, second_ip=second_ip)
         self._save(record)
         try:
             namespaces = await in_own_thread(lambda: self._isolation.build(record))
@@ -77,7 +80,7 @@ class Sandboxes:
             await self._apply_host_ports()
         await self._take_down(sandbox_id)
         if sandbox_id in self._records:
-            self._save(msgspec.structs.replace(record, complete=False, ip="", namespaces={}))
+            self._save(msgspec.structs.replace(record, complete=False, ip="", second_ip="", namespaces={}))
 
     async def remove(self, sandbox_id: str) -> None:
         """Stop it and forget it."""
@@ -109,6 +112,7 @@ class Sandboxes:
             state=SandboxState.READY if ready else SandboxState.NOT_READY,
             created_at=record.created_at,
             ip=record.ip,
+            second_ip=record.second_ip,
             network_namespace=str(self._isolation.path(record.id, "net")) if own_network else "",
         )
 
@@ -116,15 +120,16 @@ class Sandboxes:
         """All sandboxes, oldest first."""
         return [self.status(record) for record in sorted(self._records.values(), key=lambda each: each.created_at)]
 
-    def _allocate(self, spec: SandboxSpec) -> str:
-        """An address for it; taken as soon as its record is saved, with nothing awaited between."""
+    def _allocate(self, spec: SandboxSpec) -> tuple[str, str]:
+        """Its addresses; taken as soon as its record is saved, with nothing awaited between."""
         if spec.host_network or spec.no_network:
-            return ""
+            return "", ""
         if not self._pod_cidr:
             raise RuntimeFailure("this node has no pod CIDR yet: start the kubelet with --pod-cidr")
         used = {record.ip for record in self._records.values()}
-        self._last_address = next_address(self._pod_cidr, used, self._last_address)
-        return self._last_address
+        self._last_address = address = next_address(self._pod_cidr, used, self._last_address)
+        second = self._second_pod_cidr
+        return address, second_address(self._pod_cidr, second, address) if second else ""
 
     async def _take_down(self, sandbox_id: str) -> None:
         try:

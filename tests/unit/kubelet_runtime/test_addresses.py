@@ -1,7 +1,7 @@
 import pytest
 
 from kubelet.runtime.base import RuntimeFailure
-from kubelet.runtime.oci.addresses import next_address
+from kubelet.runtime.oci.addresses import next_address, second_address
 
 
 def test_the_first_pod_does_not_get_the_networks_or_the_gateways_address() -> None:
@@ -27,3 +27,9 @@ def test_an_address_just_given_back_is_not_the_next_one() -> None:
 def test_a_full_network_is_said_to_be_full() -> None:
     with pytest.raises(RuntimeFailure, match=r"no pod address is free in 10\.0\.0\.0/30: all 1 are in use"):
         next_address("10.0.0.0/30", {"10.0.0.2"}, "10.0.0.2")
+
+
+def test_the_other_familys_address_is_at_the_same_place() -> None:
+    assert second_address("10.128.1.0/24", "fd00:0:0:1::/64", "10.128.1.77") == "fd00:0:0:1::4d"
+    with pytest.raises(RuntimeFailure, match="make it larger"):
+        second_address("10.128.1.0/24", "fd00::/122", "10.128.1.77")
