@@ -8,11 +8,12 @@ stand for those of its containers; overhead is added, to limits only where there
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
 from api import quantity
-from api.types import Pod, ResourceRequirements
+from api.types import Pod, PodSpec, ResourceRequirements
 
 NANO: Final = 10**9
 Amounts = dict[str, int]
@@ -49,13 +50,19 @@ def add(total: Amounts, more: Mapping[str, int]) -> None:
         total[name] = total.get(name, 0) + value
 
 
-def _total(pod: Pod, side: Callable[[ResourceRequirements], Mapping[str, str]]) -> Amounts:
+def text(value: int, like: str) -> str:
+    """A number of billionths as a quantity, in the notation of another: like "1Gi" in powers of 1024."""
+    return quantity.format(Fraction(value, NANO), "BinarySI" if like.endswith("i") else "DecimalSI")
+
+
+def of_containers(spec: PodSpec, side: Callable[[ResourceRequirements], Mapping[str, str]]) -> Amounts:
+    """One side (requests or limits) of all containers together, whatever is stated for the pod as a whole."""
     total: Amounts = {}
-    for container in pod.spec.containers:
+    for container in spec.containers:
         add(total, amounts(side(container.resources)))
     sidecars: Amounts = {}
     starting: Amounts = {}
-    for container in pod.spec.init_containers:
+    for container in spec.init_containers:
         needed = amounts(side(container.resources))
         if container.restart_policy == "Always":
             add(total, needed)
@@ -65,6 +72,11 @@ def _total(pod: Pod, side: Callable[[ResourceRequirements], Mapping[str, str]]) 
             add(needed, sidecars)
         _raise_to(starting, needed)
     _raise_to(total, starting)
+    return total
+
+
+def _total(pod: Pod, side: Callable[[ResourceRequirements], Mapping[str, str]]) -> Amounts:
+    total = of_containers(pod.spec, side)
     if pod.spec.resources is not None:
         total.update(amounts(side(pod.spec.resources)))
     return total

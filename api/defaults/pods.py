@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from api import pod_resources
 from api.defaults.fill import each, fill, put, within
 from api.defaults.volumes import field_reference, pull_policy, volume
 from api.types import (
@@ -39,8 +40,8 @@ def pod(pod: Pod) -> Pod:
             init_containers=each(spec.init_containers, _with_host_ports),
         )
     spec = within(spec, containers=_with_requests, init_containers=_with_requests)
-    if spec.resources is not None:
-        spec = put(spec, resources=_requests_from_limits(spec.resources))
+    if spec.resources is not None and spec.resources.limits:
+        spec = put(spec, resources=_requests_from_limits(_with_containers_requests(spec.resources, spec)))
     return put(pod, spec=fill(spec, enable_service_links=True))
 
 
@@ -130,6 +131,21 @@ def _with_host_port(port: ContainerPort) -> ContainerPort:
 
 def _with_requests(container: Container) -> Container:
     return put(container, resources=_requests_from_limits(container.resources))
+
+
+def _with_containers_requests(whole: ResourceRequirements, spec: PodSpec) -> ResourceRequirements:
+    """What containers request and the pod as a whole does not is requested for it (upstream defaultPodRequests)."""
+    missing = {
+        name: pod_resources.text(value, _first_request(spec, name))
+        for name, value in pod_resources.of_containers(spec, lambda resources: resources.requests).items()
+        if name in ("cpu", "memory") and name not in whole.requests
+    }
+    return replace(whole, requests={**whole.requests, **missing}) if missing else whole
+
+
+def _first_request(spec: PodSpec, name: str) -> str:
+    containers = (*spec.containers, *spec.init_containers)
+    return next(one.resources.requests[name] for one in containers if name in one.resources.requests)
 
 
 def _requests_from_limits(resources: ResourceRequirements) -> ResourceRequirements:

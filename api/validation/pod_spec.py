@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from api import names
 from api.errors import FieldError
 from api.types import HostAlias, PodDNSConfig, PodResourceClaim, PodSpec
-from api.validation import containers, resources, scheduling, security, volumes
+from api.validation import containers, pod_level_resources, resources, scheduling, security, volumes
 from api.validation.checks import Errors, in_range, ip_address, known, one_of, well_formed
 from api.validation.containers import Surroundings
 from api.validation.metadata import labels
@@ -35,6 +35,7 @@ def check(spec: PodSpec, path: str, *, in_pod: bool, pod_name: str = "") -> Erro
         host_users=spec.host_users is not False,
         in_pod=in_pod,
     )
+    yield from pod_level_resources.check(spec, surroundings.claim_names, f"{path}.resources")
     yield from containers.check(spec, surroundings, path)
     yield from _host_network_ports(spec, in_pod, f"{path}.containers")
     yield from one_of(spec.restart_policy, f"{path}.restartPolicy", ("Always", "OnFailure", "Never"))

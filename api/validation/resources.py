@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from api import names, quantity
 from api.errors import FieldError
@@ -37,14 +37,29 @@ def is_extended(name: str) -> bool:
     return not is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
 
 
-def requirements(resources: ResourceRequirements, claim_names: Collection[str], path: str) -> Errors:
-    """Requests, limits and claims of a container."""
+def container_resource_name(name: str, path: str) -> Errors:
+    """The name of a resource that containers can have."""
+    yield from resource_name(name, path)
+    if "/" not in name:
+        if name not in _CONTAINER_RESOURCES and not is_huge_page(name):
+            yield FieldError.invalid(path, name, "must be a standard resource for containers")
+    elif not is_native(name) and not is_extended(name):
+        yield FieldError.invalid(path, name, "doesn't follow extended resource name standard")
+
+
+def requirements(
+    resources: ResourceRequirements,
+    claim_names: Collection[str],
+    path: str,
+    name_check: Callable[[str, str], Errors] = container_resource_name,
+) -> Errors:
+    """Requests, limits and claims of a container, or with another check of names of a pod as a whole."""
     for name, amount in resources.limits.items():
-        yield from container_resource_name(name, f"{path}.limits[{name}]")
+        yield from name_check(name, f"{path}.limits[{name}]")
         yield from resource_quantity(name, amount, f"{path}.limits[{name}]")
         yield from _huge_page_quantity(name, amount, f"{path}.limits[{name}]")
     for name, amount in resources.requests.items():
-        yield from container_resource_name(name, f"{path}.requests[{name}]")
+        yield from name_check(name, f"{path}.requests[{name}]")
         yield from resource_quantity(name, amount, f"{path}.requests[{name}]")
         yield from _within_limit(name, amount, resources.limits, path)
         yield from _huge_page_quantity(name, amount, f"{path}.requests[{name}]")
@@ -88,16 +103,6 @@ def resource_name(name: str, path: str) -> Errors:
     standard = "/" in name or name in _STANDARD or is_huge_page(name.removeprefix("requests."))
     if not standard and not names.qualified_name(name):
         yield FieldError.invalid(path, name, "must be a standard resource type or fully qualified")
-
-
-def container_resource_name(name: str, path: str) -> Errors:
-    """The name of a resource that containers can have."""
-    yield from resource_name(name, path)
-    if "/" not in name:
-        if name not in _CONTAINER_RESOURCES and not is_huge_page(name):
-            yield FieldError.invalid(path, name, "must be a standard resource for containers")
-    elif not is_native(name) and not is_extended(name):
-        yield FieldError.invalid(path, name, "doesn't follow extended resource name standard")
 
 
 def _within_limit(name: str, amount: str, limits: Mapping[str, str], path: str) -> Errors:
