@@ -136,6 +136,15 @@ def test_crash_looping() -> None:
     assert main.restart_count == 2
 
 
+@pytest.mark.parametrize("ended", [run(), run(state="exited", code=1, ended=NOW)])
+def test_what_a_container_was_allocated_is_told_whether_it_runs_or_not(ended: Run) -> None:
+    resources = {"requests": {"cpu": "20m", "memory": "20Mi"}, "limits": {"memory": "40Mi"}}
+    main = only(told(pod(containers=[container(resources=resources)]), ended))
+    assert main.resources is not None
+    assert (main.resources.requests, main.resources.limits) == (resources["requests"], resources["limits"])
+    assert main.allocated_resources == resources["requests"]
+
+
 def test_the_run_before_is_the_last_state() -> None:
     status = told(pod(), run(state="exited", code=1), run(attempt=1))
     main = only(status)
