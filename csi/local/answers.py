@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import grpc
 
-from csi.local import volumes
+from csi.local import records
 from csi.local.filesystems import FileSystemFailure
-from csi.local.volumes import VolumeProblem
+from csi.local.records import VolumeProblem
 
 R = TypeVar("R")
 
 _CODES: Final = {
-    volumes.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
-    volumes.ABSENT: grpc.StatusCode.NOT_FOUND,
-    volumes.EXISTS: grpc.StatusCode.ALREADY_EXISTS,
-    volumes.FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    volumes.BUSY: grpc.StatusCode.FAILED_PRECONDITION,
-    volumes.TOO_SMALL: grpc.StatusCode.OUT_OF_RANGE,
+    records.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    records.ABSENT: grpc.StatusCode.NOT_FOUND,
+    records.EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    records.FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    records.BUSY: grpc.StatusCode.FAILED_PRECONDITION,
+    records.TOO_SMALL: grpc.StatusCode.OUT_OF_RANGE,
 }
 
 
 async def answer(context: grpc.aio.ServicerContext, work: Callable[[], R]) -> R:
     """What `work`, run in a thread, returns; what it raises ends the call with a status."""
+    return await told(context, asyncio.to_thread(work))
+
+
+async def told(context: grpc.aio.ServicerContext, result: Awaitable[R]) -> R:
+    """A result; what it raises instead ends the call with a status."""
     try:
-        return await asyncio.to_thread(work)
+        return await result
     except VolumeProblem as problem:
         code, text = _CODES[problem.reason], str(problem)
     except FileSystemFailure as failure:

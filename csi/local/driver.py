@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import grpc
@@ -20,6 +21,7 @@ from cluster.pb.csi_pb2_grpc import (
 from cluster.pb.pluginregistration_pb2_grpc import RegistrationServicer, add_RegistrationServicer_to_server
 from csi.local import NAME
 from csi.local.controller import LocalController
+from csi.local.locks import Locks
 from csi.local.node import LocalNode
 from csi.local.volumes import Volumes
 
@@ -31,17 +33,19 @@ class LocalDriver:
     """directory: where the volumes are. endpoint: the CSI socket. registry: the kubelet's plugin folder."""
 
     def __init__(self, directory: Path, node_id: str, endpoint: Path, registry: Path) -> None:
-        volumes = Volumes(directory)
+        volumes, locks = Volumes(directory), Locks()
+        self._volumes = volumes
         self._csi = grpc.aio.server(options=SERVER_OPTIONS)
         add_IdentityServicer_to_server(_Identity(), self._csi)
-        add_ControllerServicer_to_server(LocalController(volumes, node_id), self._csi)
-        add_NodeServicer_to_server(LocalNode(volumes, node_id), self._csi)
+        add_ControllerServicer_to_server(LocalController(volumes, node_id, locks), self._csi)
+        add_NodeServicer_to_server(LocalNode(volumes, node_id, locks), self._csi)
         self._registration = grpc.aio.server(options=SERVER_OPTIONS)
         add_RegistrationServicer_to_server(_Registration(endpoint), self._registration)
         self._sockets = {endpoint: self._csi, registry / f"{NAME}-reg.sock": self._registration}
 
     async def start(self) -> None:
-        """Serve: CSI first, then say so. Raises OSError when a socket cannot be made."""
+        """Mend what a crash left, then serve: CSI first, then say so. Raises OSError when a socket cannot be made."""
+        await asyncio.to_thread(self._volumes.recover)
         for socket, server in self._sockets.items():
             socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             socket.unlink(missing_ok=True)

@@ -1,8 +1,7 @@
-"""File systems inside image files: made, checked, grown, frozen for a copy; copies that keep holes."""
+"""File systems inside image files: made, checked, grown; copies that keep holes."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -20,8 +19,6 @@ _MAKE: Final = {
 MOUNT_OPTIONS: Final = {"ext4": "noinit_itable", "xfs": "nouuid"}
 # Less than this mkfs refuses (XFS), or there would be no room for the file system itself.
 MIN_BYTES: Final = {"ext4": 1 << 20, "xfs": 300 << 20}
-_FIFREEZE: Final = 0xC0045877
-_FITHAW: Final = 0xC0045878
 _CAP_SYS_RESOURCE: Final = 24
 _FICLONE: Final = 0x40049409
 _CHUNK: Final = 64 * 2**20
@@ -82,36 +79,30 @@ def _run(*command: str, accepted: tuple[int, ...] = (0,)) -> None:
         raise FileSystemFailure(f"{command[0]} failed with code {ended.returncode}: {said}")
 
 
-@contextlib.contextmanager
-def frozen(mount_point: Path | None) -> Iterator[None]:
-    """Hold all writes back, with everything written so far on disk; without a mount point nothing is done."""
-    if mount_point is None:
-        yield
-        return
-    directory = os.open(mount_point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.ioctl(directory, _FIFREEZE, 0)
-        try:
-            yield
-        finally:
-            fcntl.ioctl(directory, _FITHAW, 0)
-    finally:
-        os.close(directory)
-
-
-def copy(source: Path, target: Path) -> None:
-    """Copy a file: shared blocks where the disk can, holes kept everywhere. Raises OSError."""
+def share(source: Path, target: Path) -> bool:
+    """Copy a file at one moment by sharing its blocks, where the disk can (XFS, btrfs). Raises OSError."""
     with source.open("rb") as reading, target.open("wb") as writing:
         try:
             fcntl.ioctl(writing, _FICLONE, reading.fileno())
-            return
         except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV):
-                raise
+            if error.errno in (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV):
+                return False
+            raise
+        os.fsync(writing.fileno())
+        return True
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file, to the disk itself: shared blocks where the disk can, holes kept everywhere. Raises OSError."""
+    if share(source, target):
+        return
+    with source.open("rb") as reading, target.open("wb") as writing:
         size = os.fstat(reading.fileno()).st_size
         os.truncate(writing.fileno(), size)
         for start, end in _data(reading.fileno(), size):
             _copy_range(reading.fileno(), writing.fileno(), start, end)
+        # Only a copy that outlives a power failure may be written down as one.
+        os.fsync(writing.fileno())
 
 
 def _data(descriptor: int, size: int) -> Iterator[tuple[int, int]]:

@@ -128,12 +128,25 @@ def detach(device: Path) -> None:
     _ioctl(device, _LOOP_CLR_FD, ignored=errno.ENXIO)
 
 
+def devices_below(root: Path) -> list[Path]:
+    """The devices that show files below a folder."""
+    prefix = f"{root.resolve()}/"
+    return [device for device, backing in _attached() if backing.startswith(prefix)]
+
+
 def detach_below(root: Path) -> None:
     """Detach the devices of every file below a folder: those of raw volumes outlive their maker. Raises OSError."""
-    prefix = f"{root.resolve()}/"
-    for device, backing in list(_attached()):
-        if backing.startswith(prefix):
-            detach(device)
+    for device in devices_below(root):
+        detach(device)
+
+
+def flush(device: Path) -> None:
+    """Have everything written to a device so far be in its file. Raises OSError."""
+    opened = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def set_capacity(device: Path) -> None:

@@ -11,9 +11,11 @@ from grpc.aio import ServicerContext as Context
 from cluster import kernel_mounts
 from cluster.pb import csi_pb2 as pb
 from cluster.pb.csi_pb2_grpc import NodeServicer
-from csi.local import TOPOLOGY_KEY, filesystems, growth, loops, volumes
-from csi.local.answers import answer
-from csi.local.volumes import LocalVolume, VolumeProblem, Volumes
+from csi.local import TOPOLOGY_KEY, filesystems, growth, loops
+from csi.local.answers import answer, told
+from csi.local.locks import Locks
+from csi.local.records import ABSENT, BUSY, VolumeProblem
+from csi.local.volumes import LocalVolume, Volumes
 
 _CAN = pb.NodeServiceCapability.RPC
 _CAPABILITIES = (
@@ -25,16 +27,20 @@ _CAPABILITIES = (
 
 
 class LocalNode(NodeServicer):  # type: ignore[misc]
-    """Each call may be repeated: what is done already is left as it is."""
+    """Each call may be repeated: what is done already is left as it is. locks: shared with the controller."""
 
-    def __init__(self, volumes: Volumes, node_id: str) -> None:
+    def __init__(self, volumes: Volumes, node_id: str, locks: Locks) -> None:
         self._volumes = volumes
         self._node_id = node_id
+        self._locks = locks
 
     async def NodeStageVolume(self, request: pb.NodeStageVolumeRequest, context: Context) -> pb.NodeStageVolumeResponse:
         staging = Path(request.staging_target_path)
         flags = ",".join(request.volume_capability.mount.mount_flags)
-        await answer(context, lambda: self._stage(self._volumes.get(request.volume_id), staging, flags))
+        # A volume that is being copied must not come into use halfway.
+        names = {request.volume_id}
+        work = self._locks.run(names, lambda: self._stage(self._volumes.get(request.volume_id), staging, flags))
+        await told(context, work)
         return pb.NodeStageVolumeResponse()
 
     async def NodeUnstageVolume(
@@ -120,24 +126,24 @@ class LocalNode(NodeServicer):  # type: ignore[misc]
         """What a pod is given: the mounted file system, or the device."""
         if volume.kind:
             if not kernel_mounts.is_mount_point(staging):
-                raise VolumeProblem(volumes.BUSY, f"volume {volume.id} is not staged at {staging}")
+                raise VolumeProblem(BUSY, f"volume {volume.id} is not staged at {staging}")
             return staging
         devices = loops.devices_of(self._volumes.image(volume.id))
         if not devices:
-            raise VolumeProblem(volumes.BUSY, f"volume {volume.id} is not staged")
+            raise VolumeProblem(BUSY, f"volume {volume.id} is not staged")
         return devices[0]
 
     def _grow(self, id: str) -> LocalVolume:
         volume = growth.follow(self._volumes, id)
         if volume.formatted_bytes < volume.capacity_bytes:
             text = f"a mounted {volume.kind} cannot grow without CAP_SYS_RESOURCE: it will at its next mount"
-            raise VolumeProblem(volumes.BUSY, text)
+            raise VolumeProblem(BUSY, text)
         return volume
 
     def _usage(self, id: str, path: Path) -> list[pb.VolumeUsage]:
         volume = self._volumes.get(id)
         if not path.exists():
-            raise VolumeProblem(volumes.ABSENT, f"{path} does not exist")
+            raise VolumeProblem(ABSENT, f"{path} does not exist")
         if not volume.kind:
             return [pb.VolumeUsage(unit=pb.VolumeUsage.BYTES, total=volume.capacity_bytes)]
         status = os.statvfs(path)

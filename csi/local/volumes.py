@@ -4,40 +4,36 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from cluster import kernel_mounts
-from csi.local import filesystems, loops
+from csi.local import filesystems, freezing, loops
+from csi.local.records import (
+    ABSENT,
+    BUSY,
+    EXISTS,
+    FULL,
+    INVALID,
+    TOO_SMALL,
+    VolumeProblem,
+    identified,
+    sweep,
+    text_of,
+    write,
+)
+from csi.local.snapshots import LocalSnapshot, Origin, Snapshots
 
 # The least a volume of any kind holds.
 MIN_BYTES: Final = 1 << 20
-_ID: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,126}[A-Za-z0-9])?")
 _BLOCK: Final = 4096
-
-
-class VolumeProblem(Exception):
-    """A volume cannot be had. `reason` is one of the words below; the text is for people."""
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
-
-
-INVALID: Final = "invalid"
-ABSENT: Final = "absent"
-EXISTS: Final = "exists"
-FULL: Final = "full"
-BUSY: Final = "busy"
-TOO_SMALL: Final = "too-small"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalVolume:
-    """kind: the file system in it, "" for a raw device. source: the volume it was copied from.
+    """kind: the file system in it, "" for a raw device. source, snapshot: the volume or snapshot it was copied from.
 
     formatted_bytes: how far the file system reaches by now; less than the capacity until it has followed a growth.
     """
@@ -47,23 +43,26 @@ class LocalVolume:
     formatted_bytes: int
     kind: str
     source: str = ""
+    snapshot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """limit_bytes: 0 for none."""
+    """limit_bytes: 0 for none. source, snapshot: what the volume is to be a copy of, if of anything."""
 
     name: str
     required_bytes: int
     limit_bytes: int
     kind: str
     source: str = ""
+    snapshot: str = ""
 
 
 class Volumes:
     """Makes, finds, grows and deletes. Raises VolumeProblem, FileSystemFailure and OSError."""
 
     def __init__(self, directory: Path) -> None:
+        self.snapshots = Snapshots(directory)
         self._directory = directory / "volumes"
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -71,12 +70,16 @@ class Volumes:
         return self._place(id) / "image"
 
     def _place(self, id: str) -> Path:
-        if _ID.fullmatch(id) is None:
-            raise VolumeProblem(INVALID, f"{id!r} cannot be the name of a volume")
-        return self._directory / id
+        return self._directory / identified(id, "volume")
+
+    def recover(self) -> None:
+        """Mend what a driver that died at work left: file systems that were frozen, volumes made or deleted by half."""
+        freezing.thaw_below(self._directory)
+        sweep(self._directory, "volume.json")
+        self.snapshots.recover()
 
     def all(self) -> list[LocalVolume]:
-        found = (self.find(entry.name) for entry in sorted(self._directory.iterdir()) if _ID.fullmatch(entry.name))
+        found = (self.find(entry.name) for entry in sorted(self._directory.iterdir()))
         return [volume for volume in found if volume is not None]
 
     def find(self, id: str) -> LocalVolume | None:
@@ -95,7 +98,7 @@ class Volumes:
     def available_bytes(self) -> int:
         """What further volumes may ask for together: what all have been promised counts, used or not."""
         status = os.statvfs(self._directory)
-        promised, held = 0, 0
+        promised, held = self.snapshots.promised_bytes(), 0
         for volume in self.all():
             promised += volume.capacity_bytes
             held += self.image(volume.id).stat().st_blocks * 512
@@ -106,45 +109,80 @@ class Volumes:
         present = self.find(wish.name)
         if present is not None:
             return _fitting(present, wish)
-        source = self.get(wish.source) if wish.source else None
-        size = _size(wish, source)
+        origin = self._origin(wish)
+        size = _size(wish, origin)
         if size > (available := self.available_bytes()):
-            raise VolumeProblem(FULL, f"{_text(size)} was asked for and {_text(available)} is left on this node")
-        volume = LocalVolume(wish.name, size, size, wish.kind, wish.source)
-        return self._make(volume, source)
+            raise VolumeProblem(FULL, f"{text_of(size)} was asked for and {text_of(available)} is left on this node")
+        return self._make(LocalVolume(wish.name, size, size, wish.kind, wish.source, wish.snapshot), origin)
 
-    def _make(self, volume: LocalVolume, source: LocalVolume | None) -> LocalVolume:
+    def _origin(self, wish: Wish) -> Origin | None:
+        if wish.snapshot:
+            return self.snapshots.origin(wish.snapshot)
+        if not wish.source:
+            return None
+        source, image = self.get(wish.source), self.image(wish.source)
+        return Origin(f"volume {source.id}", image, source.capacity_bytes, source.formatted_bytes, source.kind)
+
+    def _make(self, volume: LocalVolume, origin: Origin | None) -> LocalVolume:
         place = self._place(volume.id)
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(mode=0o700)
         image = place / "image"
         try:
-            if source is None:
+            if origin is not None:
+                if volume.source:
+                    self._copy_to(volume.source, image)
+                else:
+                    filesystems.copy(origin.image, image)
+                volume = _grown(volume, image, origin)
+            else:
                 image.touch(mode=0o600)
                 os.truncate(image, volume.capacity_bytes)
                 if volume.kind:
                     filesystems.make(volume.kind, image)
-            else:
-                volume = self._copy(source, image, volume)
             self._write(volume)
             return volume
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
 
-    def _copy(self, source: LocalVolume, image: Path, volume: LocalVolume) -> LocalVolume:
-        original = self.image(source.id)
-        mounted = next(
-            (point for device in loops.devices_of(original) if (point := kernel_mounts.mount_point_of(device))), None
-        )
-        with filesystems.frozen(mounted):
-            filesystems.copy(original, image)
-        if volume.capacity_bytes > source.capacity_bytes:
-            os.truncate(image, volume.capacity_bytes)
-        if filesystems.can_grow_unmounted(volume.kind):
-            filesystems.grow_image(image)
-            return volume
-        return replace(volume, formatted_bytes=source.formatted_bytes) if volume.kind else volume
+    def take_snapshot(self, name: str, id: str, now_ns: int) -> LocalSnapshot:
+        """The snapshot of this name, taken of a volume unless it is there already."""
+        present = self.snapshots.find(name)
+        if present is not None:
+            if present.volume != id:
+                raise VolumeProblem(EXISTS, f"there already is a snapshot {name} of another volume")
+            return present
+        volume = self.get(id)
+        needed = self.image(id).stat().st_blocks * 512
+        # A copy must not take what volumes have been promised.
+        if needed > (available := self.available_bytes()):
+            text = f"a snapshot of {id} needs {text_of(needed)} and {text_of(available)} is left on this node"
+            raise VolumeProblem(FULL, text)
+        taken = LocalSnapshot(name, id, volume.capacity_bytes, volume.formatted_bytes, volume.kind, now_ns)
+        return self.snapshots.create(taken, lambda image: self._copy_to(id, image))
+
+    def _copy_to(self, id: str, target: Path) -> bool:
+        """Copy a volume's image as it is at one moment; whether the copy shares blocks with it.
+
+        Raises VolumeProblem for a raw device in use on a disk without reflinks: nothing could hold its writers back.
+        """
+        original = self.image(id)
+        devices = loops.devices_in_use(original)
+        mounted = next((point for device in devices if (point := kernel_mounts.mount_point_of(device))), None)
+        is_raw_in_use = bool(devices) and not self.get(id).kind
+        for device in devices if is_raw_in_use else ():
+            loops.flush(device)
+        with freezing.frozen(mounted):
+            if filesystems.share(original, target):
+                return True
+            if is_raw_in_use:
+                text = (
+                    f"raw volume {id} is in use and this node's disk cannot share blocks: copy it while no pod has it"
+                )
+                raise VolumeProblem(BUSY, text)
+            filesystems.copy(original, target)
+            return False
 
     def expand(self, id: str, required_bytes: int, limit_bytes: int) -> LocalVolume:
         """Let the image be larger; its file system follows: `format_whole`, or while it is mounted."""
@@ -155,8 +193,8 @@ class Volumes:
         if size <= volume.capacity_bytes:
             return volume
         if size - volume.capacity_bytes > (available := self.available_bytes()):
-            missing = _text(size - volume.capacity_bytes)
-            raise VolumeProblem(FULL, f"{missing} more was asked for and {_text(available)} is left on this node")
+            missing = text_of(size - volume.capacity_bytes)
+            raise VolumeProblem(FULL, f"{missing} more was asked for and {text_of(available)} is left on this node")
         os.truncate(self.image(id), size)
         volume = replace(volume, capacity_bytes=size)
         self._write(volume)
@@ -185,43 +223,40 @@ class Volumes:
 
     def _write(self, volume: LocalVolume) -> None:
         """Only once this is written does the volume exist."""
-        record = self._place(volume.id) / "volume.json"
-        fresh = record.with_suffix(".new")
-        with fresh.open("w") as file:
-            json.dump(asdict(volume), file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.rename(record)
-
-
-def _text(size: int) -> str:
-    """Roughly, so that the same complaint is the same text while the disk is in use."""
-    for unit, name in ((1 << 30, "Gi"), (1 << 20, "Mi")):
-        if size >= unit:
-            return f"{size // unit}{name}"
-    return "less than 1Mi"
+        write(self._place(volume.id) / "volume.json", asdict(volume))
 
 
 def _rounded(size: int) -> int:
     return max(-(-size // _BLOCK) * _BLOCK, MIN_BYTES)
 
 
-def _size(wish: Wish, source: LocalVolume | None) -> int:
-    least = source.capacity_bytes if source is not None else 0
-    if source is not None:
-        if source.kind != wish.kind:
-            raise VolumeProblem(INVALID, "a clone has the volume mode and the file system of its source")
+def _size(wish: Wish, origin: Origin | None) -> int:
+    least = origin.capacity_bytes if origin is not None else 0
+    if origin is not None:
+        if origin.kind != wish.kind:
+            raise VolumeProblem(INVALID, f"a copy of {origin.name} has its volume mode and file system")
         if wish.required_bytes and wish.required_bytes < least:
-            raise VolumeProblem(TOO_SMALL, f"a clone of {source.id} needs at least its {least} bytes")
+            raise VolumeProblem(TOO_SMALL, f"a copy of {origin.name} needs at least its {least} bytes")
     size = max(_rounded(max(wish.required_bytes, least)), filesystems.MIN_BYTES.get(wish.kind, MIN_BYTES))
     if wish.limit_bytes and size > wish.limit_bytes:
         raise VolumeProblem(TOO_SMALL, f"the limit of {wish.limit_bytes} bytes is less than the {size} bytes needed")
     return size
 
 
+def _grown(volume: LocalVolume, image: Path, origin: Origin) -> LocalVolume:
+    """A copy, as large as was asked for; its file system follows now or when it is first mounted."""
+    if volume.capacity_bytes > origin.capacity_bytes:
+        os.truncate(image, volume.capacity_bytes)
+    if filesystems.can_grow_unmounted(volume.kind):
+        filesystems.grow_image(image)
+        return volume
+    return replace(volume, formatted_bytes=origin.formatted_bytes) if volume.kind else volume
+
+
 def _fitting(present: LocalVolume, wish: Wish) -> LocalVolume:
     fits = present.capacity_bytes >= wish.required_bytes
     fits = fits and (not wish.limit_bytes or present.capacity_bytes <= wish.limit_bytes)
-    if not fits or present.kind != wish.kind or present.source != wish.source:
+    fits = fits and (present.kind, present.source, present.snapshot) == (wish.kind, wish.source, wish.snapshot)
+    if not fits:
         raise VolumeProblem(EXISTS, f"there already is another volume named {wish.name}")
     return present

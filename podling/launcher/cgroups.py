@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +37,15 @@ def procs_files(cgroups: Cgroups, path: str) -> list[Path]:
     return sorted(file for file in files if file.exists())
 
 
-def empty(cgroups: Cgroups, path: str) -> None:
-    """Kill everything in `path` and below and remove it. Raises TimeoutError when something does not die."""
+def empty(cgroups: Cgroups, path: str, let_die: Callable[[], None] = lambda: None) -> None:
+    """Kill everything in `path` and below and remove it. Raises TimeoutError when something does not die.
+
+    let_die: called while something that was killed still holds out, to take away what may hold it.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while cgroups.kill(path) or not cgroups.remove(path):
         _thaw(cgroups, path)
+        let_die()
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {sorted(cgroups.pids(path))} in cgroup {path} do not end")
         time.sleep(POLL_SECONDS)

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from cluster.cgroups import Cgroups
-from csi.local import loops
+from csi.local import freezing, loops
 from podling.launcher import cgroups, network
 from podling.launcher.plan import Cluster, Node, cgroup, run_dir
 
@@ -22,7 +22,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def cluster(cluster_id: str, directory: Path) -> None:
     """Remove everything of a cluster but its directory. Safe to call again, after any crash."""
     hierarchies = Cgroups.detect()
-    cgroups.empty(hierarchies, cgroup(cluster_id))
+    _empty(cgroup(cluster_id), directory / "nodes")
     cgroups.remove_parent(hierarchies, cgroup(cluster_id))
     unmount_below(run_dir(cluster_id), directory)
     loops.detach_below(directory / "nodes")
@@ -32,11 +32,17 @@ def cluster(cluster_id: str, directory: Path) -> None:
 
 def node(plan: Cluster, node: Node) -> None:
     """Remove everything of one node but its data. Safe to call again."""
-    cgroups.empty(Cgroups.detect(), f"{plan.cgroup}/{node.name}")
+    _empty(f"{plan.cgroup}/{node.name}", plan.dir / "nodes" / node.name)
     unmount_below(plan.run_dir / node.name, plan.dir / "nodes" / node.name)
     loops.detach_below(plan.dir / "nodes" / node.name)
     network.remove_node(node)
     shutil.rmtree(plan.run_dir / node.name, ignore_errors=True)
+
+
+def _empty(cgroup: str, data: Path) -> None:
+    """Kill everything in a cgroup, also what waits for a volume whose copying was just cut short, and leave none so."""
+    cgroups.empty(Cgroups.detect(), cgroup, lambda: freezing.thaw_below(data))
+    freezing.thaw_below(data)
 
 
 def unmount_below(*roots: Path) -> None:

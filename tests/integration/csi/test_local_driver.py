@@ -4,104 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 
 from cluster import kernel_mounts
 from cluster.pb import csi_pb2 as pb
-from cluster.pb.csi_pb2_grpc import ControllerStub, IdentityStub, NodeStub
 from csi.local import NAME, TOPOLOGY_KEY, loops
-from csi.local.driver import LocalDriver
-
-MI = 1 << 20
-_Mode = pb.VolumeCapability.AccessMode
-WRITER = pb.VolumeCapability(mount=pb.VolumeCapability.MountVolume(), access_mode=_Mode(mode=_Mode.SINGLE_NODE_WRITER))
-RAW = pb.VolumeCapability(block=pb.VolumeCapability.BlockVolume(), access_mode=_Mode(mode=_Mode.SINGLE_NODE_WRITER))
-SHARED = pb.VolumeCapability(
-    mount=pb.VolumeCapability.MountVolume(), access_mode=_Mode(mode=_Mode.MULTI_NODE_MULTI_WRITER)
-)
+from tests.support.local_driver import MI, MODE, RAW, SHARED, DriverNode, refused
 
 pytestmark = pytest.mark.skipif(not Path("/dev/loop-control").exists(), reason="no loop devices here")
 
 
-@dataclass
-class Node:
-    """A driver and what a kubelet would do with it."""
-
-    root: Path
-    controller: ControllerStub
-    node: NodeStub
-    identity: IdentityStub
-
-    async def create(self, name: str, size: int, capability: pb.VolumeCapability = WRITER, source: str = "") -> Any:
-        request = pb.CreateVolumeRequest(
-            name=name, capacity_range=pb.CapacityRange(required_bytes=size), volume_capabilities=[capability]
-        )
-        if source:
-            request.volume_content_source.volume.volume_id = source
-        return (await self.controller.CreateVolume(request)).volume
-
-    def staging(self, id: str) -> Path:
-        return self.root / "staging" / id
-
-    def target(self, id: str) -> Path:
-        return self.root / "pods" / id / "mount"
-
-    async def publish(self, id: str, capability: pb.VolumeCapability = WRITER, target: str = "", **more: Any) -> Path:
-        staging, place = str(self.staging(id)), self.target(target or id)
-        await self.node.NodeStageVolume(
-            pb.NodeStageVolumeRequest(volume_id=id, staging_target_path=staging, volume_capability=capability)
-        )
-        await self.node.NodePublishVolume(
-            pb.NodePublishVolumeRequest(
-                volume_id=id,
-                staging_target_path=staging,
-                target_path=str(place),
-                volume_capability=capability,
-                **more,
-            )
-        )
-        return place
-
-    async def unpublish(self, id: str) -> None:
-        await self.node.NodeUnpublishVolume(
-            pb.NodeUnpublishVolumeRequest(volume_id=id, target_path=str(self.target(id)))
-        )
-        await self.node.NodeUnstageVolume(
-            pb.NodeUnstageVolumeRequest(volume_id=id, staging_target_path=str(self.staging(id)))
-        )
-
-    async def delete(self, id: str) -> None:
-        await self.controller.DeleteVolume(pb.DeleteVolumeRequest(volume_id=id))
-
-
-@pytest.fixture
-async def node(tmp_path: Path) -> AsyncIterator[Node]:
-    endpoint = tmp_path / "csi.sock"
-    driver = LocalDriver(tmp_path / "driver", "node-1", endpoint, tmp_path / "registry")
-    await driver.start()
-    channel = grpc.aio.insecure_channel(f"unix://{endpoint}")
-    try:
-        yield Node(tmp_path, ControllerStub(channel), NodeStub(channel), IdentityStub(channel))
-    finally:
-        await channel.close()
-        await driver.close()
-        kernel_mounts.unmount_under(tmp_path)
-        loops.detach_below(tmp_path)
-
-
-async def refused(call: Any) -> grpc.StatusCode:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return caught.value.code()
-
-
-async def test_a_volume_holds_as_much_as_was_asked_for(node: Node) -> None:
+async def test_a_volume_holds_as_much_as_was_asked_for(node: DriverNode) -> None:
     volume = await node.create("v", 8 * MI)
     assert volume.capacity_bytes == 8 * MI
     assert [dict(each.segments) for each in volume.accessible_topology] == [{TOPOLOGY_KEY: "node-1"}]
@@ -114,7 +30,7 @@ async def test_a_volume_holds_as_much_as_was_asked_for(node: Node) -> None:
     assert (place / "fill").stat().st_size < 8 * MI
 
 
-async def test_what_was_written_is_there_again(node: Node) -> None:
+async def test_what_was_written_is_there_again(node: DriverNode) -> None:
     await node.create("v", 8 * MI)
     (await node.publish("v") / "kept").write_text("still here")
     await node.unpublish("v")
@@ -122,7 +38,7 @@ async def test_what_was_written_is_there_again(node: Node) -> None:
     assert (await node.publish("v") / "kept").read_text() == "still here"
 
 
-async def test_a_volume_that_is_still_held_is_never_shown_twice(node: Node) -> None:
+async def test_a_volume_that_is_still_held_is_never_shown_twice(node: DriverNode) -> None:
     await node.create("v", 8 * MI)
     place = await node.publish("v")
     with (place / "held").open("w") as held:
@@ -134,7 +50,7 @@ async def test_a_volume_that_is_still_held_is_never_shown_twice(node: Node) -> N
         assert len(loops.devices_of(node.root / "driver/volumes/v/image")) == 1
 
 
-async def test_every_call_may_be_repeated(node: Node) -> None:
+async def test_every_call_may_be_repeated(node: DriverNode) -> None:
     first = await node.create("v", 8 * MI)
     assert await node.create("v", 8 * MI) == first
     place = await node.publish("v")
@@ -146,7 +62,7 @@ async def test_every_call_may_be_repeated(node: Node) -> None:
     assert kernel_mounts.mounts_under(node.root) == []
 
 
-async def test_a_published_volume_may_be_read_only(node: Node) -> None:
+async def test_a_published_volume_may_be_read_only(node: DriverNode) -> None:
     await node.create("v", 8 * MI)
     writable = await node.publish("v")
     (writable / "a").write_text("x")
@@ -156,7 +72,7 @@ async def test_a_published_volume_may_be_read_only(node: Node) -> None:
         (shown / "b").write_text("y")
 
 
-async def test_a_raw_volume_is_a_device_of_its_size(node: Node) -> None:
+async def test_a_raw_volume_is_a_device_of_its_size(node: DriverNode) -> None:
     await node.create("raw", 4 * MI, RAW)
     device = await node.publish("raw", RAW)
     assert device.is_block_device()
@@ -170,7 +86,7 @@ async def test_a_raw_volume_is_a_device_of_its_size(node: Node) -> None:
     assert loops.devices_of(node.root / "driver/volumes/raw/image") == []
 
 
-async def test_a_clone_has_what_its_source_had_and_goes_its_own_way(node: Node) -> None:
+async def test_a_clone_has_what_its_source_had_and_goes_its_own_way(node: DriverNode) -> None:
     await node.create("v", 8 * MI)
     source = await node.publish("v")
     (source / "a").write_text("before")
@@ -183,7 +99,7 @@ async def test_a_clone_has_what_its_source_had_and_goes_its_own_way(node: Node) 
     assert status.f_blocks * status.f_frsize > 8 * MI
 
 
-async def test_a_volume_grows(node: Node) -> None:
+async def test_a_volume_grows(node: DriverNode) -> None:
     await node.create("v", 8 * MI)
     (await node.publish("v") / "a").write_text("x")
     await node.unpublish("v")
@@ -197,7 +113,7 @@ async def test_a_volume_grows(node: Node) -> None:
     assert status.f_blocks * status.f_frsize > 24 * MI
 
 
-async def test_a_mounted_volume_grows_now_or_at_its_next_mount(node: Node) -> None:
+async def test_a_mounted_volume_grows_now_or_at_its_next_mount(node: DriverNode) -> None:
     await node.create("v", 8 * MI)
     place = await node.publish("v")
     request = pb.ControllerExpandVolumeRequest(volume_id="v", capacity_range=pb.CapacityRange(required_bytes=32 * MI))
@@ -214,9 +130,9 @@ async def test_a_mounted_volume_grows_now_or_at_its_next_mount(node: Node) -> No
 
 
 @pytest.mark.skipif(shutil.which("mkfs.xfs") is None, reason="no mkfs.xfs here")
-async def test_xfs_grows_while_it_is_mounted_and_at_its_mount(node: Node) -> None:
+async def test_xfs_grows_while_it_is_mounted_and_at_its_mount(node: DriverNode) -> None:
     xfs = pb.VolumeCapability(
-        mount=pb.VolumeCapability.MountVolume(fs_type="xfs"), access_mode=_Mode(mode=_Mode.SINGLE_NODE_WRITER)
+        mount=pb.VolumeCapability.MountVolume(fs_type="xfs"), access_mode=MODE(mode=MODE.SINGLE_NODE_WRITER)
     )
     assert (await node.create("v", 8 * MI, xfs)).capacity_bytes == 300 * MI
     place = await node.publish("v", xfs)
@@ -241,7 +157,7 @@ async def test_xfs_grows_while_it_is_mounted_and_at_its_mount(node: Node) -> Non
     assert os.statvfs(copy).f_blocks * os.statvfs(copy).f_frsize > 510 * MI
 
 
-async def test_usage_is_told(node: Node) -> None:
+async def test_usage_is_told(node: DriverNode) -> None:
     await node.create("v", 8 * MI)
     place = await node.publish("v")
     (place / "a").write_bytes(bytes(MI))
@@ -253,7 +169,7 @@ async def test_usage_is_told(node: Node) -> None:
     assert figures[pb.VolumeUsage.INODES].used > 0
 
 
-async def test_what_cannot_be_had_says_why(node: Node) -> None:
+async def test_what_cannot_be_had_says_why(node: DriverNode) -> None:
     await node.create("v", 8 * MI)
     code = grpc.StatusCode
     assert await refused(node.create("big", 1 << 60)) == code.RESOURCE_EXHAUSTED
@@ -268,14 +184,14 @@ async def test_what_cannot_be_had_says_why(node: Node) -> None:
     assert await refused(node.delete("v")) == code.FAILED_PRECONDITION
 
 
-async def test_an_interrupted_creation_leaves_nothing_in_the_way(node: Node) -> None:
+async def test_an_interrupted_creation_leaves_nothing_in_the_way(node: DriverNode) -> None:
     half = node.root / "driver/volumes/v"
     half.mkdir()
     (half / "image").write_bytes(b"half")
     assert (await node.create("v", 8 * MI)).capacity_bytes == 8 * MI
 
 
-async def test_volumes_are_listed_and_room_is_told(node: Node) -> None:
+async def test_volumes_are_listed_and_room_is_told(node: DriverNode) -> None:
     before = (await node.controller.GetCapacity(pb.GetCapacityRequest())).available_capacity
     for name in ("a", "b", "c"):
         await node.create(name, 1024 * MI)
@@ -289,7 +205,7 @@ async def test_volumes_are_listed_and_room_is_told(node: Node) -> None:
     assert (await node.controller.GetCapacity(elsewhere)).available_capacity == 0
 
 
-async def test_who_it_is(node: Node) -> None:
+async def test_who_it_is(node: DriverNode) -> None:
     assert (await node.identity.GetPluginInfo(pb.GetPluginInfoRequest())).name == NAME
     assert (await node.identity.Probe(pb.ProbeRequest())).ready.value
     info = await node.node.NodeGetInfo(pb.NodeGetInfoRequest())
