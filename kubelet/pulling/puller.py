@@ -111,7 +111,7 @@ class Puller:
             if not self._rate.take(self._clock()):
                 raise PullFailure("pull QPS exceeded")
             task = self._running[key] = asyncio.create_task(self._in_turn(image, offers), name=f"pull {image}")
-            task.add_done_callback(lambda _: self._running.pop(key, None))
+            task.add_done_callback(lambda done: self._ended(key, done))
         # A pod that goes away does not end what others wait for.
         return await asyncio.shield(task)
 
@@ -130,6 +130,12 @@ class Puller:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def _ended(self, key: tuple[str, tuple[Offer, ...]], task: asyncio.Task[Pulled]) -> None:
+        self._running.pop(key, None)
+        if not task.cancelled():
+            # Whoever waited was told; when their pod has gone meanwhile, nobody is left to retrieve a failure.
+            task.exception()
 
     async def _in_turn(self, image: str, offers: Sequence[Offer]) -> Pulled:
         if self._turn is None:

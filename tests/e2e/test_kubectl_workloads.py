@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.support.cluster import eventually
-from tests.support.kube import Space
+from tests.support.kube import Space, Tree
 from tests.support.manifests import WEB, container, deployment, pod
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -104,13 +104,19 @@ def test_rollout_status_tells_how_far_it_is(space: Space) -> None:
     assert told.endswith('deployment "web" successfully rolled out\n')
 
 
+def cannot_pull(pod: Tree) -> bool:
+    return any(
+        status["state"].get("waiting", {}).get("reason") in ("ErrImagePull", "ImagePullBackOff")
+        for status in pod["status"].get("containerStatuses", ())
+    )
+
+
 def test_a_rollout_that_cannot_progress_says_so(space: Space) -> None:
     space.create(deployment("web", container(image="127.0.0.1:1/no-such-image"), spec={"progressDeadlineSeconds": 1}))
     failure = space.kubectl_fails("rollout", "status", "deployment/web", "--timeout=30s")
     assert failure == 'error: deployment "web" exceeded its progress deadline\n'
     first = space.list("pods", "app=web")[0]
-    waiting = first["status"]["containerStatuses"][0]["state"]["waiting"]["reason"]
-    assert waiting in ("ErrImagePull", "ImagePullBackOff")
+    space.wait("unable to pull", "pods", first["metadata"]["name"], cannot_pull)
 
 
 def test_run_and_its_exit_code(space: Space) -> None:
