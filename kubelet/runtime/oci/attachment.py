@@ -12,7 +12,7 @@ import os
 import socket
 from pathlib import Path
 
-from ..base import ContainerStatus, NotRunning
+from ..base import ContainerSpec, ContainerStatus, NotRunning
 from . import conmon
 from .descriptors import Descriptor
 
@@ -25,14 +25,15 @@ _MAX_WAITING = 1 << 20
 class AttachSession:
     """A `Session` with the container's own process. What arrives before it is read waits in the socket."""
 
-    def __init__(self, bundle: Path, connection: Descriptor, terminal: bool, stdin: bool) -> None:
+    def __init__(self, bundle: Path, connection: Descriptor, spec: ContainerSpec, stdin: bool) -> None:
         self._bundle = bundle
         self._connection = connection
-        self._terminal = terminal
-        self._stdin = stdin
+        self._terminal = spec.tty
+        self._stdin = stdin and spec.stdin
+        self._input_ends_with_session = spec.stdin_once
         self._demultiplexer = _Demultiplexer(connection)
         self.stdout = _StreamReader(self._demultiplexer, errors=False)
-        self.stderr = None if terminal else _StreamReader(self._demultiplexer, errors=True)
+        self.stderr = None if spec.tty else _StreamReader(self._demultiplexer, errors=True)
 
     async def write_stdin(self, data: bytes) -> None:
         """Pass data on, unless attached without input or the container has ended."""
@@ -40,11 +41,17 @@ class AttachSession:
             await self._connection.write_all(data[start : start + _MESSAGE])
 
     async def close_stdin(self) -> None:
-        """End of input, which conmon passes on where the container asked for `stdinOnce`."""
+        """End of input, which conmon passes on where the container asked for `stdinOnce`.
+
+        Where it did not, the container's input stays open for the next session and this one is over, as containerd and
+        CRI-O have it: else `kubectl run --stdin --leave-stdin-open` with a file for its input would never return.
+        """
         if self._stdin and not self._connection.closed:
             self._stdin = False
             with socket.socket(fileno=os.dup(self._connection.fileno())) as connection, contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_WR)
+            if not self._input_ends_with_session:
+                self._demultiplexer.end()
 
     async def resize(self, width: int, height: int) -> None:
         """Set the terminal's size."""
@@ -53,7 +60,7 @@ class AttachSession:
                 conmon.resize(self._bundle, width, height)
 
     async def wait(self) -> int:
-        """0, once the container ended or the connection was closed; somebody must be reading to notice."""
+        """0, once the container or the session ended; somebody must be reading to notice that the container has."""
         await self._demultiplexer.ended.wait()
         return 0
 
@@ -79,7 +86,7 @@ def attach(bundle: Path, status: ContainerStatus, stdin: bool) -> AttachSession:
         raise NotRunning(f"cannot attach to container {status.spec.name!r}: {error.strerror}") from error
     finally:
         os.close(directory)
-    return AttachSession(bundle, Descriptor(connection.detach()), status.spec.tty, stdin and status.spec.stdin)
+    return AttachSession(bundle, Descriptor(connection.detach()), status.spec, stdin)
 
 
 class _Demultiplexer:

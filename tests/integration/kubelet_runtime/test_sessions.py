@@ -137,6 +137,8 @@ async def test_input_stays_open_for_the_next_one(node: Node) -> None:
     container = await node.run(await node.sandbox(), "read a; read b; echo $a-$b", stdin=True)
     first = await node.open.attach(container.id, stdin=True)
     await first.write_stdin(b"one\n")
+    await first.close_stdin()
+    assert await asyncio.wait_for(first.wait(), 5) == 0
     await first.close()
     second = await node.open.attach(container.id, stdin=True)
     await second.write_stdin(b"two\n")
