@@ -11,29 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kubeproxy.ip_family import IPV6, IpFamily, family_of
 from kubeproxy.items import TABLE, Container
 
 MASQUERADE_BIT = "0x4000"  # upstream's --iptables-masquerade-bit default, 14
 
-_PORT_KEY = "ipv4_addr . inet_proto . inet_service"
+POD_LINKS = "veth*"  # the node's ends of its pods' links, as the kubelet names them
 _NODE_PORT_KEY = "inet_proto . inet_service"
-
-_DECLARATIONS = {
-    Container.SERVICE_PORTS: ("map", f"type {_PORT_KEY} : verdict;"),
-    Container.EXTERNAL_CLUSTER_PORTS: ("map", f"type {_PORT_KEY} : verdict;"),
-    Container.IDLE_PORTS: ("set", f"type {_PORT_KEY};"),
-    Container.NODE_PORTS: ("map", f"type {_NODE_PORT_KEY} : verdict;"),
-    Container.NODE_CLUSTER_PORTS: ("map", f"type {_NODE_PORT_KEY} : verdict;"),
-    Container.IDLE_NODE_PORTS: ("set", f"type {_NODE_PORT_KEY};"),
-    Container.NODE_ADDRESSES: ("set", "type ipv4_addr;"),
-    Container.LOCAL_PODS: ("set", "type ipv4_addr; flags interval;"),
-    Container.HAIRPINS: ("set", "type ipv4_addr . ipv4_addr;"),
-}
-for _protocol in ("tcp", "udp", "sctp"):
-    # One map a protocol: nft 1.0.6 takes a port of any protocol (`th dport`) as a map's key, but not as its data.
-    _drawn, _data = f"{_protocol} dport . numgen random mod 2", f"ip daddr . {_protocol} dport"
-    _DECLARATIONS[Container(f"{_protocol}-endpoints")] = ("map", f"typeof ip daddr . {_drawn} : {_data};")
-    _DECLARATIONS[Container(f"node-{_protocol}-endpoints")] = ("map", f"typeof {_drawn} : {_data};")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +27,40 @@ class Network:
     service_cidr: str
     dns_address: str = ""
 
+    @property
+    def family(self) -> IpFamily:
+        return family_of(self.service_cidr)
+
 
 def base_table(network: Network, table: str = TABLE) -> str:
     """The table with everything but the services' items, in nft's syntax."""
-    containers = [f"{kind} {name} {{ {body} }}" for name, (kind, body) in _DECLARATIONS.items()]
-    blocks = [*containers, *_nat_chains(network), *_filter_chains(network), *_bypass_chains()]
-    return "\n".join([f"table ip {table} {{", *blocks, "}"]) + "\n"
+    ip = network.family
+    containers = [f"{kind} {name} {{ {body} }}" for name, (kind, body) in _declarations(ip).items()]
+    blocks = [*containers, *_nat_chains(network), *_filter_chains(network), *_bypass_chains(ip), *_source_chains(ip)]
+    return "\n".join([f"table {ip.nft} {table} {{", *blocks, "}"]) + "\n"
+
+
+def _declarations(ip: IpFamily) -> dict[Container, tuple[str, str]]:
+    """Maps and sets: what they are, and what is in them."""
+    address = ip.address_type
+    port_key = f"{address} . inet_proto . inet_service"
+    declarations = {
+        Container.SERVICE_PORTS: ("map", f"type {port_key} : verdict;"),
+        Container.EXTERNAL_CLUSTER_PORTS: ("map", f"type {port_key} : verdict;"),
+        Container.IDLE_PORTS: ("set", f"type {port_key};"),
+        Container.NODE_PORTS: ("map", f"type {_NODE_PORT_KEY} : verdict;"),
+        Container.NODE_CLUSTER_PORTS: ("map", f"type {_NODE_PORT_KEY} : verdict;"),
+        Container.IDLE_NODE_PORTS: ("set", f"type {_NODE_PORT_KEY};"),
+        Container.NODE_ADDRESSES: ("set", f"type {address};"),
+        Container.LOCAL_PODS: ("set", f"type {address}; flags interval;"),
+        Container.HAIRPINS: ("set", f"type {address} . {address};"),
+    }
+    for protocol in ("tcp", "udp", "sctp"):
+        # One map a protocol: nft 1.0.6 takes a port of any protocol (`th dport`) as a map's key, but not as its data.
+        drawn, data = f"{protocol} dport . numgen random mod 2", f"{ip.nft} daddr . {protocol} dport"
+        declarations[Container(f"{protocol}-endpoints")] = ("map", f"typeof {ip.nft} daddr . {drawn} : {data};")
+        declarations[Container(f"node-{protocol}-endpoints")] = ("map", f"typeof {drawn} : {data};")
+    return declarations
 
 
 def _chain(name: str, *rules: str) -> str:
@@ -56,21 +68,22 @@ def _chain(name: str, *rules: str) -> str:
 
 
 def _nat_chains(network: Network) -> list[str]:
-    answered_here = f"ip daddr {network.dns_address} return" if network.dns_address else ""
+    ip = network.family.nft
+    answered_here = f"{ip} daddr {network.dns_address} return" if network.dns_address else ""
     bit = MASQUERADE_BIT
     return [
         _chain("mark-for-masquerade", f"meta mark set meta mark | {bit}"),
         _chain(
             "services",
             answered_here,
-            "ip daddr . meta l4proto . th dport vmap @service-ports",
-            "ip daddr @node-addresses meta l4proto . th dport vmap @node-ports",
+            f"{ip} daddr . meta l4proto . th dport vmap @service-ports",
+            f"{ip} daddr @node-addresses meta l4proto . th dport vmap @node-ports",
         ),
         _chain(
             "nat-prerouting",
             "type nat hook prerouting priority dstnat; policy accept;",
             # Only this node's pods are sure to get their answers through this node without it.
-            f"ip daddr {network.service_cidr} ip saddr != @local-pods jump mark-for-masquerade",
+            f"{ip} daddr {network.service_cidr} {ip} saddr != @local-pods jump mark-for-masquerade",
             "jump services",
         ),
         _chain("nat-output", "type nat hook output priority -100; policy accept;", "jump services"),
@@ -78,20 +91,21 @@ def _nat_chains(network: Network) -> list[str]:
             "nat-postrouting",
             "type nat hook postrouting priority srcnat; policy accept;",
             f"meta mark & {bit} == {bit} meta mark set meta mark ^ {bit} masquerade fully-random",
-            "ip saddr . ip daddr @hairpins masquerade fully-random",
+            f"{ip} saddr . {ip} daddr @hairpins masquerade fully-random",
         ),
     ]
 
 
 def _filter_chains(network: Network) -> list[str]:
+    ip = network.family.nft
     return [
-        _chain("refuse", "meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"),
+        _chain("refuse", "meta l4proto tcp reject with tcp reset", f"reject with {network.family.unreachable}"),
         _chain(
             "refuse-idle",
-            f"ip daddr {network.dns_address} return" if network.dns_address else "",
-            "ip daddr . meta l4proto . th dport @idle-ports goto refuse",
-            "ip daddr @node-addresses meta l4proto . th dport @idle-node-ports goto refuse",
-            f"ip daddr {network.service_cidr} goto refuse",
+            f"{ip} daddr {network.dns_address} return" if network.dns_address else "",
+            f"{ip} daddr . meta l4proto . th dport @idle-ports goto refuse",
+            f"{ip} daddr @node-addresses meta l4proto . th dport @idle-node-ports goto refuse",
+            f"{ip} daddr {network.service_cidr} goto refuse",
         ),
         *(
             _chain(
@@ -104,17 +118,25 @@ def _filter_chains(network: Network) -> list[str]:
     ]
 
 
-def _bypass_chains() -> list[str]:
+def _bypass_chains(ip: IpFamily) -> list[str]:
     """Traffic of this node and its pods takes no part in externalTrafficPolicy Local."""
     return [
         _chain(
             f"bypass-{family}",
-            f"ip saddr @local-pods {lookup} vmap @{ports}",
+            f"{ip.nft} saddr @local-pods {lookup} vmap @{ports}",
             "fib saddr type local jump mark-for-masquerade",
             f"fib saddr type local {lookup} vmap @{ports}",
         )
         for family, lookup, ports in (
-            ("address", "ip daddr . meta l4proto . th dport", Container.EXTERNAL_CLUSTER_PORTS),
+            ("address", f"{ip.nft} daddr . meta l4proto . th dport", Container.EXTERNAL_CLUSTER_PORTS),
             ("node", "meta l4proto . th dport", Container.NODE_CLUSTER_PORTS),
         )
     ]
+
+
+def _source_chains(ip: IpFamily) -> list[str]:
+    """A pod sends from its own addresses only: for IPv4 the kubelet has the kernel see to that, for IPv6 it cannot."""
+    if ip is not IPV6:
+        return []
+    hook = "type filter hook prerouting priority raw; policy accept;"
+    return [_chain("check-sources", hook, f'iifname "{POD_LINKS}" fib saddr . iif oif missing drop')]

@@ -37,31 +37,38 @@ class ProxyConfig:
     """What one kube-proxy needs to know.
 
     node: what is known of the node before its Node object is. dns: None when the cluster's DNS is elsewhere.
+    networks: one, or one of each IP family in a dual-stack cluster, the primary's first.
     load_balancer_addresses: those that nodes answer for; None when they are not this process's business.
     """
 
     daemon: daemon.DaemonConfig
     connection: connection.Connection
     node: NodeView
-    network: Network
+    networks: tuple[Network, ...]
     dns: DnsConfig | None
     load_balancer_addresses: ipaddress.IPv4Network | None = None
 
 
-def cidr(text: str) -> str:
-    """An IPv4 network; host bits are cleared. Raises ArgumentTypeError."""
+def cidrs(text: str) -> tuple[str, ...]:
+    """An IPv4 network, and maybe an IPv6 one; host bits are cleared. Raises ArgumentTypeError."""
     try:
-        return str(ipaddress.IPv4Network(text, strict=False))
+        networks = [ipaddress.ip_network(word, strict=False) for word in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 network like 10.0.0.0/16") from None
+    if [network.version for network in networks] not in ([4], [4, 6]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 network, and maybe an IPv6 one after it")
+    return tuple(map(str, networks))
 
 
-def address(text: str) -> str:
-    """An IPv4 address. Raises ArgumentTypeError."""
+def addresses(text: str) -> tuple[str, ...]:
+    """An IPv4 address, and maybe an IPv6 one. Raises ArgumentTypeError."""
     try:
-        return str(ipaddress.IPv4Address(text))
+        given = [ipaddress.ip_address(word) for word in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 address") from None
+    if [address.version for address in given] not in ([4], [4, 6]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 address, and maybe an IPv6 one after it")
+    return tuple(map(str, given))
 
 
 def server_address(text: str) -> tuple[str, int]:
@@ -97,20 +104,26 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser("kubeproxy", DESCRIPTION)
     parser.add_argument("--node-name", required=True, metavar="NAME", help="the Node this process runs on")
     parser.add_argument(
-        "--node-ip", type=address, metavar="IP", help="takes node ports, with the addresses in the Node object"
+        "--node-ip",
+        type=addresses,
+        default=(),
+        metavar="IP[,IP]",
+        help="takes node ports, with the addresses in the Node object; two, of both IP families, for dual-stack",
     )
     parser.add_argument(
         "--pod-cidr",
-        type=cidr,
-        metavar="CIDR",
+        type=cidrs,
+        default=(),
+        metavar="CIDR[,CIDR]",
         help="this node's pods: traffic from elsewhere to a cluster IP is masqueraded (default: what the Node says)",
     )
     parser.add_argument(
         "--service-cidr",
-        type=cidr,
+        type=cidrs,
         default="10.96.0.0/16",
-        metavar="CIDR",
-        help="the cluster IPs: traffic to one without a service or endpoint is refused (%(default)s)",
+        metavar="CIDR[,CIDR]",
+        help="the cluster IPs: traffic to one without a service or endpoint is refused; two, of both IP families, for "
+        "dual-stack (%(default)s)",
     )
     _add_dns_flag(parser)
     parser.add_argument("--cluster-domain", default="cluster.local", help="the zone that DNS serves (%(default)s)")
@@ -174,10 +187,12 @@ def from_args(args: argparse.Namespace) -> ProxyConfig:
         dns = DnsConfig(host, port, domain, tuple(args.dns_upstream), args.dns_sockets, dict(args.dns_stub_domain))
     node = NodeView(
         args.node_name,
-        addresses=(args.node_ip,) if args.node_ip else (),
-        pod_cidrs=(args.pod_cidr,) if args.pod_cidr else (),
+        addresses=args.node_ip,
+        pod_cidrs=args.pod_cidr,
     )
-    network = Network(args.service_cidr, dns.address if dns else "")
+    # The DNS is reached by IPv4 alone.
+    primary, *second = args.service_cidr
+    networks = (Network(primary, dns.address if dns else ""), *map(Network, second))
     return ProxyConfig(
-        daemon.from_args(args), connection.from_args(args), node, network, dns, args.load_balancer_addresses
+        daemon.from_args(args), connection.from_args(args), node, networks, dns, args.load_balancer_addresses
     )

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from kubeproxy.endpoints import Destination
+from kubeproxy.ip_family import IPV4, IpFamily
 from kubeproxy.translate import Flow
 
 NETLINK_NETFILTER = 12
@@ -24,17 +25,19 @@ CT_GET, CT_DELETE = 0x0101, 0x0102
 NESTED, TYPE_MASK = 0x8000, 0x3FFF
 CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_FILTER = 1, 2, 25
 CTA_TUPLE_IP, CTA_TUPLE_PROTO = 1, 2
-CTA_IP_V4_SRC, CTA_IP_V4_DST = 1, 2
+CTA_IP_SRC = {socket.AF_INET: 1, socket.AF_INET6: 3}
+CTA_IP_DST = {socket.AF_INET: 2, socket.AF_INET6: 4}
 CTA_PROTO_NUM, CTA_PROTO_SRC_PORT, CTA_PROTO_DST_PORT = 1, 2, 3
 CTA_FILTER_ORIG_FLAGS = 1
+ADDRESS_BYTES = {socket.AF_INET: 4, socket.AF_INET6: 16}
 FILTER_IP_DST, FILTER_PROTO_NUM, FILTER_PROTO_DST_PORT = 1 << 1, 1 << 3, 1 << 5
 
 RECEIVE_BYTES = 256 * 1024
 RECEIVE_SECONDS = 5.0
 
 
-def forget(flows: Iterable[Flow]) -> int:
-    """Delete the kernel's UDP entries for these flows; returns how many there were. Raises OSError."""
+def forget(flows: Iterable[Flow], ip: IpFamily = IPV4) -> int:
+    """Delete the kernel's UDP entries for these flows of one IP family; returns how many there were. Raises OSError."""
     gone: dict[tuple[str, int], set[Destination]] = defaultdict(set)
     for flow in flows:
         gone[flow.address, flow.port].add(flow.destination)
@@ -43,9 +46,9 @@ def forget(flows: Iterable[Flow]) -> int:
         netlink.settimeout(RECEIVE_SECONDS)
         netlink.bind((0, 0))
         for (address, port), destinations in gone.items():
-            for original in _bound(netlink, address, port, destinations):
+            for original in _bound(netlink, ip, address, port, destinations):
                 netlink.send(
-                    _message(CT_DELETE, NLM_F_REQUEST | NLM_F_ACK, _attribute(CTA_TUPLE_ORIG | NESTED, original))
+                    _message(CT_DELETE, NLM_F_REQUEST | NLM_F_ACK, ip, _attribute(CTA_TUPLE_ORIG | NESTED, original))
                 )
                 for _ in _answers(netlink):
                     pass
@@ -53,20 +56,23 @@ def forget(flows: Iterable[Flow]) -> int:
     return deleted
 
 
-def _bound(netlink: socket.socket, address: str, port: int, destinations: set[Destination]) -> list[bytes]:
+def _bound(
+    netlink: socket.socket, ip: IpFamily, address: str, port: int, destinations: set[Destination]
+) -> list[bytes]:
     """The original-direction tuples of UDP entries for a frontend that are bound to one of `destinations`."""
-    netlink.send(_message(CT_GET, NLM_F_REQUEST | NLM_F_DUMP, _frontend_filter(address, port)))
+    netlink.send(_message(CT_GET, NLM_F_REQUEST | NLM_F_DUMP, ip, _frontend_filter(ip, address, port)))
     found = []
     for payload in _answers(netlink):
         attributes = dict(_attributes(payload[4:]))  # after struct nfgenmsg
-        if _source(attributes[CTA_TUPLE_REPLY]) in destinations:
+        if _source(ip, attributes[CTA_TUPLE_REPLY]) in destinations:
             found.append(attributes[CTA_TUPLE_ORIG])
     return found
 
 
-def _frontend_filter(address: str, port: int) -> bytes:
+def _frontend_filter(family: IpFamily, address: str, port: int) -> bytes:
     flags = FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT | (FILTER_IP_DST if address else 0)
-    ip = _attribute(CTA_IP_V4_DST, socket.inet_aton(address or "0.0.0.0"))
+    packed = socket.inet_pton(family.socket_family, address) if address else bytes(ADDRESS_BYTES[family.socket_family])
+    ip = _attribute(CTA_IP_DST[family.socket_family], packed)
     protocol = _attribute(CTA_PROTO_NUM, bytes([socket.IPPROTO_UDP]))
     protocol += _attribute(CTA_PROTO_DST_PORT, struct.pack("!H", port))
     tuple_ = _attribute(CTA_TUPLE_IP | NESTED, ip) + _attribute(CTA_TUPLE_PROTO | NESTED, protocol)
@@ -75,15 +81,15 @@ def _frontend_filter(address: str, port: int) -> bytes:
     )
 
 
-def _source(tuple_: bytes) -> Destination:
+def _source(ip: IpFamily, tuple_: bytes) -> Destination:
     parts = dict(_attributes(tuple_))
-    address = dict(_attributes(parts[CTA_TUPLE_IP]))[CTA_IP_V4_SRC]
+    address = dict(_attributes(parts[CTA_TUPLE_IP]))[CTA_IP_SRC[ip.socket_family]]
     port = dict(_attributes(parts[CTA_TUPLE_PROTO]))[CTA_PROTO_SRC_PORT]
-    return Destination(socket.inet_ntoa(address), int.from_bytes(port, "big"))
+    return Destination(socket.inet_ntop(ip.socket_family, address), int.from_bytes(port, "big"))
 
 
-def _message(kind: int, flags: int, attributes: bytes) -> bytes:
-    body = struct.pack("!BBH", socket.AF_INET, 0, 0) + attributes
+def _message(kind: int, flags: int, ip: IpFamily, attributes: bytes) -> bytes:
+    body = struct.pack("!BBH", ip.socket_family, 0, 0) + attributes
     return struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 0) + body
 
 

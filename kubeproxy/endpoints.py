@@ -9,7 +9,6 @@ EndpointSlice API's reading of unset conditions (ready and serving count as true
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from api.types import EndpointSlice, Node, Service
 from api.types.core_service import ServicePort
 from api.types.discovery import Endpoint
+from kubeproxy.ip_family import IPV4, IPV6, IpFamily, family_of
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -25,7 +25,7 @@ LOCAL = "Local"
 
 
 class Destination(NamedTuple):
-    """Where a connection ends up: an IPv4 address and a port."""
+    """Where a connection ends up: an address and a port."""
 
     address: str
     port: int
@@ -35,7 +35,7 @@ class Destination(NamedTuple):
 class NodeView:
     """What a node knows of itself.
 
-    zone: `""` if none. addresses: those that take node ports. pod_cidrs: its own pods' addresses.
+    zone: `""` if none. addresses: those that take node ports. pod_cidrs: its own pods' addresses. Both of any family.
     """
 
     name: str
@@ -47,9 +47,11 @@ class NodeView:
         """The view with what the Node object adds: zone, further addresses, pod CIDRs if they were not known."""
         if node is None:
             return self
-        named = {a.address for a in node.status.addresses if a.type in ("InternalIP", "ExternalIP")}
-        addresses = tuple(sorted({*self.addresses, *filter(is_ipv4, named)}))
-        cidrs = tuple(cidr for cidr in node.spec.pod_cidrs or [node.spec.pod_cidr] if is_ipv4_cidr(cidr))
+        named = (a.address for a in node.status.addresses if a.type in ("InternalIP", "ExternalIP"))
+        known = (family_of(address).canonical(address) for address in named)
+        addresses = tuple(sorted({*self.addresses, *filter(None, known)}))
+        given = node.spec.pod_cidrs or [node.spec.pod_cidr]
+        cidrs = tuple(cidr for cidr in given if IPV4.is_network(cidr) or IPV6.is_network(cidr))
         return NodeView(self.name, node.metadata.labels.get(ZONE_LABEL, ""), addresses, self.pod_cidrs or cidrs)
 
 
@@ -81,28 +83,15 @@ class Selection:
     local_addresses: frozenset[str]
 
 
-def is_ipv4(address: str) -> bool:
-    """Whether a text is an IPv4 address, four decimals and nothing else: what is written into a rule must be."""
-    try:
-        socket.inet_pton(socket.AF_INET, address)
-    except OSError:
-        return False
-    return True
-
-
-def is_ipv4_cidr(text: str) -> bool:
-    """Whether a text is an IPv4 network in the usual notation and nothing else."""
-    address, slash, length = text.partition("/")
-    return bool(slash) and is_ipv4(address) and length.isdecimal() and length.isascii() and int(length[:3]) <= 32
-
-
-def select(service: Service, port: ServicePort, slices: Iterable[EndpointSlice], node: NodeView) -> Selection:
-    """The destinations of one port of a service.
+def select(
+    service: Service, port: ServicePort, slices: Iterable[EndpointSlice], node: NodeView, family: IpFamily = IPV4
+) -> Selection:
+    """The destinations of one port of a service, of one IP family.
 
     Ready endpoints, reduced by topology hints for cluster traffic; where there are none, those that terminate but
     still serve (upstream KEP-1669).
     """
-    candidates = _candidates(service, port, slices, node)
+    candidates = _candidates(service, port, slices, node, family)
     ready = _near([c for c in candidates if c.ready], node)
     cluster = ready or [c for c in candidates if c.serving_terminating]
     own = [c for c in candidates if c.local]
@@ -115,17 +104,17 @@ def select(service: Service, port: ServicePort, slices: Iterable[EndpointSlice],
 
 
 def _candidates(
-    service: Service, port: ServicePort, slices: Iterable[EndpointSlice], node: NodeView
+    service: Service, port: ServicePort, slices: Iterable[EndpointSlice], node: NodeView, family: IpFamily
 ) -> list[Candidate]:
     """Each destination once, in order; a ready mention of it beats one that is not."""
     found: dict[Destination, Candidate] = {}
     publish_all = service.spec.publish_not_ready_addresses
     for slice_ in slices:
         number = _port_number(slice_, port)
-        if slice_.address_type != "IPv4" or number is None:
+        if slice_.address_type != family.name or number is None:
             continue
         for endpoint in slice_.endpoints:
-            candidate = _candidate(endpoint, number, publish_all, node)
+            candidate = _candidate(endpoint, number, publish_all, node, family)
             if candidate is None:
                 continue
             known = found.get(candidate.destination)
@@ -145,13 +134,16 @@ def _port_number(slice_: EndpointSlice, port: ServicePort) -> int | None:
     return None
 
 
-def _candidate(endpoint: Endpoint, number: int, publish_all: bool, node: NodeView) -> Candidate | None:
-    if not endpoint.addresses or not is_ipv4(endpoint.addresses[0]):
+def _candidate(
+    endpoint: Endpoint, number: int, publish_all: bool, node: NodeView, family: IpFamily
+) -> Candidate | None:
+    address = family.canonical(endpoint.addresses[0]) if endpoint.addresses else ""
+    if not address:
         return None
     conditions = endpoint.conditions
     hints = endpoint.hints
     return Candidate(
-        Destination(endpoint.addresses[0], number),
+        Destination(address, number),
         ready=publish_all or conditions.ready is not False,
         serving_terminating=bool(conditions.terminating) and conditions.serving is not False,
         local=endpoint.node_name == node.name,

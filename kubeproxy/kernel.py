@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
+from kubeproxy.ip_family import IPV4, IpFamily
 from kubeproxy.items import STAND_IN_TABLE, TABLE
 
 COMMAND_SECONDS = 60.0
@@ -85,19 +86,20 @@ def open_kernel() -> Kernel:
     return Command(path)
 
 
-def affinity_clients(kernel: Kernel, name: str) -> list[str]:
+def affinity_clients(kernel: Kernel, name: str, ip: IpFamily = IPV4) -> list[str]:
     """The elements of an affinity set, each as `ADDRESS timeout T expires T`; none when there is no such set."""
     try:
-        listing = kernel.run(f"list set ip {TABLE} {name}\n")
+        listing = kernel.run(f"list set {ip.nft} {TABLE} {name}\n")
     except KernelError:
         return []
     found = _ELEMENTS.search(listing)
     return [element.strip() for element in found[1].split(",")] if found else []
 
 
-def remove_table(kernel: Kernel) -> None:
-    """Remove all our rules, if there are any. Raises KernelError."""
-    kernel.run("".join(f"add table ip {name}\ndelete table ip {name}\n" for name in (TABLE, STAND_IN_TABLE)))
+def remove_table(kernel: Kernel, ip: IpFamily = IPV4) -> None:
+    """Remove all our rules of a family, if there are any. Raises KernelError."""
+    tables = [f"{ip.nft} {name}" for name in (TABLE, STAND_IN_TABLE)]
+    kernel.run("".join(f"add table {table}\ndelete table {table}\n" for table in tables))
 
 
 def _may_administer_networks() -> bool:

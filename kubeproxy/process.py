@@ -50,7 +50,7 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
 
     service_of_key = partial(_service_of_key, services)
     slices_of_key = partial(slices.by_index, "service")
-    syncer = Syncer(kernel, config.network, config.node, service_of_key, slices_of_key, LoopClock())
+    syncer = Syncer(kernel, config.networks, config.node, service_of_key, slices_of_key, LoopClock())
     services.add_handler(syncer.service_changed)
     slices.add_handler(syncer.slice_changed)
     node.add_handler(syncer.node_changed)
@@ -71,7 +71,7 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
     policies = Informer(client, NetworkPolicy)
     await _enforce(daemon, config, kernel, client, policies, syncer, node)
     if config.dns is not None:
-        networks = [config.network.service_cidr, *config.node.pod_cidrs]
+        networks = [*(network.service_cidr for network in config.networks), *config.node.pod_cidrs]
         zone = Zone(config.dns.domain, config.dns.address, networks, service_of_key, slices_of_key)
         await _start_dns(daemon, config.dns, zone, services, slices)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 
+from kubeproxy.ip_family import IPV4, IpFamily
 from kubeproxy.items import TABLE, AffinitySet, Chain, Container, Element, Item
 from kubeproxy.translate import ServiceRules
 
@@ -27,7 +28,8 @@ class RuleSet:
     until it lets go.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ip: IpFamily = IPV4) -> None:
+        self._ip = ip
         self._owners: dict[Owner, ServiceRules] = {}
         self._claims: dict[Item, tuple[Owner, ...]] = {}
         self._uses: dict[Item, int] = {}
@@ -63,12 +65,13 @@ class RuleSet:
         """
         before: Before = dict.fromkeys((*self._claims, *self._shared))
         kept = [
-            f"add element ip {table} {name} {{ {', '.join(elements)} }}\n"
+            f"add element {self._ip.nft} {table} {name} {{ {', '.join(elements)} }}\n"
             for name, elements in clients.items()
             if elements and AffinitySet(name) in self._claims
         ]
         # Adding the table first lets the deletion succeed when there is none.
-        head = f"add table ip {table}\ndelete table ip {table}\n{base}"
+        path = f"{self._ip.nft} {table}"
+        head = f"add table {path}\ndelete table {path}\n{base}"
         return "".join((head, *self._render(before, table), *kept))
 
     def _replace(self, owner: Owner, new: ServiceRules, before: Before) -> None:
@@ -107,7 +110,7 @@ class RuleSet:
         return self._shared.get(item)
 
     def _render(self, before: Before, table: str = TABLE) -> tuple[str, str]:
-        lines = _Lines(table)
+        lines = _Lines(f"{self._ip.nft} {table}")
         for item, old in before.items():
             new = self._value(item)
             if old != new:
@@ -119,7 +122,7 @@ class _Lines:
     """nft commands in an order in which each refers only to what exists."""
 
     def __init__(self, table: str) -> None:
-        self._table = f"ip {table}"
+        self._table = table
         self._declared: list[str] = []
         self._filled: list[str] = []
         self._refilled: list[str] = []

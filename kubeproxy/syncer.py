@@ -7,8 +7,6 @@ table or none; after that each batch of changes is one small transaction, or two
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from api import timestamps
@@ -16,20 +14,17 @@ from api.types import EndpointSlice, Node, Service
 from cluster.clock import Clock
 from cluster.logs import get_logger
 from kubeproxy import conntrack, metrics
-from kubeproxy.base_table import Network, base_table
+from kubeproxy.base_table import Network
 from kubeproxy.endpoints import SERVICE_NAME_LABEL, NodeView
-from kubeproxy.items import STAND_IN_TABLE, TABLE
-from kubeproxy.kernel import Kernel, KernelError, affinity_clients
+from kubeproxy.family_rules import FamilyRules
+from kubeproxy.kernel import Kernel, KernelError
 from kubeproxy.pending import Change, Pending, ServiceKey
-from kubeproxy.ruleset import Owner, RuleSet
-from kubeproxy.translate import Flow, ServiceRules, node_items, translate
 
 TRIGGER_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time"
 BATCH = 500
 CHECK_SECONDS = 30.0  # how often to look whether our table is still there (upstream's --iptables-sync-period)
 RETRY_SECONDS = 1.0
 UNHEALTHY_AFTER_SECONDS = 60.0
-NODE_OWNER = "node"
 
 log = get_logger()
 
@@ -37,35 +32,31 @@ log = get_logger()
 class Syncer:
     """Told of changes by informers' handlers; `run` carries them out.
 
-    node: what is known without the Node object. service, slices: the objects as they are now, by (namespace, name) of
-    the service.
+    networks: the primary IP family's, and the other's in a dual-stack cluster. node: what is known without the Node
+    object. service, slices: the objects as they are now, by (namespace, name) of the service.
     """
 
     def __init__(
         self,
         kernel: Kernel,
-        network: Network,
+        networks: Sequence[Network],
         node: NodeView,
         service: Callable[[ServiceKey], Service | None],
         slices: Callable[[ServiceKey], Sequence[EndpointSlice]],
         clock: Clock,
     ) -> None:
         self._kernel = kernel
-        self._network = network
-        self._cluster_ips = ipaddress.IPv4Network(network.service_cidr)
+        self._families = [FamilyRules(network) for network in networks]
         self._bare_node = node
         self._node = node
         self._service = service
         self._slices = slices
         self._clock = clock
         self._began = clock.time()
-        self._rules = RuleSet()
         self._pending = Pending()
         self._changed = asyncio.Event()
         self._node_changed = True
         self._whole = True
-        self._stale: set[Flow] = set()
-        self._without_local: Counter[str] = Counter()
 
     def service_changed(self, old: Service | None, new: Service | None) -> None:
         """An informer's handler."""
@@ -92,9 +83,8 @@ class Syncer:
         if view == self._node:
             return
         if view.zone != self._node.zone:
-            for key in self._rules.owners:
-                if isinstance(key, tuple):
-                    self._pending.service_changed(key, self._clock.monotonic())
+            for key in {key for rules in self._families for key in rules.services}:
+                self._pending.service_changed(key, self._clock.monotonic())
         self._node = view
         self._node_changed = True
         self._note_queued()
@@ -137,61 +127,35 @@ class Syncer:
             self._pending.put_back(changes)
             raise
         self._observe(changes, started)
-        if self._stale:
-            await self._forget_stale()
+        for rules in self._families:
+            if rules.stale:
+                await self._forget_stale(rules)
 
     async def _carry_out(self, changes: Iterable[ServiceKey]) -> None:
         """Bring the kernel up to date with the changed services."""
-        rules: dict[Owner, ServiceRules] = {}
-        if self._node_changed:
-            rules[NODE_OWNER] = ServiceRules(own=node_items(self._node))
-            self._node_changed = False
-        for key in changes:
-            old, new = self._rules.rules_of(key), self._translate(key)
-            rules[key] = new
-            self._stale |= old.flows - new.flows
-            self._without_local.update(new.without_local)
-            self._without_local.subtract(old.without_local)
-        transactions = self._rules.change(rules)
-        if self._whole:
-            transactions = self._replacement(await asyncio.to_thread(self._read_affinity))
-        for transaction in transactions:
-            await asyncio.to_thread(self._kernel.run, transaction)
+        services = {key: (self._service(key), self._slices(key)) for key in changes}
+        node_changed, self._node_changed = self._node_changed, False
+        changed = [rules.change(services, self._node, node_changed=node_changed) for rules in self._families]
+        for rules, transactions in zip(self._families, changed, strict=True):
+            if self._whole:
+                transactions = rules.replacement(await asyncio.to_thread(rules.read_affinity, self._kernel))
+            for transaction in transactions:
+                await asyncio.to_thread(self._kernel.run, transaction)
         self._whole = False
-
-    def _translate(self, key: ServiceKey) -> ServiceRules:
-        service = self._service(key)
-        if service is None:
-            return ServiceRules()
-        return translate(service, self._slices(key), self._node, self._rules.rules_of(key).rows, self._cluster_ips)
-
-    def _replacement(self, clients: dict[str, list[str]]) -> list[str]:
-        """The transactions that replace the whole table.
-
-        One alone would be atomic for rules, not for packets on their way through them (`kubeproxy.ruleset`): so a
-        second table of the same content does the work meanwhile.
-        """
-        stand_in, table = (
-            self._rules.whole(base_table(self._network, name), clients, name) for name in (STAND_IN_TABLE, TABLE)
-        )
-        return [stand_in, table, f"delete table ip {STAND_IN_TABLE}\n"]
-
-    def _read_affinity(self) -> dict[str, list[str]]:
-        """The clients bound to endpoints by the table that is about to be replaced."""
-        return {name: affinity_clients(self._kernel, name) for name in self._rules.affinity_sets()}
 
     async def _check(self) -> None:
         """Notice when someone else took our table away."""
         try:
-            await asyncio.to_thread(self._kernel.run, f"list chain ip {TABLE} services\n")
+            for rules in self._families:
+                await asyncio.to_thread(self._kernel.run, rules.check())
         except KernelError as error:
             log.warning("the rules were gone; putting them back", reason=str(error))
             self._whole = True
 
-    async def _forget_stale(self) -> None:
-        flows, self._stale = self._stale, set()
+    async def _forget_stale(self, rules: FamilyRules) -> None:
+        flows, rules.stale = rules.stale, set()
         try:
-            metrics.stale_flows_total.inc(await asyncio.to_thread(conntrack.forget, flows))
+            metrics.stale_flows_total.inc(await asyncio.to_thread(conntrack.forget, flows, rules.family))
         except OSError as error:
             log.warning("could not forget UDP connections to gone endpoints", reason=str(error), flows=len(flows))
 
@@ -203,7 +167,7 @@ class Syncer:
         now = self._clock.time()
         metrics.sync_duration_seconds.observe(self._clock.monotonic() - started)
         metrics.last_sync_timestamp_seconds.set(now)
-        metrics.items.set(len(self._rules))
+        metrics.items.set(sum(map(len, self._families)))
         for change in changes.values():
             for trigger in change.triggers:
                 metrics.network_programming_duration_seconds.observe(max(0.0, now - trigger))
@@ -211,7 +175,8 @@ class Syncer:
         metrics.service_changes_pending.set(services)
         metrics.endpoint_changes_pending.set(endpoints)
         for policy in ("internal", "external"):
-            metrics.no_local_endpoints.labels(policy).set(self._without_local[policy])
+            count = sum(rules.without_local[policy] for rules in self._families)
+            metrics.no_local_endpoints.labels(policy).set(count)
 
 
 def service_of(slice_: EndpointSlice) -> ServiceKey | None:

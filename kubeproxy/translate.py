@@ -12,14 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, collapse_addresses
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from api.types import EndpointSlice, Service
 from api.types.core_service import ServicePort
-from kubeproxy.endpoints import CLUSTER, LOCAL, Destination, NodeView, Selection, is_ipv4, is_ipv4_cidr, select
+from kubeproxy.endpoints import CLUSTER, LOCAL, Destination, NodeView, Selection, select
+from kubeproxy.ip_family import IPV4, IpFamily, family_of
 from kubeproxy.items import AFFINITY_PREFIX, AffinitySet, Chain, Container, Element, Item
 from kubeproxy.slots import arrange
 
@@ -54,10 +55,13 @@ class ServiceRules:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A kind of frontend: an address and port, or a port on any of the node's addresses. Names the maps it is in."""
+    """A kind of frontend: an address and port, or a port on any of the node's addresses. Names the maps it is in.
+
+    addressed: whether the address is part of those maps' keys.
+    """
 
     name: str
-    lookup: str
+    addressed: bool
     ports: Container
     cluster_ports: Container
     endpoints_prefix: str
@@ -67,10 +71,8 @@ class Family:
         return Container(f"{self.endpoints_prefix}{protocol}-endpoints")
 
 
-ADDRESS = Family(
-    "address", "ip daddr . ", Container.SERVICE_PORTS, Container.EXTERNAL_CLUSTER_PORTS, "", Container.IDLE_PORTS
-)
-NODE = Family("node", "", Container.NODE_PORTS, Container.NODE_CLUSTER_PORTS, "node-", Container.IDLE_NODE_PORTS)
+ADDRESS = Family("address", True, Container.SERVICE_PORTS, Container.EXTERNAL_CLUSTER_PORTS, "", Container.IDLE_PORTS)
+NODE = Family("node", False, Container.NODE_PORTS, Container.NODE_CLUSTER_PORTS, "node-", Container.IDLE_NODE_PORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +105,25 @@ class Frontend:
         return f"{self.address} . " if self.address else ""
 
 
-def is_proxied(service: Service) -> bool:
-    """Whether the service has an IPv4 cluster address that kube-proxy is to serve."""
-    return (
-        service.spec.type != "ExternalName"
-        and is_ipv4(service.spec.cluster_ip)
-        and PROXY_NAME_LABEL not in service.metadata.labels
-    )
+def cluster_ip(service: Service, family: IpFamily) -> str:
+    """The service's cluster address of a family that kube-proxy is to serve; "" when there is none."""
+    spec = service.spec
+    if spec.type == "ExternalName" or PROXY_NAME_LABEL in service.metadata.labels:
+        return ""
+    return family.first(spec.cluster_ips or [spec.cluster_ip])
 
 
-def load_balancer_addresses(service: Service) -> list[str]:
-    """The addresses a load balancer sends on as they are; a proxy sends to a node port instead (KEP-1860)."""
+def load_balancer_addresses(service: Service, family: IpFamily = IPV4) -> list[str]:
+    """A family's addresses, sent on by a load balancer as they are; a proxy sends to a node port instead (KEP-1860)."""
     if service.spec.type != "LoadBalancer":
         return []
     ingress = service.status.load_balancer.ingress
-    return [each.ip for each in ingress if is_ipv4(each.ip) and each.ip_mode in (None, "VIP")]
+    return _addresses((each.ip for each in ingress if each.ip_mode in (None, "VIP")), family)
+
+
+def _addresses(given: Iterable[str], family: IpFamily) -> list[str]:
+    """Those of a family, each once."""
+    return list(dict.fromkeys(filter(None, map(family.canonical, given))))
 
 
 def translate(
@@ -125,36 +131,39 @@ def translate(
     slices: Iterable[EndpointSlice],
     node: NodeView,
     previous: Mapping[str, tuple[Destination, ...]],
-    cluster_ips: IPv4Network | None = None,
+    cluster_ips: IPv4Network | IPv6Network | None = None,
+    ip: IpFamily = IPV4,
 ) -> ServiceRules:
-    """The items of one service on this node; none when kube-proxy has nothing to do for it.
+    """The items of one service on this node, of one IP family; none when kube-proxy has nothing to do for it.
 
     previous: the rows of the same service's last rules, so that destinations keep their numbers.
     cluster_ips: the network of cluster IPs, none of which can be anybody's external one: whoever may write a service
     could draw another service's traffic to his own.
     """
     rules = ServiceRules()
-    if is_proxied(service):
+    address = cluster_ip(service, ip)
+    if address:
         if cluster_ips is not None:
             service = _without(service, cluster_ips)
         slices = list(slices)
         for port in service.spec.ports:
-            _PortTranslation(service, port, select(service, port, slices, node), rules, previous).run()
+            selection = select(service, port, slices, node, ip)
+            _PortTranslation(service, port, selection, rules, previous, address, ip).run()
     return rules
 
 
-def _without(service: Service, cluster_ips: IPv4Network) -> Service:
+def _without(service: Service, cluster_ips: IPv4Network | IPv6Network) -> Service:
     """The service without external IPs that are cluster IPs."""
     external = service.spec.external_ips
-    kept = [text for text in external if not (is_ipv4(text) and IPv4Address(text) in cluster_ips)]
+    kept = [text for text in external if not (family_of(text).canonical(text) and ip_address(text) in cluster_ips)]
     return service if kept == external else replace(service, spec=replace(service.spec, external_ips=kept))
 
 
-def node_items(node: NodeView) -> dict[Item, str]:
+def node_items(node: NodeView, ip: IpFamily = IPV4) -> dict[Item, str]:
     """What the node itself needs: the addresses on which node ports are open, and its pods'."""
     return {
-        **{Element(Container.NODE_ADDRESSES, address): "" for address in node.addresses},
-        **{Element(Container.LOCAL_PODS, cidr): "" for cidr in node.pod_cidrs},
+        **{Element(Container.NODE_ADDRESSES, address): "" for address in _addresses(node.addresses, ip)},
+        **{Element(Container.LOCAL_PODS, cidr): "" for cidr in node.pod_cidrs if ip.is_network(cidr)},
     }
 
 
@@ -168,9 +177,13 @@ class _PortTranslation:
         selection: Selection,
         rules: ServiceRules,
         previous: Mapping[str, tuple[Destination, ...]],
+        cluster_ip: str,
+        ip: IpFamily,
     ) -> None:
         self._spec = service.spec
-        self._balanced = load_balancer_addresses(service)
+        self._ip = ip
+        self._cluster_ip = cluster_ip
+        self._balanced = load_balancer_addresses(service, ip)
         self._port = port
         self._protocol = (port.protocol or "TCP").lower()
         self._name = f"{service.metadata.namespace}/{service.metadata.name}/{self._protocol}/{port.port}"
@@ -201,11 +214,10 @@ class _PortTranslation:
         spec, port = self._spec, self._port
         internal = LOCAL if spec.internal_traffic_policy == LOCAL else CLUSTER
         external = LOCAL if spec.external_traffic_policy == LOCAL else CLUSTER
-        yield Frontend(ADDRESS, spec.cluster_ip, port.port, self._protocol, internal, external=False)
-        for address in spec.external_ips:
-            if is_ipv4(address):
-                yield Frontend(ADDRESS, address, port.port, self._protocol, external, external=True)
-        sources = tuple(filter(is_ipv4_cidr, spec.load_balancer_source_ranges))
+        yield Frontend(ADDRESS, self._cluster_ip, port.port, self._protocol, internal, external=False)
+        for address in _addresses(spec.external_ips, self._ip):
+            yield Frontend(ADDRESS, address, port.port, self._protocol, external, external=True)
+        sources = tuple(self._ip.networks(spec.load_balancer_source_ranges))
         for address in self._balanced:
             yield Frontend(ADDRESS, address, port.port, self._protocol, external, external=True, sources=sources)
         if port.node_port:
@@ -235,9 +247,9 @@ class _PortTranslation:
         """The verdict for those who may ask; others are dropped (`spec.loadBalancerSourceRanges`)."""
         if not frontend.sources:
             return verdict
-        name = f"sources/{self._name}/{frontend.address}"
-        networks = ", ".join(str(each) for each in collapse_addresses(map(IPv4Network, frontend.sources)))
-        self._rules.own[Chain(name)] = f"ip saddr != {{ {networks} }} drop\n{verdict}"
+        name = f"sources/{self._name}/{_in_name(frontend.address)}"
+        networks = ", ".join(frontend.sources)
+        self._rules.own[Chain(name)] = f"{self._ip.nft} saddr != {{ {networks} }} drop\n{verdict}"
         return f"goto {name}"
 
     def _add_destinations(self, frontend: Frontend) -> None:
@@ -258,7 +270,7 @@ class _PortTranslation:
             return self._affinity_chain(scope)
         count = len(self._rows[scope])
         name = f"pick-{family.name}-{self._protocol}/{count}"
-        self._rules.shared[Chain(name)] = _draw(family, self._protocol, count)
+        self._rules.shared[Chain(name)] = _draw(family, self._ip, self._protocol, count)
         return name
 
     def _masquerade_chain(self, family: Family) -> str:
@@ -281,7 +293,7 @@ class _PortTranslation:
             self._rules.own[Chain(name)] = f"jump bypass-{family.name}\n{end}"
         else:
             name = f"local-{family.name}-{self._protocol}/{count}"
-            end = _draw(family, self._protocol, count, LOCAL_OFFSET) if count else "drop"
+            end = _draw(family, self._ip, self._protocol, count, LOCAL_OFFSET) if count else "drop"
             self._rules.shared[Chain(name)] = f"jump bypass-{family.name}\n{end}"
         return name
 
@@ -289,7 +301,7 @@ class _PortTranslation:
         """Known clients go where they went; new ones draw."""
         name = f"{self._affinity}/{scope.lower()}"
         endpoints = [self._affinity_endpoint(destination) for destination in self._rows[scope]]
-        rules = [f"ip saddr @{endpoint} goto {endpoint}" for endpoint in endpoints]
+        rules = [f"{self._ip.nft} saddr @{endpoint} goto {endpoint}" for endpoint in endpoints]
         choices = ", ".join(f"{number} : goto {endpoint}" for number, endpoint in enumerate(endpoints))
         rules.append(f"numgen random mod {len(endpoints)} vmap {{ {choices} }}")
         rules.append(f"goto {endpoints[0]}")  # for a packet that meets these rules just as their map is taken away
@@ -298,29 +310,36 @@ class _PortTranslation:
 
     def _affinity_endpoint(self, destination: Destination) -> str:
         """The name of both the endpoint's chain and the set of clients bound to it."""
-        return f"{self._affinity}/{destination.address}/{destination.port}"
+        return f"{self._affinity}/{_in_name(destination.address)}/{destination.port}"
 
     def _add_affinity_endpoint(self, destination: Destination) -> None:
         name = self._affinity_endpoint(destination)
         config = self._spec.session_affinity_config
         client = config.client_ip if config else None
         seconds = (client.timeout_seconds if client else None) or DEFAULT_AFFINITY_SECONDS
-        self._rules.own[AffinitySet(name)] = "type ipv4_addr; flags dynamic,timeout; size 65535;"
+        ip = self._ip
+        self._rules.own[AffinitySet(name)] = f"type {ip.address_type}; flags dynamic,timeout; size 65535;"
         self._rules.own[Chain(name)] = (
-            f"update @{name} {{ ip saddr timeout {seconds}s }}\n"
-            f"meta l4proto {self._protocol} dnat ip to {destination.address}:{destination.port}"
+            f"update @{name} {{ {ip.nft} saddr timeout {seconds}s }}\n"
+            f"meta l4proto {self._protocol} dnat {ip.nft} to {ip.with_port(*destination)}"
         )
 
 
-def _draw(family: Family, protocol: str, count: int, offset: int = 0) -> str:
+def _in_name(address: str) -> str:
+    """An address as part of a name, where nft takes no colons."""
+    return address.replace(":", "-")
+
+
+def _draw(family: Family, ip: IpFamily, protocol: str, count: int, offset: int = 0) -> str:
     """Rules that rewrite the destination to one of `count` by lot.
 
     The second rule catches a packet that drew a number just taken away: it was counted before a change of the table
     and looked up after it.
     """
     shift = f" offset {offset}" if offset else ""
-    lookup, endpoints = f"{family.lookup}{protocol} dport", family.endpoints(protocol)
+    address = f"{ip.nft} daddr . " if family.addressed else ""
+    lookup, endpoints = f"{address}{protocol} dport", family.endpoints(protocol)
     return "\n".join(
-        f"dnat ip to {lookup} . numgen random mod {modulus}{shift} map @{endpoints}"
+        f"dnat {ip.nft} to {lookup} . numgen random mod {modulus}{shift} map @{endpoints}"
         for modulus in dict.fromkeys((count, 1))
     )

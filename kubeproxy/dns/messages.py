@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dnslib import CLASS, CNAME, EDNS0, NS, OPCODE, PTR, QTYPE, RCODE, RR, SOA, SRV, TXT, A, DNSHeader, DNSRecord
+from dnslib import AAAA, CLASS, CNAME, EDNS0, NS, OPCODE, PTR, QTYPE, RCODE, RR, SOA, SRV, TXT, A, DNSHeader, DNSRecord
 from dnslib.dns import DNSError
 from dnslib.label import DNSLabel
 
@@ -148,6 +148,8 @@ def _resource(record: Record, question: Question) -> RR:
     match record.type:
         case Type.A:
             data = A(record.data)
+        case Type.AAAA:
+            data = AAAA(record.data)
         case Type.NS:
             data = NS(record.data)
         case Type.CNAME:

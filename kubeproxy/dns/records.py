@@ -16,6 +16,7 @@ class Type(IntEnum):
     SOA = 6
     PTR = 12
     TXT = 16
+    AAAA = 28
     SRV = 33
 
 

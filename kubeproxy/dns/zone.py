@@ -14,10 +14,13 @@ from typing import NamedTuple
 
 from api.types import EndpointSlice, Service
 from kubeproxy.dns.records import NO_SUCH_NAME, OUTSIDE, Answer, Outcome, Record, Type
-from kubeproxy.endpoints import is_ipv4
+from kubeproxy.ip_family import IPV4, IPV6, family_of
 
 SCHEMA_VERSION = "1.1.0"
 REVERSE_DOMAIN = ".in-addr.arpa"
+REVERSE_DOMAIN_V6 = ".ip6.arpa"
+IPV6_DIGITS = 32
+_FAMILIES = {family.name: family for family in (IPV4, IPV6)}
 
 ServiceKey = tuple[str, str]
 
@@ -95,7 +98,7 @@ class Zone:
         """The records of `type` at `name` (lower case, no final dot); a CNAME stands for all types."""
         if name == self.domain or name.endswith(f".{self.domain}"):
             node = self._at(name)
-        elif name.endswith(REVERSE_DOMAIN):
+        elif name.endswith((REVERSE_DOMAIN, REVERSE_DOMAIN_V6)):
             return self._reverse_lookup(name, type)
         else:
             return OUTSIDE
@@ -127,8 +130,8 @@ class Zone:
             case [] | [_]:
                 return _EMPTY
             case [dashed, _]:
-                address = dashed.replace("-", ".")
-                return _Node([Record(name, Type.A, address)], []) if is_ipv4(address) else None
+                address = IPV4.canonical(dashed.replace("-", ".")) or IPV6.canonical(dashed.replace("-", ":"))
+                return _Node([_host(name, address)], []) if address else None
             case _:
                 return None
 
@@ -144,8 +147,9 @@ class Zone:
             target = service.spec.external_name.rstrip(".").lower()
             return _Node([Record(name, Type.CNAME, target)], []) if not rest else None
         base = f"{service_name}.{namespace}.svc.{self.domain}"
-        if is_ipv4(service.spec.cluster_ip):
-            return _at_cluster_ip(service, name, base, rest)
+        addresses = _cluster_addresses(service)
+        if addresses:
+            return _at_cluster_ip(service, addresses, name, base, rest)
         return _at_headless(list(self._members(service)), name, base, rest)
 
     def _members(self, service: Service) -> Iterator[_Member]:
@@ -153,7 +157,8 @@ class Zone:
         key = (service.metadata.namespace, service.metadata.name)
         publish_all = service.spec.publish_not_ready_addresses
         for slice_ in self._slices(key):
-            if slice_.address_type != "IPv4":
+            family = _FAMILIES.get(slice_.address_type)
+            if family is None:
                 continue
             ports = tuple(
                 (p.name, (p.protocol or "TCP").lower(), p.port)
@@ -162,23 +167,24 @@ class Zone:
             )
             for endpoint in slice_.endpoints:
                 if publish_all or endpoint.conditions.ready is not False:
-                    for address in endpoint.addresses[:1]:
-                        yield _Member(endpoint.hostname or address.replace(".", "-"), address, ports)
+                    for address in filter(None, map(family.canonical, endpoint.addresses[:1])):
+                        yield _Member(endpoint.hostname or _label(address), address, ports)
 
     def _reverse(self, service: Service) -> Iterator[tuple[str, str]]:
         """The service's addresses and their names."""
         base = f"{service.metadata.name}.{service.metadata.namespace}.svc.{self.domain}"
         if service.spec.type == "ExternalName":
             return
-        if is_ipv4(service.spec.cluster_ip):
-            yield service.spec.cluster_ip, base
+        addresses = _cluster_addresses(service)
+        if addresses:
+            yield from ((address, base) for address in addresses)
             return
         for member in self._members(service):
             yield member.address, f"{member.label}.{base}"
 
     def _reverse_lookup(self, name: str, type: int) -> Answer:
-        address = ".".join(reversed(name.removesuffix(REVERSE_DOMAIN).split(".")))
-        if not is_ipv4(address):
+        address = _reversed(name)
+        if not address:
             return OUTSIDE
         names = self._names_of.get(address)
         if names:
@@ -188,19 +194,46 @@ class Zone:
         return NO_SUCH_NAME if ours else OUTSIDE
 
 
-def _at_cluster_ip(service: Service, name: str, base: str, rest: list[str]) -> _Node | None:
+def _host(name: str, address: str) -> Record:
+    """The record of a name's address, by its family."""
+    return Record(name, Type.AAAA if family_of(address) is IPV6 else Type.A, address)
+
+
+def _label(address: str) -> str:
+    """An endpoint's name where it has no other."""
+    return address.replace(".", "-").replace(":", "-")
+
+
+def _cluster_addresses(service: Service) -> list[str]:
+    """The service's cluster IPs; none of a headless one."""
+    given = service.spec.cluster_ips or [service.spec.cluster_ip]
+    return [address for text in given if (address := family_of(text).canonical(text))]
+
+
+def _reversed(name: str) -> str:
+    """The address that a reverse name is of; "" when it is of none."""
+    if name.endswith(REVERSE_DOMAIN):
+        return IPV4.canonical(".".join(reversed(name.removesuffix(REVERSE_DOMAIN).split("."))))
+    digits = name.removesuffix(REVERSE_DOMAIN_V6).split(".")[::-1]
+    if len(digits) != IPV6_DIGITS or any(len(digit) != 1 for digit in digits):
+        return ""
+    text = "".join(digits)
+    return IPV6.canonical(":".join(text[start : start + 4] for start in range(0, IPV6_DIGITS, 4)))
+
+
+def _at_cluster_ip(service: Service, addresses: list[str], name: str, base: str, rest: list[str]) -> _Node | None:
     """At the service's own name, `_PROTOCOL` or `_PORT._PROTOCOL` below it."""
-    address = Record(base, Type.A, service.spec.cluster_ip)
+    hosts = [_host(base, address) for address in addresses]
     ports = [(port.name, (port.protocol or "TCP").lower(), port.port) for port in service.spec.ports]
     match rest:
         case []:
             locations = [Record(name, Type.SRV, base, number) for _, _, number in ports]
-            return _Node([address, *locations], [address])
+            return _Node([*hosts, *locations], hosts)
         case [protocol]:
             return _EMPTY if any(port[0] and f"_{port[1]}" == protocol for port in ports) else None
         case [port_name, protocol]:
             named = [port for port in ports if port[0] and (f"_{port[0]}", f"_{port[1]}") == (port_name, protocol)]
-            return _Node([Record(name, Type.SRV, base, port[2]) for port in named], [address]) if named else None
+            return _Node([Record(name, Type.SRV, base, port[2]) for port in named], hosts) if named else None
         case _:
             return None
 
@@ -214,7 +247,7 @@ def _at_headless(members: list[_Member], name: str, base: str, rest: list[str]) 
         case [label]:
             addresses = dict.fromkeys(member.address for member in members if member.label == label)
             if addresses:
-                return _Node([Record(name, Type.A, address) for address in addresses], [])
+                return _Node([_host(name, address) for address in addresses], [])
             return _EMPTY if any(f"_{port[1]}" == label for member in members for port in member.ports) else None
         case [port_name, protocol]:
             wanted = (port_name, protocol)
@@ -227,8 +260,8 @@ def _at_headless(members: list[_Member], name: str, base: str, rest: list[str]) 
 def _members_node(
     name: str, base: str, members: list[_Member], chosen: list[tuple[_Member, tuple[str, str, int]]]
 ) -> _Node:
-    """A records of `members`, SRV records of the chosen ports, and the addresses of those."""
-    addresses = [Record(name, Type.A, address) for address in dict.fromkeys(m.address for m in members)]
+    """Address records of `members`, SRV records of the chosen ports, and the addresses of those."""
+    addresses = [_host(name, address) for address in dict.fromkeys(m.address for m in members)]
     locations = [Record(name, Type.SRV, f"{m.label}.{base}", port[2]) for m, port in chosen]
-    glue = dict.fromkeys(Record(f"{m.label}.{base}", Type.A, m.address) for m, _ in chosen)
+    glue = dict.fromkeys(_host(f"{m.label}.{base}", m.address) for m, _ in chosen)
     return _Node([*addresses, *dict.fromkeys(locations)], list(glue))

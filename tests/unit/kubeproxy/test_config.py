@@ -14,7 +14,7 @@ def test_the_least_is_rules_without_dns() -> None:
     config = from_args(build_parser().parse_args(REQUIRED))
     assert config.node == NodeView("n")
     assert config.dns is None
-    assert config.network.service_cidr == "10.96.0.0/16"
+    assert [network.service_cidr for network in config.networks] == ["10.96.0.0/16"]
 
 
 def test_everything_can_be_said() -> None:
@@ -30,7 +30,8 @@ def test_everything_can_be_said() -> None:
     config = from_args(build_parser().parse_args([*REQUIRED, *flags]))
     assert config.node == NodeView("n", addresses=("192.168.0.1",), pod_cidrs=("10.1.0.0/24",))
     assert config.dns == DnsConfig("10.97.0.10", 5353, "example", (("9.9.9.9", 53), ("8.8.8.8", 54)))
-    assert (config.network.service_cidr, config.network.dns_address) == ("10.97.0.0/16", "10.97.0.10")
+    [network] = config.networks
+    assert (network.service_cidr, network.dns_address) == ("10.97.0.0/16", "10.97.0.10")
 
 
 @pytest.mark.parametrize(

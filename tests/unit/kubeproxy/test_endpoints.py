@@ -116,7 +116,7 @@ def test_a_node_takes_addresses_zone_and_pod_cidr_from_its_object() -> None:
         },
     }
     view = NodeView("here", addresses=("192.168.0.1",)).with_object(codec.from_tree(Node, tree))
-    assert view == NodeView("here", "a", ("192.168.0.1", "192.168.0.2"), ("10.1.0.0/24",))
+    assert view == NodeView("here", "a", ("192.168.0.1", "192.168.0.2", "fd00::2"), ("10.1.0.0/24",))
     assert NodeView("here", pod_cidrs=("10.9.0.0/24",)).with_object(codec.from_tree(Node, tree)).pod_cidrs == (
         "10.9.0.0/24",
     )

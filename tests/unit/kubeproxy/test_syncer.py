@@ -49,7 +49,7 @@ class Node:
         self.services: dict[Key, Service] = {}
         self.slices: dict[Key, list[EndpointSlice]] = {}
         view = NodeView("here", addresses=("192.168.0.1",))
-        self.syncer = Syncer(self.kernel, Network("10.96.0.0/16"), view, self.services.get, self._slices, self.clock)
+        self.syncer = Syncer(self.kernel, [Network("10.96.0.0/16")], view, self.services.get, self._slices, self.clock)
 
     def _slices(self, key: Key) -> Sequence[EndpointSlice]:
         return self.slices.get(key, [])
@@ -145,7 +145,7 @@ async def test_flows_of_vanished_udp_endpoints_are_forgotten_even_after_a_refusa
 ) -> None:
     forgotten: list[str] = []
 
-    def forget(flows: set[object]) -> int:
+    def forget(flows: set[object], family: object) -> int:
         forgotten.extend(sorted(flow.destination.address for flow in flows))  # type: ignore[attr-defined]
         return len(flows)
 
