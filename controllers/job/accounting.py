@@ -147,6 +147,8 @@ def _with_progress(job: Job, verdict: Verdict, now: float) -> JobStatus:
     if job.metadata.deletion_timestamp is not None:
         return status
     if job.spec.suspend:
+        # Without a start no deadline runs (upstream 1.36: MutableSchedulingDirectivesForSuspendedJobs).
+        status = replace(status, start_time=None) if status.start_time is not None else status
         return with_condition(status, SUSPENDED, "True", "JobSuspended", "Job suspended", now)
     if is_true(status, SUSPENDED) is None:
         return status

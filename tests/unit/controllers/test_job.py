@@ -79,6 +79,7 @@ def test_a_suspended_job_gives_up_its_pods_uncounted_and_makes_none():
     assert world.pods == {}
     assert (world.job.status.failed, world.job.status.active) == (0, 0)
     assert conditions(world) == [("Suspended", "True", "JobSuspended")]
+    assert world.job.status.start_time is None
 
 
 def test_a_resumed_job_starts_anew():
