@@ -109,7 +109,7 @@ def _add_serving(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_etcd(group: argparse._ArgumentGroup) -> None:
-    members = "http(s)://HOST:PORT of etcd's members"
+    members = "http(s)://HOST:PORT of etcd's members, or unix:///PATH"
     group.add_argument("--etcd-endpoints", required=True, type=_endpoints, metavar="URL[,...]", help=members)
     _add_file(group, "--etcd-ca-file", "the authority of etcd's certificates", required=False)
     _add_file(group, "--etcd-cert-file", "the certificate to show to etcd", required=False)

@@ -18,9 +18,10 @@ from cluster.workqueue import WorkQueue
 from kubelet.config import Intervals
 from kubelet.hollow.node import HollowNode
 
-# Writes under way at once; the API server answers them together.
+# Writes under way at once; the API server answers them together. Renewals are many: when all have to wait for the CPU,
+# an answer takes seconds, and a hundred a second are to be renewed all the same.
 REPORTS = 64
-RENEWALS = 16
+RENEWALS = 200
 FIRST_LEASES_SECONDS = 8.0
 FIRST_RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 7.0

@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class NodeSize:
-    """A node's limits as `cluster.cgroups` takes them: its cgroup is as big as it says it is."""
+    """Limits as `cluster.cgroups` takes them, 0 for none: a node's cgroup is as big as the node says it is."""
 
     cpu_quota: int
     memory_limit_bytes: int
@@ -28,6 +28,11 @@ class NodeSize:
 
 def node_size(cpu: float, memory_bytes: int) -> NodeSize:
     return NodeSize(max(1_000, int(cpu * PERIOD_MICROSECONDS)), memory_bytes)
+
+
+def cpu_share(shares: int) -> NodeSize:
+    """No limit but a share, of the CPU that all want at once."""
+    return NodeSize(cpu_quota=0, memory_limit_bytes=0, cpu_shares=shares)
 
 
 def procs_files(cgroups: Cgroups, path: str) -> list[Path]:

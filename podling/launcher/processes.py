@@ -16,7 +16,6 @@ from podling.launcher.plan import (
     KUBE_PROXY_STATUS_PORT,
     KUBELET_PORT,
     KUBELET_STATUS_PORT,
-    SERVICE_CIDR,
     Cluster,
     HollowGroup,
     Node,
@@ -35,7 +34,8 @@ HOLLOW_RENEW_SECONDS = 10.0
 # A hollow node is taken for dead when it missed so many renewals.
 HOLLOW_MISSED_RENEWALS = 3
 # They stand for machines of their own: the control plane is not to wait for what those would do meanwhile.
-HOLLOW_NICENESS = 5
+# By its cgroup's share: niceness counts only within one.
+HOLLOW_CPU_SHARES = 128
 # Collecting garbage is a third of etcd's work when it is given thousands of objects a second; memory it may have then.
 ETCD_OF_THOUSANDS = (("GOGC", "200"),)
 
@@ -50,7 +50,8 @@ class Process:
     netns: name of the network namespace to run in, "" for the host's. cgroup: path to run in.
     status: host and port of its status server; None when health is only "it runs".
     address: what it serves, for people. inherits: descriptors of ours it gets, under the same numbers.
-    environment: variables it gets beside ours. niceness: how far it stands back when all want to run.
+    environment: variables it gets beside ours. socket: a Unix socket it listens on; it must not be there before.
+    cpu_shares: how much of the CPU it gets when all want to run; others get 1024, as 0 does.
     """
 
     name: str
@@ -62,7 +63,8 @@ class Process:
     netns: str = ""
     inherits: tuple[int, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
-    niceness: int = 0
+    socket: Path | None = None
+    cpu_shares: int = 0
 
 
 def control_plane(cluster: Cluster) -> list[Process]:
@@ -97,7 +99,8 @@ def _etcd(cluster: Cluster) -> Process:
     flags = {
         "name": "podling",
         "data-dir": cluster.dir / "etcd",
-        "listen-client-urls": client,
+        # On TCP with certificates, for whoever administers it; the API server has a shorter way.
+        "listen-client-urls": f"{client},unix://{_etcd_socket(cluster).name}",
         "advertise-client-urls": client,
         "listen-peer-urls": peer,
         "initial-advertise-peer-urls": peer,
@@ -119,7 +122,8 @@ def _etcd(cluster: Cluster) -> Process:
     }
     argv = (cluster.etcd or DEFAULT_ETCD, *(f"--{name}={value}" for name, value in flags.items()))
     environment = ETCD_OF_THOUSANDS if cluster.hollow_node_count else ()
-    return Process("etcd", argv, f"{cluster.cgroup}/etcd", client, environment=environment)
+    cgroup, socket = f"{cluster.cgroup}/etcd", _etcd_socket(cluster)
+    return Process("etcd", argv, cgroup, client, environment=environment, socket=socket)
 
 
 def _identity(cluster: Cluster, name: str) -> dict[str, object]:
@@ -135,15 +139,20 @@ def _etcd_flags(cluster: Cluster) -> dict[str, object]:
         flags: dict[str, object] = {"etcd-endpoints": ",".join(cluster.etcd_endpoints)}
         files = {"ca": cluster.etcd_ca_file, "cert": cluster.etcd_cert_file, "key": cluster.etcd_key_file}
         return flags | {f"etcd-{name}-file": path for name, path in files.items() if path}
-    pki = cluster.pki / "etcd"
     return {
-        "etcd-endpoints": f"https://127.0.0.1:{cluster.port(Port.ETCD_CLIENT)}",
-        "etcd-ca-file": pki / "ca.crt",
-        "etcd-cert-file": pki / "client.crt",
-        "etcd-key-file": pki / "client.key",
-        # Only our API server has a certificate for this etcd: what it has not written has not happened.
+        "etcd-endpoints": f"unix://{_etcd_socket(cluster)}",
+        # Nobody but our API server writes to this etcd: what it has not written has not happened.
         "etcd-exclusive": "true",
     }
+
+
+def _etcd_socket(cluster: Cluster) -> Path:
+    """Where the API server reaches its etcd. Only root gets into the folder, so nobody need be told who asks.
+
+    Half of what a transaction costs both sides is saved: TLS, and Go's HTTP server, through which etcd serves TLS.
+    etcd takes the name as relative to its working directory, and demands that it looks like a host and a port.
+    """
+    return cluster.run_dir / f"etcd:{cluster.port(Port.ETCD_CLIENT)}"
 
 
 def _apiserver(cluster: Cluster) -> Process:
@@ -154,7 +163,7 @@ def _apiserver(cluster: Cluster) -> Process:
         "rest-address": f"127.0.0.1:{rest},{cluster.host_ip}:{rest}",
         "grpc-address": f"127.0.0.1:{grpc},{cluster.host_ip}:{grpc}",
         "advertise-address": cluster.host_ip,
-        "service-cidr": SERVICE_CIDR,
+        "service-cidr": ",".join(cluster.service_cidrs),
         **_identity(cluster, "apiserver"),
         "kubelet-client-cert-file": cluster.pki / "apiserver-kubelet-client.crt",
         "kubelet-client-key-file": cluster.pki / "apiserver-kubelet-client.key",
@@ -216,8 +225,7 @@ def _kubelet(cluster: Cluster, node: Node, machine_netns: str) -> Process:
         "apiserver": f"{cluster.host_ip}:{cluster.port(Port.GRPC)}",
         **_identity(cluster, f"kubelet-{node.name}"),
         "node-name": node.name,
-        "node-ip": node.ip,
-        "pod-cidr": node.pod_cidr,
+        **_addresses(node),
         "data-dir": cluster.dir / "nodes" / node.name,
         "run-dir": cluster.run_dir / node.name,
         "pod-manifest-path": cluster.dir / "nodes" / node.name / "manifests",
@@ -266,8 +274,14 @@ def _hollow(cluster: Cluster, group: HollowGroup) -> Process:
         f"https://{status}",
         (group.status_ip, KUBELET_STATUS_PORT),
         f"{group.name}-1..{group.count}",
-        niceness=HOLLOW_NICENESS,
+        cpu_shares=HOLLOW_CPU_SHARES,
     )
+
+
+def _addresses(node: Node) -> dict[str, object]:
+    """A node's own addresses and its pods' networks, of each family it has."""
+    families = {"node-ip": (node.ip, node.ip_v6), "pod-cidr": (node.pod_cidr, node.pod_cidr_v6)}
+    return {flag: ",".join(filter(None, values)) for flag, values in families.items()}
 
 
 def _kube_proxy(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...]) -> Process:
@@ -275,12 +289,13 @@ def _kube_proxy(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...]) -> P
         "apiserver": f"{cluster.host_ip}:{cluster.port(Port.GRPC)}",
         **_identity(cluster, f"kube-proxy-{node.name}"),
         "node-name": node.name,
-        "node-ip": node.ip,
+        **_addresses(node),
         "load-balancer-addresses": cluster.load_balancer_addresses,
-        "pod-cidr": node.pod_cidr,
         "cluster-dns": CLUSTER_DNS,
         "cluster-domain": CLUSTER_DOMAIN,
     }
+    if cluster.dual_stack:
+        flags["service-cidr"] = ",".join(cluster.service_cidrs)
     if dns_sockets:
         flags["dns-sockets"] = ",".join(map(str, dns_sockets))
     status, address = (node.ip, KUBE_PROXY_STATUS_PORT), f"dns://{CLUSTER_DNS}:{DNS_PORT}"

@@ -173,6 +173,8 @@ class Supervisor:
 
     def _start_process(self, process: Process) -> None:
         self._cgroups.create(process.cgroup)
+        if process.cpu_shares:
+            self._cgroups.limit(process.cgroup, cgroups.cpu_share(process.cpu_shares))
         running = Running(process)
         self.running[process.name] = running
         running.task = asyncio.create_task(self._keep(running), name=process.name)
@@ -219,6 +221,9 @@ class Supervisor:
         """Start the process and wait for its end; why it ended."""
         process = running.process
         path = self._log_file(process.name)
+        if process.socket is not None:
+            # One that was killed has left it behind, and nobody listens where something is.
+            process.socket.unlink(missing_ok=True)
         with path.open("ab") as output:
             said = output.tell()
             child = await asyncio.create_subprocess_exec(
@@ -243,8 +248,7 @@ class Supervisor:
     def _command(self, process: Process) -> tuple[str, ...]:
         files = (str(file) for file in cgroups.procs_files(self._cgroups, process.cgroup))
         enter = ("nsenter", f"--net=/run/netns/{process.netns}") if process.netns else ()
-        stand_back = ("nice", "-n", str(process.niceness)) if process.niceness else ()
-        return ("/bin/sh", "-c", _JOIN, "sh", *files, "--", *enter, *stand_back, *process.argv)
+        return ("/bin/sh", "-c", _JOIN, "sh", *files, "--", *enter, *process.argv)
 
     def _log_file(self, name: str) -> Path:
         return self.cluster.dir / "log" / f"{name}.log"

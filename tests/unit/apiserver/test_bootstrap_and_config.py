@@ -73,6 +73,7 @@ def test_flags_become_a_config() -> None:
         (["--etcd-endpoints=https://e1:2379,http://e2:2379"], "all must be https, or none"),
         (["--etcd-endpoints=ftp://e1:2379"], "invalid"),
         (["--etcd-endpoints=e1"], "invalid"),
+        (["--etcd-endpoints=unix://relative:1"], "invalid"),
         (["--etcd-endpoints=e1:1", "--service-cidr=10.96.0.0/31"], "--service-cidr"),
         (["--etcd-endpoints=e1:1", "--service-node-port-range=5-1"], "--service-node-port-range"),
         (["--etcd-endpoints=e1:1", "--rest-address=0.0.0.0:1"], "--advertise-address"),
@@ -89,6 +90,12 @@ def test_nonsense_is_a_usage_error(flags: list[str], message: str, capsys: pytes
 
 def test_tls_files_are_not_used_towards_a_plain_etcd() -> None:
     parsed = config.parse([*FLAGS, "--etcd-endpoints=http://e1:2379", "--etcd-ca-file=/p/e.crt"])
+    assert parsed.etcd.ca_file is None
+
+
+def test_a_plain_etcd_can_be_reached_through_a_socket() -> None:
+    parsed = config.parse([*FLAGS, "--etcd-endpoints=unix:///run/c/etcd:6445"])
+    assert parsed.etcd.endpoints == ("unix:/run/c/etcd:6445",)
     assert parsed.etcd.ca_file is None
 
 

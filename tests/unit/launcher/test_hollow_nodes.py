@@ -62,6 +62,12 @@ def test_leases_together_stay_below_a_rate(hollow: int, renew: float, duration: 
         assert (told.intervals.lease_renew, told.intervals.lease_duration) == (renew, duration)
 
 
+def test_hollow_nodes_do_not_take_the_cpu_from_the_control_plane_but_are_not_starved() -> None:
+    shares = [process.cpu_shares for process in processes.hollow(cluster(5000))]
+    assert all(0 < share < 1024 for share in shares)
+    assert not any(process.cpu_shares for process in processes.control_plane(cluster(5000)))
+
+
 def test_a_cluster_has_nodes_of_some_kind() -> None:
     check_counts(cluster(hollow=1, nodes=0))
     check_counts(cluster(hollow=0, nodes=1))

@@ -38,11 +38,18 @@ def test_nobody_speaks_to_etcd_without_a_certificate_of_its_authority(port: str)
     etcd = flags("etcd")
     prefix = "" if port == "client" else "peer-"
     authority = str(Path("/c/pki/etcd/ca.crt"))
-    assert etcd[f"listen-{port}-urls"].startswith("https://127.0.0.1:")
+    assert all(url.startswith(("https://127.0.0.1:", "unix://")) for url in etcd[f"listen-{port}-urls"].split(","))
     assert etcd[f"{prefix}client-cert-auth"] == "true"
     assert etcd[f"{prefix}trusted-ca-file"] == authority
     assert etcd[f"{prefix}cert-file"].endswith(".crt")
     assert etcd[f"{prefix}key-file"].endswith(".key")
+
+
+def test_etcds_socket_lies_where_only_root_gets_and_the_api_server_uses_it() -> None:
+    """`lifecycle` makes the cluster's run directory with mode 0700; etcd's working directory is that one."""
+    [name] = [url for url in flags("etcd")["listen-client-urls"].split(",") if url.startswith("unix://")]
+    assert "/" not in name.removeprefix("unix://")
+    assert flags("apiserver")["etcd-endpoints"] == f"unix://{CLUSTER.run_dir}/{name.removeprefix('unix://')}"
 
 
 def test_everything_listens_on_loopback_or_the_clusters_own_network_only() -> None:
