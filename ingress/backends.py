@@ -1,11 +1,12 @@
-"""What a backend of an Ingress is: the Service's port it means, the protocol, the endpoints behind it. Pure."""
+"""What a backend of a route is: the Service's port it means, the protocol, the endpoints behind it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from api.types import EndpointSlice, IngressBackend, Service, ServicePort
-from ingress.model import Backend, Problem, Protocol
+from ingress.model import Backend, Key, Problem, Protocol
 
 # Upstream's names for protocols of a Service's port (KEP-3726), and the plain ones people write.
 _APP_PROTOCOLS = {
@@ -26,21 +27,29 @@ def resolve(
     if wanted.service is None:
         kind = wanted.resource.kind if wanted.resource is not None else "nothing"
         return Problem("UnsupportedBackend", f"a backend must be a Service; {kind} is not supported here")
-    name = wanted.service.name
+    number, port_name = wanted.service.port.number, wanted.service.port.name
+    found = find((namespace, wanted.service.name), number, port_name, service_of, answer=503)
+    return replace(found, protocol=protocol) if protocol is not None and isinstance(found, Backend) else found
+
+
+def find(key: Key, number: int, port_name: str, service_of: ServiceOf, *, answer: int) -> Backend | Problem:
+    """A Service's port by number, or by name if there is one. answer: the status that requests get without it."""
+    namespace, name = key
     service = service_of(namespace, name)
     if service is None:
-        return Problem("ServiceNotFound", f"Service {namespace}/{name} does not exist: its paths answer 503")
+        return Problem("ServiceNotFound", f"Service {namespace}/{name} does not exist: its paths answer {answer}")
     if service.spec.type == "ExternalName":
-        message = f"Service {namespace}/{name} is of type ExternalName, which has no endpoints: its paths answer 503"
+        message = (
+            f"Service {namespace}/{name} is of type ExternalName, which has no endpoints: its paths answer {answer}"
+        )
         return Problem("UnsupportedBackend", message)
-    number, port_name = wanted.service.port.number, wanted.service.port.name
     port = _port(service, number, port_name)
     if port is None:
         there = ", ".join(_shown(each) for each in service.spec.ports) or "none"
         asked = f"{port_name!r}" if port_name else str(number)
-        message = f"Service {namespace}/{name} has no port {asked}: its paths answer 503; it has {there}"
+        message = f"Service {namespace}/{name} has no port {asked}: its paths answer {answer}; it has {there}"
         return Problem("PortNotFound", message)
-    return Backend(namespace, name, port.port, port.name, protocol or _protocol(port))
+    return Backend(namespace, name, port.port, port.name, _protocol(port))
 
 
 def _port(service: Service, number: int, name: str) -> ServicePort | None:

@@ -1,6 +1,8 @@
-"""The ingress' wiring: informers → publisher → discovery server → Envoy; problems → Events; address → statuses."""
+"""The ingress' wiring: informers → publisher → discovery server → Envoy; problems → Events, reports → statuses."""
 
 from __future__ import annotations
+
+import time
 
 from cluster.client import Client
 from cluster.connection import open_channel
@@ -9,6 +11,7 @@ from cluster.events import EventRecorder
 from cluster.logs import get_logger
 from ingress import admin, certificates
 from ingress.config import IngressConfig
+from ingress.gateway_statuses import GatewayStatuses
 from ingress.model import Certificate
 from ingress.publisher import Publisher
 from ingress.sources import follow
@@ -32,12 +35,21 @@ async def run(daemon: Daemon, config: IngressConfig) -> None:
     recorder = EventRecorder(client, COMPONENT)
     daemon.spawn("events", recorder.run())
     server = DiscoveryServer()
-    publisher = Publisher(sources, config.bind, default, server.publish, lambda problems: statuses.tell(problems))
+    gateway_statuses = GatewayStatuses(client, sources, config.address, time.time)
+    publisher = Publisher(
+        sources,
+        config.bind,
+        default,
+        server.publish,
+        lambda problems: statuses.tell(problems),
+        gateway_statuses.report,
+    )
     statuses = Statuses(client, sources.ingresses, recorder, config.address, publisher.is_ours)
     publisher.sync()
     await _listen(daemon, config, server)
     daemon.spawn("publisher", publisher.run())
     daemon.spawn("statuses", statuses.controller.run())
+    daemon.spawn("gateway-statuses", gateway_statuses.controller.run())
     daemon.ready_check("envoy", lambda: server.in_sync)
     daemon.add_page("/metrics/envoy", lambda: admin.metrics(config.admin_socket))
     log.info("telling the proxy", ingresses=len(sources.ingresses), socket=str(config.xds_socket))

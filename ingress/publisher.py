@@ -1,21 +1,24 @@
 """Informers in, snapshots out: compiles what changed, and only that, and gives it to the discovery server.
 
-A change of endpoints concerns one resource. A change of an Ingress, of a class, or of a Service or Secret that some
-Ingress names compiles the table anew; many such changes at once are compiled together.
-Neighbours: `rules` compiles, `xds` encodes, `statuses` tells people.
+A change of endpoints concerns one resource. A change of an Ingress, a Gateway, an HTTPRoute, of a class, or of a
+Service or Secret that one of them names compiles the tables anew; many such changes at once are compiled together.
+Neighbours: `rules` and `gateway` compile, `xds` encodes, `statuses` and `gateway_statuses` tell people.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from api.types import EndpointSlice, Ingress, Secret, Service
-from cluster.logs import get_logger
+from api.types import EndpointSlice, Gateway, Ingress, Namespace, Secret, Service
 from ingress import backends, certificates, classes, metrics, rules
-from ingress.model import ANY_HOST, Backend, Certificate, Key, Problem
-from ingress.rules import Compiled
+from ingress.entries import entries
+from ingress.gateway import compile as gateways
+from ingress.gateway.references import Grants
+from ingress.gateway.reports import Reports
+from ingress.model import ANY_HOST, Backend, Certificate, Entry, Key, Problem
 from ingress.sources import SERVICE_INDEX, Sources, service_of
 from ingress.xds import clusters, listeners, routes
 from ingress.xds.listeners import Bind
@@ -25,15 +28,14 @@ DEFAULT_CERTIFICATE = "default"
 # Of the time, at most a fifth goes into compiling, however often things change.
 REST_FACTOR = 4.0
 
-log = get_logger()
-
 Problems = Mapping[Key, list[Problem]]
 
 
 class Publisher:
     """publish: takes each new snapshot. tell: takes what is wrong with the Ingresses whenever they were compiled.
 
-    default_certificate: what hosts without one are served with; None closes such connections.
+    report: the same for Gateways and routes. default_certificate: what hosts without one are served with; None closes
+    such connections.
     """
 
     def __init__(
@@ -43,27 +45,36 @@ class Publisher:
         default_certificate: Certificate | None,
         publish: Callable[[Snapshot], None],
         tell: Callable[[Problems], None],
+        report: Callable[[Reports], None],
     ) -> None:
         self._sources = sources
         self._bind = bind
         self._default_certificate = default_certificate
         self._publish = publish
         self._tell = tell
-        self._compiled: Compiled | None = None
-        self._backends: dict[str, Backend] = {}
+        self._report = report
+        # The Services that the tables ask for, and the Secrets with what is in them: there or not.
+        self._services: set[Key] = set()
+        self._certificates: dict[Key, Certificate | Problem] = {}
         self._backends_of: dict[Key, list[Backend]] = {}
         self._snapshot: dict[str, dict[str, Resource]] = {}
         self._stale = True
         self._stale_endpoints: set[Key] = set()
         self._awake = asyncio.Event()
-        sources.ingresses.add_handler(self._ingress_changed)
-        sources.classes.add_handler(lambda old, new: self._table_changed())
+        for informer in (sources.ingresses, sources.gateways, sources.routes):
+            informer.add_handler(self._wish_changed)
+        for other in (sources.classes, sources.gateway_classes, sources.grants):
+            other.add_handler(lambda old, new: self._table_changed())
+        sources.namespaces.add_handler(self._namespace_changed)
         sources.services.add_handler(self._service_changed)
         sources.secrets.add_handler(self._secret_changed)
         sources.slices.add_handler(self._slice_changed)
 
     def is_ours(self, ingress: Ingress) -> bool:
         return classes.is_ours(ingress, lambda name: self._sources.classes.get("", name))
+
+    def is_our_gateway(self, gateway: Gateway) -> bool:
+        return classes.is_our_gateway(gateway, lambda name: self._sources.gateway_classes.get("", name))
 
     async def run(self) -> None:
         """Publish what changes, until cancelled."""
@@ -92,48 +103,78 @@ class Publisher:
         return took
 
     def _compile(self) -> None:
-        ours = [
-            each
-            for each in self._sources.ingresses.items()
-            if self.is_ours(each) and not each.metadata.deletion_timestamp
-        ]
-        compiled = self._compiled = rules.compile(ours, self._sources.services.get)
-        metrics.routes.set(sum(len(host.routes) for host in compiled.table.hosts))
-        self._backends = compiled.table.backends()
+        self._certificates = {}
+        ours = [each for each in _lasting(self._sources.ingresses.items()) if self.is_ours(each)]
+        compiled = rules.compile(ours, self._sources.services.get)
+        http, https = self._bind.http[1], self._bind.https[1]
+        others = gateways.compile(self._world(), {http: False, https: True})
+        self._services = compiled.services | others.services
+        found = entries(http, https, compiled.table, others.entries)
+        self._encode(found)
+        metrics.routes.set(sum(len(host.routes) for entry in found for host in entry.table.hosts))
+        self._tell({_key(each): [*compiled.problems.get(_key(each), ()), *self._refused(each)] for each in ours})
+        self._report(others.reports)
+
+    def _world(self) -> gateways.World:
+        sources = self._sources
+        return gateways.World(
+            gateways=[each for each in _lasting(sources.gateways.items()) if self.is_our_gateway(each)],
+            routes=_lasting(sources.routes.items()),
+            grants=Grants(sources.grants.items()),
+            service_of=sources.services.get,
+            certificate_of=self._certificate,
+            labels_of=self._labels,
+            address=self._bind.http[0],
+        )
+
+    def _encode(self, found: list[Entry]) -> None:
+        wanted = {name: backend for entry in found for name, backend in entry.table.backends().items()}
         self._backends_of = {}
-        for backend in self._backends.values():
+        for backend in wanted.values():
             self._backends_of.setdefault(backend.key, []).append(backend)
+        secrets = {entry.name: self._secrets_of(entry) for entry in found if entry.tls}
         self._snapshot = {
-            **self._secured(compiled),
-            CLUSTER: {name: clusters.cluster(backend) for name, backend in self._backends.items()},
-            ENDPOINTS: {name: self._endpoints(backend) for name, backend in self._backends.items()},
-            ROUTES: _by_name(routes.configurations(compiled.table)),
+            SECRET: {name: clusters.secret(name, each) for name, each in self._usable().items()},
+            CLUSTER: {name: clusters.cluster(backend) for name, backend in wanted.items()},
+            ENDPOINTS: {name: self._endpoints(backend) for name, backend in wanted.items()},
+            LISTENER: _by_name(listeners.listeners(self._bind, found, secrets)),
+            ROUTES: _by_name(routes.configurations(found)),
         }
         self._stale_endpoints.clear()
-        self._tell({_key(each): compiled.problems.get(_key(each), []) for each in ours})
 
-    def _secured(self, compiled: Compiled) -> dict[str, dict[str, Resource]]:
-        """Secrets that can be used, and listeners that use them; of the others people are told."""
-        found = {key: certificates.read(key, self._sources.secrets.get(*key)) for key in sorted(compiled.secrets)}
-        usable = {"/".join(key): each for key, each in found.items() if isinstance(each, Certificate)}
-        if self._default_certificate is not None:
-            usable[DEFAULT_CERTIFICATE] = self._default_certificate
+    def _certificate(self, key: Key) -> Certificate | Problem:
+        """What is in a Secret, which is looked into once for each table."""
+        if key not in self._certificates:
+            self._certificates[key] = certificates.read(key, self._sources.secrets.get(*key))
+        return self._certificates[key]
+
+    def _secrets_of(self, entry: Entry) -> dict[str, str]:
+        """The names of secrets that can be used, by host."""
         by_host = {
             host: "/".join(key)
-            for host, key in compiled.table.certificates.items()
-            if isinstance(found.get(key), Certificate)
+            for host, key in entry.table.certificates.items()
+            if isinstance(self._certificate(key), Certificate)
         }
         if self._default_certificate is not None:
             by_host.setdefault(ANY_HOST, DEFAULT_CERTIFICATE)
-        for ingress in self._sources.ingresses.items():
-            for entry in ingress.spec.tls:
-                problem = found.get((ingress.metadata.namespace, entry.secret_name))
-                if isinstance(problem, Problem) and self.is_ours(ingress):
-                    compiled.problems.setdefault(_key(ingress), []).append(problem)
-        return {
-            SECRET: {name: clusters.secret(name, certificate) for name, certificate in usable.items()},
-            LISTENER: _by_name(listeners.listeners(self._bind, by_host)),
-        }
+        return by_host
+
+    def _usable(self) -> dict[str, Certificate]:
+        found = {"/".join(key): each for key, each in sorted(self._certificates.items(), key=lambda item: item[0])}
+        usable = {name: each for name, each in found.items() if isinstance(each, Certificate)}
+        if self._default_certificate is not None:
+            usable[DEFAULT_CERTIFICATE] = self._default_certificate
+        return usable
+
+    def _refused(self, ingress: Ingress) -> list[Problem]:
+        """What is wrong with the certificates of an Ingress."""
+        names = [entry.secret_name for entry in ingress.spec.tls if entry.secret_name]
+        found = [self._certificate((ingress.metadata.namespace, name)) for name in names]
+        return [each for each in found if isinstance(each, Problem)]
+
+    def _labels(self, namespace: str) -> Mapping[str, str]:
+        found = self._sources.namespaces.get("", namespace)
+        return found.metadata.labels if found is not None else {}
 
     def _endpoints(self, backend: Backend) -> Resource:
         slices = self._sources.slices.by_index(SERVICE_INDEX, backend.key)
@@ -143,17 +184,21 @@ class Publisher:
         self._stale = True
         self._awake.set()
 
-    def _ingress_changed(self, old: Ingress | None, new: Ingress | None) -> None:
+    def _wish_changed(self, old: Any, new: Any) -> None:
         # Not for what only its status says, which is our own writing mostly.
         if _meaning(old) != _meaning(new):
             self._table_changed()
 
+    def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
+        if (old.metadata.labels if old is not None else {}) != (new.metadata.labels if new is not None else {}):
+            self._table_changed()
+
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
-        if self._compiled is not None and _key(new or old) in self._compiled.services:
+        if _key(new or old) in self._services:
             self._table_changed()
 
     def _secret_changed(self, old: Secret | None, new: Secret | None) -> None:
-        if self._compiled is not None and _key(new or old) in self._compiled.secrets:
+        if _key(new or old) in self._certificates:
             self._table_changed()
 
     def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
@@ -164,12 +209,17 @@ class Publisher:
                     self._awake.set()
 
 
-def _meaning(ingress: Ingress | None) -> object:
-    """What the table goes by."""
-    if ingress is None:
+def _lasting(records: Iterable[Any]) -> list[Any]:
+    """Those that are not being deleted."""
+    return [each for each in records if not each.metadata.deletion_timestamp]
+
+
+def _meaning(record: Any) -> object:
+    """What the tables go by."""
+    if record is None:
         return None
-    metadata = ingress.metadata
-    return metadata.uid, ingress.spec, metadata.annotations, metadata.deletion_timestamp
+    metadata = record.metadata
+    return metadata.uid, metadata.generation, record.spec, metadata.annotations, metadata.deletion_timestamp
 
 
 def _by_name(resources: list[Resource]) -> dict[str, Resource]:

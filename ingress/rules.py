@@ -8,13 +8,15 @@ the older one has it, and the other is told.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from api.types import HTTPIngressPath, Ingress, IngressBackend
 from ingress import settings as ingress_settings
 from ingress.backends import ServiceOf, resolve
 from ingress.model import (
     ANY_HOST,
+    EVERYTHING,
+    WILDCARD,
     Answer,
     Forward,
     Host,
@@ -24,23 +26,23 @@ from ingress.model import (
     Problem,
     Redirect,
     Route,
+    Share,
     Table,
+    in_order,
 )
 from ingress.settings import Settings
 
-EVERYTHING = PathMatch(PathKind.PREFIX, "/")
-NOT_FOUND = Route(EVERYTHING, Answer(404, "no Ingress has a route for this host and path"), "-")
+NOT_FOUND = Route(EVERYTHING, Answer(404, "no Ingress has a route for this host and path"), "-", is_fallback=True)
 HTTPS_CODE = 308
 
 
 @dataclass(slots=True)
 class Compiled:
-    """The table; what is wrong with which Ingress; the Services and Secrets that are asked for, there or not."""
+    """The table; what is wrong with which Ingress; the Services that are asked for, there or not."""
 
     table: Table
     problems: dict[Key, list[Problem]]
     services: set[Key]
-    secrets: set[Key]
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ class _Compiler:
         self._certificates: dict[str, Key] = {}
         self._certified_by: dict[str, str] = {}
         self._default: Route | None = None
-        self._compiled = Compiled(Table(()), {}, set(), set())
+        self._compiled = Compiled(Table(()), {}, set())
 
     def run(self, ingresses: list[Ingress]) -> Compiled:
         # Whether a host has a certificate must be known before its routes are made.
@@ -87,15 +89,16 @@ class _Compiler:
             self._add_certificates(ingress)
         for ingress in ingresses:
             self._add_rules(ingress)
-        hosts = tuple(Host(name, self._ordered(found)) for name, found in sorted(self._hosts.items()))
+        hosts = tuple(Host(name, self._ordered(name, found)) for name, found in sorted(self._hosts.items()))
         self._compiled.table = Table(hosts, self._certificates)
         return self._compiled
 
-    def _ordered(self, found: _HostRoutes) -> tuple[Route, ...]:
-        routes = sorted(found.routes.values(), key=lambda route: route.match.precedence)
-        if EVERYTHING in found.routes:
-            return tuple(routes)
-        return (*routes, found.default or self._default or NOT_FOUND)
+    def _ordered(self, host: str, found: _HostRoutes) -> tuple[Route, ...]:
+        routes = list(found.routes.values())
+        if EVERYTHING not in found.routes:
+            routes.append(replace(found.default or self._default or NOT_FOUND, is_fallback=True))
+        # A wildcard stands for one label, as documented.
+        return in_order(replace(each, one_label=host.startswith(WILDCARD)) for each in routes)
 
     def _tell(self, ingress: Ingress, problem: Problem) -> None:
         told = self._compiled.problems.setdefault(_key(ingress), [])
@@ -107,7 +110,6 @@ class _Compiler:
             if not entry.secret_name:
                 continue
             secret = (ingress.metadata.namespace, entry.secret_name)
-            self._compiled.secrets.add(secret)
             for host in entry.hosts or _rule_hosts(ingress):
                 if self._certificates.setdefault(host, secret) != secret:
                     shown = host or "every other host"
@@ -148,7 +150,7 @@ class _Compiler:
     ) -> Route:
         action = settings.redirect or self._forward(ingress, settings, wanted)
         https_only = settings.https_redirect and host in self._certificates
-        return Route(match, action, _name(ingress), https_only)
+        return Route(match, action, _name(ingress), https_only, since=ingress.metadata.creation_timestamp or "")
 
     def _forward(self, ingress: Ingress, settings: Settings, wanted: IngressBackend) -> Forward | Redirect | Answer:
         namespace = ingress.metadata.namespace
@@ -159,7 +161,11 @@ class _Compiler:
             self._tell(ingress, backend)
             return Answer(503, f"the backend of Ingress {_name(ingress)} is not there")
         return Forward(
-            backend, settings.timeout_seconds, settings.idle_seconds, settings.retries, settings.rewrite_prefix
+            (Share(backend),),
+            timeout_seconds=settings.timeout_seconds,
+            idle_seconds=settings.idle_seconds,
+            retries=settings.retries,
+            rewrite_prefix=settings.rewrite_prefix,
         )
 
 

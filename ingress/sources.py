@@ -1,10 +1,22 @@
-"""What the ingress follows in the cluster: local copies of five collections."""
+"""What the ingress follows in the cluster: local copies of ten collections."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
-from api.types import EndpointSlice, Ingress, IngressClass, Secret, Service
+from api.types import (
+    EndpointSlice,
+    Gateway,
+    GatewayClass,
+    HTTPRoute,
+    Ingress,
+    IngressClass,
+    Namespace,
+    ReferenceGrant,
+    Secret,
+    Service,
+)
 from cluster.client import Client
 from cluster.daemon import Daemon
 from cluster.informer import Informer, wait_synced
@@ -24,6 +36,11 @@ class Sources:
     services: Informer[Service]
     slices: Informer[EndpointSlice]
     secrets: Informer[Secret]
+    gateway_classes: Informer[GatewayClass]
+    gateways: Informer[Gateway]
+    routes: Informer[HTTPRoute]
+    grants: Informer[ReferenceGrant]
+    namespaces: Informer[Namespace]
 
 
 async def follow(daemon: Daemon, client: Client) -> Sources:
@@ -34,13 +51,16 @@ async def follow(daemon: Daemon, client: Client) -> Sources:
         Informer(client, Service),
         Informer(client, EndpointSlice, indexes={SERVICE_INDEX: service_of}),
         Informer(client, Secret, field_selector=f"type={TYPE}"),
+        Informer(client, GatewayClass),
+        Informer(client, Gateway),
+        Informer(client, HTTPRoute),
+        Informer(client, ReferenceGrant),
+        Informer(client, Namespace),
     )
-    daemon.spawn("ingresses", sources.ingresses.run())
-    daemon.spawn("ingress-classes", sources.classes.run())
-    daemon.spawn("services", sources.services.run())
-    daemon.spawn("endpoint-slices", sources.slices.run())
-    daemon.spawn("secrets", sources.secrets.run())
-    await wait_synced(sources.ingresses, sources.classes, sources.services, sources.slices, sources.secrets)
+    informers: dict[str, Informer[Any]] = {each.name: getattr(sources, each.name) for each in fields(sources)}
+    for name, informer in informers.items():
+        daemon.spawn(name, informer.run())
+    await wait_synced(*informers.values())
     return sources
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue
 
 from cluster.pb import xds_pb2 as pb
-from ingress.model import ANY_HOST
+from ingress.model import ANY_HOST, Entry
 from ingress.xds.clusters import socket_address
 from ingress.xds.resource import Resource, aggregated, packed
-from ingress.xds.routes import HTTP, HTTPS
 
 HEADERS_SECONDS = 30
 DRAIN_SECONDS = 5
@@ -28,47 +27,57 @@ ACCESS_LOG = (
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """Addresses and ports to listen on, and the file that requests are logged to ("" for none)."""
+    """Addresses and ports to listen on for Ingresses, and the file that requests are logged to ("" for none).
+
+    Gateways' other ports are on the address for plain HTTP, too.
+    """
 
     http: tuple[str, int]
     https: tuple[str, int]
     access_log: str
 
 
-def listeners(bind: Bind, certificates: Mapping[str, str]) -> list[Resource]:
-    """The listeners. certificates: the name of a secret by host; ANY_HOST's is for hosts without one.
+def listeners(bind: Bind, entries: Iterable[Entry], secrets: Mapping[str, Mapping[str, str]]) -> list[Resource]:
+    """A listener for each entry, of its name. secrets: a secret's name by entry and host; ANY_HOST's is for others.
 
-    Without any certificate nothing listens for HTTPS.
+    Where there is no secret at all nothing listens for HTTPS.
     """
-    return [_http(bind), _https(bind, certificates)] if certificates else [_http(bind)]
+    found = []
+    for entry in entries:
+        address = (bind.http[0], entry.port)
+        if not entry.tls:
+            found.append(_http(entry.name, address, bind.access_log))
+        elif secrets.get(entry.name):
+            found.append(_https(entry.name, address, bind.access_log, secrets[entry.name]))
+    return found
 
 
-def _http(bind: Bind) -> Resource:
-    chain = pb.FilterChain(name=HTTP, filters=[_connection_manager(HTTP, bind.access_log)])
-    return Resource.of(HTTP, _listener(HTTP, bind.http, filter_chains=[chain]))
+def _http(name: str, address: tuple[str, int], access_log: str) -> Resource:
+    chain = pb.FilterChain(name=name, filters=[_connection_manager(name, access_log)])
+    return Resource.of(name, _listener(name, address, filter_chains=[chain]))
 
 
-def _https(bind: Bind, certificates: Mapping[str, str]) -> Resource:
+def _https(name: str, address: tuple[str, int], access_log: str, secrets: Mapping[str, str]) -> Resource:
     hosts_of: dict[str, list[str]] = {}
-    for host, secret in sorted(certificates.items()):
+    for host, secret in sorted(secrets.items()):
         if host != ANY_HOST:
             hosts_of.setdefault(secret, []).append(host)
-    chains = [_tls_chain(secret, hosts, bind.access_log) for secret, hosts in sorted(hosts_of.items())]
+    chains = [_tls_chain(name, secret, hosts, access_log) for secret, hosts in sorted(hosts_of.items())]
     inspector = pb.ListenerFilter(
         name="envoy.filters.listener.tls_inspector",
         typed_config=packed("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector", pb.TlsInspector()),
     )
-    listener = _listener(HTTPS, bind.https, filter_chains=chains, listener_filters=[inspector])
-    if ANY_HOST in certificates:
-        listener.default_filter_chain.CopyFrom(_tls_chain(certificates[ANY_HOST], [], bind.access_log))
-    return Resource.of(HTTPS, listener)
+    listener = _listener(name, address, filter_chains=chains, listener_filters=[inspector])
+    if ANY_HOST in secrets:
+        listener.default_filter_chain.CopyFrom(_tls_chain(name, secrets[ANY_HOST], [], access_log))
+    return Resource.of(name, listener)
 
 
 def _listener(name: str, address: tuple[str, int], **parts: object) -> pb.Listener:
     return pb.Listener(name=name, address=socket_address(*address), freebind=BoolValue(value=True), **parts)
 
 
-def _tls_chain(secret: str, hosts: list[str], access_log: str) -> pb.FilterChain:
+def _tls_chain(name: str, secret: str, hosts: list[str], access_log: str) -> pb.FilterChain:
     context = pb.DownstreamTlsContext(
         common_tls_context=pb.CommonTlsContext(
             tls_params=pb.TlsParameters(tls_minimum_protocol_version=pb.TlsParameters.TLSv1_2),
@@ -80,7 +89,7 @@ def _tls_chain(secret: str, hosts: list[str], access_log: str) -> pb.FilterChain
         # One name a chain: a chain that is changed only in its hosts is another one.
         name=f"{secret}:{','.join(hosts)}" if hosts else "default",
         filter_chain_match=pb.FilterChainMatch(server_names=hosts) if hosts else None,
-        filters=[_connection_manager(HTTPS, access_log)],
+        filters=[_connection_manager(name, access_log)],
         transport_socket=pb.TransportSocket(
             name="envoy.transport_sockets.tls", typed_config=packed(f"{_TLS}.DownstreamTlsContext", context)
         ),

@@ -1,4 +1,4 @@
-"""The class of Ingresses a cluster with an ingress starts with; it is the default."""
+"""The classes of Ingresses and Gateways a cluster with an ingress starts with; the first is the default."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Final
 from podling.launcher.rest import Admin
 
 _GROUP: Final = "networking.k8s.io/v1"
+_GATEWAY_GROUP: Final = "gateway.networking.k8s.io/v1"
 CLASS: Final = "podling"
 
 INGRESS_CLASS: Final[dict[str, Any]] = {
@@ -17,8 +18,20 @@ INGRESS_CLASS: Final[dict[str, Any]] = {
 }
 
 
-def ensure_ingress_class(admin: Admin) -> None:
-    """Make the class unless it is there. Raises RuntimeError when it is refused."""
-    code, answer = admin.post(f"/apis/{_GROUP}/ingressclasses", INGRESS_CLASS)
-    if code not in (200, 201, 409):
-        raise RuntimeError(f"the IngressClass {CLASS} was refused: {answer.get('message', code)}")
+GATEWAY_CLASS: Final[dict[str, Any]] = {
+    "apiVersion": _GATEWAY_GROUP,
+    "kind": "GatewayClass",
+    "metadata": {"name": CLASS},
+    "spec": {"controllerName": "podling.io/ingress", "description": "Served by the cluster's own ingress."},
+}
+
+
+def ensure_ingress_classes(admin: Admin) -> None:
+    """Make the classes unless they are there. Raises RuntimeError when one is refused."""
+    for path, made in (
+        (f"/apis/{_GROUP}/ingressclasses", INGRESS_CLASS),
+        (f"/apis/{_GATEWAY_GROUP}/gatewayclasses", GATEWAY_CLASS),
+    ):
+        code, answer = admin.post(path, made)
+        if code not in (200, 201, 409):
+            raise RuntimeError(f"the {made['kind']} {CLASS} was refused: {answer.get('message', code)}")

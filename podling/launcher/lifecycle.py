@@ -153,7 +153,7 @@ def _wait_ready(cluster: Cluster, tell: Tell, check: Callable[[Tell], None], sec
                 readiness.ensure_kube_dns(admin)
                 storage.ensure_storage(admin)
                 if cluster.ingress:
-                    ingress_class.ensure_ingress_class(admin)
+                    ingress_class.ensure_ingress_classes(admin)
                 made_dns = True
         except Unavailable:
             now_waiting = ["the API server"]

@@ -13,7 +13,8 @@ from pathlib import Path
 import aiohttp
 import grpc
 
-from ingress.model import Certificate, Table
+from ingress.entries import HTTPS, entries
+from ingress.model import Certificate, Entry, Table
 from ingress.xds import clusters, listeners, routes
 from ingress.xds.listeners import Bind
 from ingress.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Snapshot
@@ -59,9 +60,11 @@ class Ingress:
         endpoints: Addresses | None = None,
         certificates: Mapping[str, Certificate] | None = None,
         hosts: Mapping[str, str] | None = None,
+        gateways: Iterable[Entry] = (),
     ) -> Snapshot:
         where = endpoints or {}
-        found = table.backends()
+        found_at = entries(self.bind.http[1], self.bind.https[1], table, gateways)
+        found = {name: backend for entry in found_at for name, backend in entry.table.backends().items()}
         secrets = certificates or {}
         return {
             SECRET: {name: clusters.secret(name, each) for name, each in secrets.items()},
@@ -69,8 +72,8 @@ class Ingress:
             ENDPOINTS: {
                 name: clusters.endpoints(name, where.get(backend.service, ())) for name, backend in found.items()
             },
-            LISTENER: {each.name: each for each in listeners.listeners(self.bind, hosts or {})},
-            ROUTES: {each.name: each for each in routes.configurations(table)},
+            LISTENER: {each.name: each for each in listeners.listeners(self.bind, found_at, {HTTPS: hosts or {}})},
+            ROUTES: {each.name: each for each in routes.configurations(found_at)},
         }
 
     async def publish(self, snapshot: Snapshot) -> None:

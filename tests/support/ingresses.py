@@ -146,4 +146,6 @@ def _matches(route: Route, asked: str) -> bool:
 
 def service_of(action: Forward | Redirect | Answer) -> str:
     """The Service an action leads to; NOTHING for none."""
-    return action.backend.service if isinstance(action, Forward) else NOTHING
+    if not isinstance(action, Forward) or action.shares[0].backend is None:
+        return NOTHING
+    return action.shares[0].backend.service

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -54,7 +55,9 @@ def spoken(table: Table) -> Table:
     def named(route: Route) -> Route:
         if not isinstance(route.action, Forward):
             return route
-        return Route(route.match, rules.Answer(200, route.action.backend.service), route.owner)
+        backend = route.action.shares[0].backend
+        assert backend is not None
+        return replace(route, action=rules.Answer(200, backend.service))
 
     return Table(tuple(Host(host.name, tuple(map(named, host.routes))) for host in table.hosts))
 

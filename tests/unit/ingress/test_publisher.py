@@ -13,6 +13,7 @@ import pytest
 from api import codec
 from api.types import Ingress, IngressClass, Secret
 from cluster import pki
+from ingress.gateway.reports import Reports
 from ingress.model import Key, Problem
 from ingress.publisher import Publisher
 from ingress.sources import Sources, service_of
@@ -60,15 +61,19 @@ class Store:
 class World:
     def __init__(self) -> None:
         self.ingresses, self.classes, self.services, self.slices, self.secrets = (Store() for _ in range(5))
+        self.gateway_classes, self.gateways, self.routes, self.grants, self.namespaces = (Store() for _ in range(5))
         self.published: list[Snapshot] = []
         self.told: dict[Key, list[Problem]] = {}
+        self.reports = Reports()
         stores = (self.ingresses, self.classes, self.services, self.slices, self.secrets)
+        gateway_stores = (self.gateway_classes, self.gateways, self.routes, self.grants, self.namespaces)
         self.publisher = Publisher(
-            Sources(*stores),  # type: ignore[arg-type]
+            Sources(*stores, *gateway_stores),  # type: ignore[arg-type]
             BIND,
             None,
             self.published.append,
             lambda problems: self.told.update(problems),
+            lambda reports: setattr(self, "reports", reports),
         )
         self.classes.put(a_class("podling", "podling.io/ingress"))
         self.services.put(service())

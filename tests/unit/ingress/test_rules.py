@@ -136,7 +136,7 @@ def test_annotations_set_timeouts_and_rewriting() -> None:
     action = answered(rules.compile([made], AnyService()).table, "h", "/x").action
     assert isinstance(action, Forward)
     assert (action.timeout_seconds, action.idle_seconds, action.rewrite_prefix) == (90.0, 0.5, "/v2")
-    assert action.backend.protocol is Protocol.H2C
+    assert [share.backend and share.backend.protocol for share in action.shares] == [Protocol.H2C]
 
 
 def test_a_redirect_takes_the_place_of_the_backend() -> None:
