@@ -45,6 +45,7 @@ from .bundle import Environment, build_config
 from .conmon import Conmon, Monitored
 from .ending import Ending, ending
 from .exits import ExitWatch
+from .image_volumes import with_image_volumes
 from .records import ContainerRecord, RecordFiles, SandboxRecord, make_private
 from .rootfs import mount_rootfs, remove_written, unmount_bundle
 from .signals import signal_number
@@ -235,6 +236,8 @@ class Containers:
             mount_rootfs(rootfs, self._files.directory(container_id), layers)
         if users:
             open_way(bundle, environment.first_id)
+        owner = environment.first_id if users else 0
+        spec = with_image_volumes(spec, image.config.volumes or (), rootfs, owner)
         who = identity(rootfs, image.config.user, spec.security)
         config = build_config(spec, image.config, who, rootfs, environment)
         (self.bundle(container_id) / "config.json").write_bytes(msgspec.json.encode(config))

@@ -353,6 +353,35 @@ async def test_an_image_of_very_many_layers(node: Node, tmp_path: Path) -> None:
         assert status.exit_code == 119
 
 
+@pytest.mark.parametrize("readonly", [False, True])
+async def test_an_images_volumes_are_there_and_can_be_written(node: Node, tmp_path: Path, readonly: bool) -> None:
+    shell = tar(Member("bin/sh", mode=0o755), *layer_of(node, "bin/sh"), Member("here/kept", b"kept\n"))
+    volumes: dict[str, dict[str, str]] = {"/here": {}, "/new/deep/": {}, "/mounted": {}}
+    (tmp_path / "image.tar").write_bytes(docker_archive([shell], ["volumes"], Volumes=volumes))
+    Store(node.config.image_store).load(tmp_path / "image.tar")
+    (tmp_path / "given").mkdir()
+    write = "read a < /here/kept; echo $a > /new/deep/a; echo x > /here/x; echo y > /mounted/y"
+    status = await node.finished(
+        sandbox := await node.sandbox(),
+        f"{write}; read b < /new/deep/a; echo $b",
+        image="volumes",
+        mounts=[Mount(host_path=str(tmp_path / "given"), container_path="/mounted/")],
+        security=SecurityContext(readonly_root=readonly),
+    )
+    assert status.exit_code == 0
+    assert node.log(sandbox) == ["kept"]
+    assert (tmp_path / "given/y").read_text() == "y\n"
+
+
+async def test_a_volume_where_the_image_has_a_file_is_refused(node: Node, tmp_path: Path) -> None:
+    shell = tar(*layer_of(node, "bin/sh"), Member("here", b"a file"))
+    (tmp_path / "image.tar").write_bytes(docker_archive([shell], ["odd"], Volumes={"/here/below": {}}))
+    Store(node.config.image_store).load(tmp_path / "image.tar")
+    with pytest.raises(InvalidConfig, match="cannot make its image's volume"):
+        await node.open.create_container(node.spec(await node.sandbox(), "true", image="odd"))
+    assert await node.open.list_containers() == []
+
+
 def layer_of(node: Node, path: str) -> list[Member]:
     busybox = Store(node.config.image_store).resolve("busybox").layers[0] / path
     return [Member(path, busybox.read_bytes(), mode=0o755)]
