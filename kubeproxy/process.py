@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from api.types import EndpointSlice, NetworkPolicy, Node, Service
 from cluster.client import Client
@@ -24,11 +25,15 @@ from kubeproxy.dns.server import DnsServer, open_sockets
 from kubeproxy.dns.upstream import Upstream
 from kubeproxy.dns.zone import Zone
 from kubeproxy.health_checks import HealthChecks
+from kubeproxy.ip_family import IPV4, IPV6
 from kubeproxy.kernel import Kernel, KernelError, open_kernel, remove_table
 from kubeproxy.pending import ServiceKey
 from kubeproxy.policy import table as policy_table
 from kubeproxy.policy.enforcer import Enforcer
+from kubeproxy.policy.family_policies import FamilyPolicies
 from kubeproxy.syncer import Syncer, service_of
+
+HAS_IPV6 = Path("/proc/sys/net/ipv6")
 
 log = get_logger()
 
@@ -109,8 +114,8 @@ async def _enforce(
     node: Informer[Node],
 ) -> None:
     """Follow the policies; until all of them are known, what the kernel does about them stays as it is."""
-    dns_address = config.dns.address if config.dns is not None else ""
-    enforcer = Enforcer(kernel, client, config.node.name, lambda: syncer.node.pod_cidrs, dns_address)
+    families = [FamilyPolicies(net.family, config.node.name, net.dns_address) for net in config.networks]
+    enforcer = Enforcer(kernel, client, families, lambda: syncer.node.pod_cidrs)
 
     async def run() -> None:
         await policies.synced.wait()
@@ -164,8 +169,9 @@ def _dns_sockets(config: DnsConfig) -> tuple[socket.socket, socket.socket]:
 def clean_up(dns_address: str) -> None:
     """Remove our table, and the DNS address unless it is `""`. Raises KernelError or OSError."""
     kernel = open_kernel()
-    remove_table(kernel)
-    kernel.run(policy_table.remove())
+    for family in (IPV4, IPV6) if HAS_IPV6.is_dir() else (IPV4,):
+        remove_table(kernel, family)
+        kernel.run(policy_table.remove(family))
     if dns_address and dns_address in loopback.addresses():
         loopback.remove(dns_address)
 

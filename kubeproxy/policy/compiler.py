@@ -18,6 +18,7 @@ from api.types.networking_policy import (
     NetworkPolicyPeer,
     NetworkPolicyPort,
 )
+from kubeproxy.ip_family import IPV4, IpFamily, family_of
 from kubeproxy.policy.peers import Group, NamedPort
 
 INGRESS, EGRESS = "in", "out"
@@ -52,7 +53,8 @@ def port_set(port: NamedPort) -> str:
     return f"port-{identifier(port.protocol, port.name)}"
 
 
-def compile_policy(policy: NetworkPolicy) -> CompiledPolicy:
+def compile_policy(policy: NetworkPolicy, ip: IpFamily = IPV4) -> CompiledPolicy:
+    """What the policy means to the traffic of one IP family."""
     namespace, spec = policy.metadata.namespace, policy.spec
     groups: set[Group] = set()
     ports: set[NamedPort] = set()
@@ -62,8 +64,8 @@ def compile_policy(policy: NetworkPolicy) -> CompiledPolicy:
         rules = [(rule.from_, rule.ports) for rule in spec.ingress] if direction == INGRESS else []
         rules += [(rule.to, rule.ports) for rule in spec.egress] if direction == EGRESS else []
         for peers, rule_ports in rules:
-            matches = list(_peers(peers, namespace, _SIDE[direction], groups)) if peers else [""]
-            port_matches = list(_ports(rule_ports, ports)) if rule_ports else [""]
+            matches = list(_peers(peers, namespace, _SIDE[direction], groups, ip)) if peers else [""]
+            port_matches = list(_ports(rule_ports, ports, ip)) if rule_ports else [""]
             lines += [" ".join(f"{peer} {port} accept".split()) for peer in matches for port in port_matches]
         chains[direction] = tuple(lines)
     selected = Group(selectors.from_record(spec.pod_selector), namespace)
@@ -71,10 +73,12 @@ def compile_policy(policy: NetworkPolicy) -> CompiledPolicy:
     return CompiledPolicy(name, selected, chains, frozenset(groups), frozenset(ports))
 
 
-def _peers(peers: Iterable[NetworkPolicyPeer], namespace: str, side: str, groups: set[Group]) -> Iterator[str]:
+def _peers(
+    peers: Iterable[NetworkPolicyPeer], namespace: str, side: str, groups: set[Group], ip: IpFamily
+) -> Iterator[str]:
     for peer in peers:
         if peer.ip_block is not None:
-            yield from _block(peer.ip_block, side)
+            yield from _block(peer.ip_block, side, ip)
             continue
         # Without a selector of its own, a namespace's every pod is meant.
         pods = selectors.EVERYTHING if peer.pod_selector is None else selectors.from_record(peer.pod_selector)
@@ -83,22 +87,20 @@ def _peers(peers: Iterable[NetworkPolicyPeer], namespace: str, side: str, groups
         else:
             group = Group(pods, namespaces=selectors.from_record(peer.namespace_selector))
         groups.add(group)
-        yield f"ip {side} @{group_set(group)}"
+        yield f"{ip.nft} {side} @{group_set(group)}"
 
 
-def _block(block: IPBlock, side: str) -> Iterator[str]:
+def _block(block: IPBlock, side: str, ip: IpFamily) -> Iterator[str]:
+    """A block of the other family is nobody's address here: it must not become everybody's."""
     network = ipaddress.ip_network(block.cidr, strict=False)
-    if network.version != 4:
+    if family_of(block.cidr) is not ip:
         return
-    text = f"ip {side} {network}"
-    left_out = [ipaddress.ip_network(each, strict=False) for each in block.except_]
-    # Collapsed, because a set of overlapping networks is an error to the kernel.
-    excepted = ipaddress.collapse_addresses(each for each in left_out if isinstance(each, ipaddress.IPv4Network))
-    shown = ", ".join(str(each) for each in excepted)
-    yield f"{text} ip {side} != {{ {shown} }}" if shown else text
+    text = f"{ip.nft} {side} {network}"
+    shown = ", ".join(ip.networks(block.except_))
+    yield f"{text} {ip.nft} {side} != {{ {shown} }}" if shown else text
 
 
-def _ports(ports: Sequence[NetworkPolicyPort], named: set[NamedPort]) -> Iterator[str]:
+def _ports(ports: Sequence[NetworkPolicyPort], named: set[NamedPort], ip: IpFamily) -> Iterator[str]:
     for port in ports:
         protocol = (port.protocol or "TCP").lower()
         if port.port is None:
@@ -106,7 +108,7 @@ def _ports(ports: Sequence[NetworkPolicyPort], named: set[NamedPort]) -> Iterato
         elif isinstance(port.port, str):
             name = NamedPort(protocol, port.port)
             named.add(name)
-            yield f"ip daddr . {protocol} dport @{port_set(name)}"
+            yield f"{ip.nft} daddr . {protocol} dport @{port_set(name)}"
         elif port.end_port is not None:
             yield f"{protocol} dport {port.port}-{port.end_port}"
         else:

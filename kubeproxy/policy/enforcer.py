@@ -7,7 +7,7 @@ forwards nothing before it is known what may pass: no pod has a moment without i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from api.types import Namespace, Pod
@@ -15,48 +15,46 @@ from api.types.networking_policy import NetworkPolicy
 from cluster.client import Client
 from cluster.informer import Informer, wait_synced
 from cluster.logs import get_logger
+from kubeproxy.ip_family import IPV4, IPV6
 from kubeproxy.kernel import Kernel, KernelError
 from kubeproxy.policy import table
-from kubeproxy.policy.compiler import CompiledPolicy, compile_policy
-from kubeproxy.policy.peers import NamedPort, Peer, Peers, PodKey
-from kubeproxy.policy.records import PodView
+from kubeproxy.policy.compiler import compile_policy
+from kubeproxy.policy.family_policies import FamilyPolicies, peer_of
+from kubeproxy.policy.records import DualStackPodView, PodView
 
 CHECK_SECONDS = 30.0
 RETRY_SECONDS = 1.0
-FINISHED = ("Succeeded", "Failed")
-FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")  # of this process's network namespace
-DNS_NAMESPACE = "kube-system"
-DNS_LABELS = {"k8s-app": "kube-dns"}
+# Of this process's network namespace.
+FORWARDING = {
+    IPV4: Path("/proc/sys/net/ipv4/ip_forward"),
+    IPV6: Path("/proc/sys/net/ipv6/conf/all/forwarding"),
+}
 
 log = get_logger()
 
 
 class Enforcer:
-    """`pod_cidrs` gives this node's, as they are known now; `dns_address` is the node's own DNS, "" for none.
+    """`pod_cidrs` gives this node's, as they are known now; `families` are the tables to keep.
 
     decided: set once what may pass is known, and the node forwards.
     """
 
     def __init__(
-        self, kernel: Kernel, client: Client, node: str, pod_cidrs: Callable[[], Iterable[str]], dns_address: str
+        self,
+        kernel: Kernel,
+        client: Client,
+        families: Sequence[FamilyPolicies],
+        pod_cidrs: Callable[[], Sequence[str]],
     ) -> None:
         self._kernel = kernel
-        self._node = node
+        self._families = families
         self._pod_cidrs = pod_cidrs
-        self._dns_address = dns_address
-        self._pods: Informer[PodView] = Informer(client, PodView, of=Pod)
+        view = PodView if len(families) == 1 else DualStackPodView
+        self._pods: Informer[PodView] = Informer(client, view, of=Pod)
         self._namespaces = Informer(client, Namespace)
-        self._policies: dict[PodKey, CompiledPolicy] = {}
-        self._peers = Peers()
-        self._state: table.State | None = None
-        self._cidrs: tuple[str, ...] = ()
         self._changed = asyncio.Event()
         self._failing = False
         self.decided = asyncio.Event()
-        if dns_address:
-            # What policies for other clusters call the DNS; here every node answers by itself.
-            dns = Peer(DNS_NAMESPACE, "", dns_address, DNS_LABELS, ports=_DNS_PORTS)
-            self._peers.set_peer(dns.key, dns)
 
     def healthy(self) -> bool:
         return not self._failing
@@ -65,10 +63,11 @@ class Enforcer:
         """An informer's handler."""
         metadata = (new or old).metadata  # type: ignore[union-attr]
         key = metadata.namespace, metadata.name
-        if new is None:
-            self._policies.pop(key, None)
-        else:
-            self._policies[key] = compile_policy(new)
+        for family in self._families:
+            if new is None:
+                family.compiled.pop(key, None)
+            else:
+                family.compiled[key] = compile_policy(new, family.ip)
         self._changed.set()
 
     def changed(self) -> None:
@@ -77,7 +76,7 @@ class Enforcer:
 
     async def run(self) -> None:
         """Enforce until cancelled. The table stays: a restart leaves no window open."""
-        while not self._policies:
+        while not self._families[0].compiled:
             self._changed.clear()
             await self._clear()
             await self._changed.wait()
@@ -96,7 +95,8 @@ class Enforcer:
                 await self._sync()
                 self._failing = False
             except KernelError as error:
-                self._state, self._failing = None, True
+                self._lose()
+                self._failing = True
                 log.error("could not change the policies' rules", reason=str(error), retry_seconds=RETRY_SECONDS)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
@@ -107,72 +107,58 @@ class Enforcer:
                 await self._check()
 
     async def _sync(self) -> None:
-        if not self._policies:
+        if not self._families[0].compiled:
             await self._clear()
             return
-        policies = list(self._policies.values())
-        self._peers.follow(group for policy in policies for group in policy.groups)
-        state, cidrs = table.desired(policies, self._peers, self._node), tuple(self._pod_cidrs())
-        if self._state is None or cidrs != self._cidrs:
-            text = table.whole(state, cidrs, self._dns_address)
-        else:
-            text = table.change(self._state, state)
-        if text:
-            await asyncio.to_thread(self._kernel.run, text)
-        self._state, self._cidrs = state, cidrs
+        for family in self._families:
+            text, done = family.plan(self._pod_cidrs())
+            if text:
+                await asyncio.to_thread(self._kernel.run, text)
+            done()
         self._forward()
 
     async def _clear(self) -> None:
         """Without policies there is no table."""
-        await asyncio.to_thread(self._kernel.run, table.remove())
-        self._state = None
+        for family in self._families:
+            await asyncio.to_thread(self._kernel.run, table.remove(family.ip))
+        self._lose()
         self._forward()
+
+    def _lose(self) -> None:
+        for family in self._families:
+            family.lose()
 
     def _forward(self) -> None:
         """Let the node forward packets."""
         if not self.decided.is_set():
-            FORWARDING.write_text("1")
+            for family in self._families:
+                FORWARDING[family.ip].write_text("1")
             self.decided.set()
 
     async def _check(self) -> None:
         """Notice when someone else took our table away."""
-        if self._state is None:
-            return
-        try:
-            await asyncio.to_thread(self._kernel.run, f"list chain ip {table.TABLE} from-pods\n")
-        except KernelError as error:
-            log.warning("the policies' rules were gone; putting them back", reason=str(error))
-            self._state = None
+        for family in self._families:
+            if not family.stands:
+                continue
+            try:
+                await asyncio.to_thread(self._kernel.run, table.present(family.ip))
+            except KernelError as error:
+                log.warning("the policies' rules were gone; putting them back", reason=str(error))
+                family.lose()
 
     def _pod_changed(self, old: PodView | None, new: PodView | None) -> None:
         metadata = (new or old).metadata  # type: ignore[union-attr]
-        peer = None if new is None else peer_of(new)
-        if (old is None) == (new is None) and old is not None and peer_of(old) == peer:
-            return
-        self._peers.set_peer((metadata.namespace, metadata.name), peer)
-        self._changed.set()
+        for family in self._families:
+            peer = None if new is None else peer_of(new, family.ip)
+            if (old is None) == (new is None) and old is not None and peer_of(old, family.ip) == peer:
+                continue
+            family.peers.set_peer((metadata.namespace, metadata.name), peer)
+            self._changed.set()
 
     def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
         if old is not None and new is not None and old.metadata.labels == new.metadata.labels:
             return
         metadata = (new or old).metadata  # type: ignore[union-attr]
-        self._peers.set_namespace(metadata.name, None if new is None else new.metadata.labels)
+        for family in self._families:
+            family.peers.set_namespace(metadata.name, None if new is None else new.metadata.labels)
         self._changed.set()
-
-
-_DNS_PORTS = ((NamedPort("udp", "dns"), 53), (NamedPort("tcp", "dns-tcp"), 53))
-
-
-def peer_of(pod: PodView) -> Peer | None:
-    """None for a pod without an address of its own: on the node's network, not started yet, finished."""
-    spec, status = pod.spec, pod.status
-    if spec.host_network or not status.pod_ip or ":" in status.pod_ip or status.phase in FINISHED:
-        return None
-    ports = tuple(
-        (NamedPort((port.protocol or "TCP").lower(), port.name), port.container_port)
-        for container in (*spec.init_containers, *spec.containers)
-        for port in container.ports
-        if port.name
-    )
-    metadata = pod.metadata
-    return Peer(metadata.namespace, metadata.name, status.pod_ip, metadata.labels, spec.node_name, ports)

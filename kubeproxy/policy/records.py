@@ -37,6 +37,26 @@ class PodStatusView(Record, frozen=True, kw_only=True):
     phase: str = ""
     pod_ip: str = field(name="podIP", default="")
 
+    @property
+    def addresses(self) -> list[str]:
+        return [self.pod_ip]
+
+
+class PodIPView(Record, frozen=True, kw_only=True):
+    """One of a pod's addresses."""
+
+    ip: str = ""
+
+
+class DualStackPodStatusView(PodStatusView, frozen=True, kw_only=True):
+    """The same, with the addresses of both IP families."""
+
+    pod_ips: list[PodIPView] = field(name="podIPs", default_factory=list)
+
+    @property
+    def addresses(self) -> list[str]:
+        return [each.ip for each in self.pod_ips] or [self.pod_ip]
+
 
 class PodView(Record, frozen=True, kw_only=True):
     """A Pod, as network policies see it."""
@@ -44,3 +64,9 @@ class PodView(Record, frozen=True, kw_only=True):
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     spec: PodSpecView = field(default_factory=PodSpecView)
     status: PodStatusView = field(default_factory=PodStatusView)
+
+
+class DualStackPodView(PodView, frozen=True, kw_only=True):
+    """A Pod, as network policies of a dual-stack cluster see it: the others do without what it has more."""
+
+    status: DualStackPodStatusView = field(default_factory=DualStackPodStatusView)

@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from kubeproxy.ip_family import IPV4, IpFamily
 from kubeproxy.policy.compiler import EGRESS, INGRESS, CompiledPolicy, group_set, identifier, port_set
 from kubeproxy.policy.peers import Peers
 
 TABLE = "podling-policy"
-_ADDRESSES = "type ipv4_addr;"
-_ADDRESS_AND_PORT = "type ipv4_addr . inet_service;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,8 @@ class State:
     verdicts: dict[str, dict[str, str]] = field(default_factory=lambda: {INGRESS: {}, EGRESS: {}})
 
 
-def desired(policies: Iterable[CompiledPolicy], peers: Peers, node: str) -> State:
-    """The state for this node's pods. `peers` follows the policies' groups."""
+def desired(policies: Iterable[CompiledPolicy], peers: Peers, node: str, ip: IpFamily = IPV4) -> State:
+    """The state for this node's pods, of one IP family. `peers` follows the policies' groups."""
     state = State()
     local = peers.on_node(node)
     policies = sorted(policies, key=lambda policy: policy.name)
@@ -46,10 +45,10 @@ def desired(policies: Iterable[CompiledPolicy], peers: Peers, node: str) -> Stat
         for direction, rules in policy.chains.items():
             state.chains[f"policy-{direction}-{policy.name}"] = rules
         for group in policy.groups:
-            state.sets[group_set(group)] = (_ADDRESSES, peers.addresses(group))
+            state.sets[group_set(group)] = (_addresses(ip), peers.addresses(group))
         for port in policy.ports:
             listeners = frozenset(f"{address} . {number}" for address, number in peers.listeners(port))
-            state.sets[port_set(port)] = (_ADDRESS_AND_PORT, listeners)
+            state.sets[port_set(port)] = (f"type {ip.address_type} . inet_service;", listeners)
     for address, selected in selecting.items():
         for direction in (INGRESS, EGRESS):
             names = [policy.name for policy in selected if direction in policy.chains]
@@ -58,37 +57,47 @@ def desired(policies: Iterable[CompiledPolicy], peers: Peers, node: str) -> Stat
                 state.chains[chain] = (*(f"jump policy-{direction}-{name}" for name in names), "drop")
                 state.verdicts[direction][address] = chain
     addresses = frozenset(selecting)
-    state.sets["judged"] = (_ADDRESSES, addresses)
-    state.sets["selves"] = ("type ipv4_addr . ipv4_addr;", frozenset(f"{each} . {each}" for each in addresses))
+    state.sets["judged"] = (_addresses(ip), addresses)
+    state.sets["selves"] = (_pairs(ip), frozenset(f"{each} . {each}" for each in addresses))
     return state
 
 
-def whole(state: State, pod_cidrs: Iterable[str], dns_address: str) -> str:
-    """The transaction that replaces the table, whatever it is now."""
+def whole(state: State, pod_cidrs: Iterable[str], dns_address: str, ip: IpFamily = IPV4) -> str:
+    """The transaction that replaces the table, whatever it is now. pod_cidrs: this node's, of this family."""
+    addresses, match = _addresses(ip), ip.nft
+    answers = (*_ANSWERS, f"{match} saddr . {match} daddr @selves accept")
     cidrs = ", ".join(pod_cidrs)
     fixed = "\n".join(
         [
-            f"add table ip {TABLE}",
-            f"delete table ip {TABLE}",
-            f"table ip {TABLE} {{",
-            f"set pods {{ {_ADDRESSES} flags interval; {f'elements = {{ {cidrs} }};' if cidrs else ''} }}",
-            f"set judged {{ {_ADDRESSES} }}",
-            "set selves { type ipv4_addr . ipv4_addr; }",
-            f"map isolated-{INGRESS} {{ type ipv4_addr : verdict; }}",
-            f"map isolated-{EGRESS} {{ type ipv4_addr : verdict; }}",
-            *_chain("from-pods", *_judge(EGRESS, "saddr")),
-            *_chain("to-pods", *_judge(INGRESS, "daddr")),
-            *_chain("out-forward", _hook("forward", "filter"), *_ANSWERS, "ip saddr @pods jump from-pods"),
-            *(_chain("out-input", _hook("input", "filter"), *_ANSWERS, _dns(dns_address)) if dns_address else ()),
-            *_chain("in-forward", _hook("forward", "filter + 1"), *_ANSWERS, "ip daddr @pods jump to-pods"),
+            f"add table {match} {TABLE}",
+            f"delete table {match} {TABLE}",
+            f"table {match} {TABLE} {{",
+            f"set pods {{ {addresses} flags interval; {f'elements = {{ {cidrs} }};' if cidrs else ''} }}",
+            f"set judged {{ {addresses} }}",
+            f"set selves {{ {_pairs(ip)} }}",
+            f"map isolated-{INGRESS} {{ type {ip.address_type} : verdict; }}",
+            f"map isolated-{EGRESS} {{ type {ip.address_type} : verdict; }}",
+            *_chain("from-pods", *_judge(EGRESS, f"{match} saddr")),
+            *_chain("to-pods", *_judge(INGRESS, f"{match} daddr")),
+            *_chain("out-forward", _hook("forward", "filter"), *answers, f"{match} saddr @pods jump from-pods"),
+            *(_chain("out-input", _hook("input", "filter"), *answers, _dns(dns_address)) if dns_address else ()),
+            *_chain("in-forward", _hook("forward", "filter + 1"), *answers, f"{match} daddr @pods jump to-pods"),
             "}\n",
         ]
     )
-    fixed_state = State(sets={"judged": (_ADDRESSES, frozenset()), "selves": ("", frozenset())})
-    return fixed + change(fixed_state, state)
+    fixed_state = State(sets={"judged": (addresses, frozenset()), "selves": ("", frozenset())})
+    return fixed + change(fixed_state, state, ip)
 
 
-_ANSWERS = ("ct state related accept", "ct direction reply accept", "ip saddr . ip daddr @selves accept")
+_ANSWERS = ("ct state related accept", "ct direction reply accept")
+
+
+def _addresses(ip: IpFamily) -> str:
+    return f"type {ip.address_type};"
+
+
+def _pairs(ip: IpFamily) -> str:
+    return f"type {ip.address_type} . {ip.address_type};"
 
 
 def _hook(hook: str, priority: str) -> str:
@@ -100,50 +109,57 @@ def _dns(address: str) -> str:
 
 
 def _judge(direction: str, side: str) -> tuple[str, ...]:
-    return (f"ip {side} vmap @isolated-{direction}", f"ip {side} @judged return", "drop")
+    return (f"{side} vmap @isolated-{direction}", f"{side} @judged return", "drop")
 
 
 def _chain(name: str, *rules: str) -> tuple[str, ...]:
     return (f"chain {name} {{", *rules, "}")
 
 
-def remove() -> str:
+def remove(ip: IpFamily = IPV4) -> str:
     """The transaction that takes the table away, if there is one."""
-    return f"add table ip {TABLE}\ndelete table ip {TABLE}\n"
+    return f"add table {ip.nft} {TABLE}\ndelete table {ip.nft} {TABLE}\n"
 
 
-def change(old: State, new: State) -> str:
+def present(ip: IpFamily = IPV4) -> str:
+    """The command that fails when the table is gone."""
+    return f"list chain {ip.nft} {TABLE} from-pods\n"
+
+
+def change(old: State, new: State, ip: IpFamily = IPV4) -> str:
     """The transaction from one state to the other; "" when they are the same."""
     lines: list[str] = []
+    table = f"{ip.nft} {TABLE}"
     for name in new.sets.keys() - old.sets.keys():
-        lines.append(f"add set ip {TABLE} {name} {{ {new.sets[name][0]} }}")
+        lines.append(f"add set {table} {name} {{ {new.sets[name][0]} }}")
     for name in new.chains.keys() - old.chains.keys():
-        lines.append(f"add chain ip {TABLE} {name}")
+        lines.append(f"add chain {table} {name}")
     for name, (_, elements) in new.sets.items():
         had = old.sets[name][1] if name in old.sets else frozenset()
-        lines += _elements("delete", name, had - elements)
-        lines += _elements("add", name, elements - had)
+        lines += _elements(f"delete element {table}", name, had - elements)
+        lines += _elements(f"add element {table}", name, elements - had)
     for name, rules in new.chains.items():
         if old.chains.get(name) != rules:
-            lines.append(f"flush chain ip {TABLE} {name}")
-            lines += [f"add rule ip {TABLE} {name} {rule}" for rule in rules]
+            lines.append(f"flush chain {table} {name}")
+            lines += [f"add rule {table} {name} {rule}" for rule in rules]
     for direction in (INGRESS, EGRESS):
-        lines += _verdicts(direction, old.verdicts[direction], new.verdicts[direction])
+        lines += _verdicts(table, direction, old.verdicts[direction], new.verdicts[direction])
     gone = sorted(old.chains.keys() - new.chains.keys())
     # Emptied first: they may lead to one another.
-    lines += [f"flush chain ip {TABLE} {name}" for name in gone]
-    lines += [f"delete chain ip {TABLE} {name}" for name in gone]
-    lines += [f"delete set ip {TABLE} {name}" for name in sorted(old.sets.keys() - new.sets.keys())]
+    lines += [f"flush chain {table} {name}" for name in gone]
+    lines += [f"delete chain {table} {name}" for name in gone]
+    lines += [f"delete set {table} {name}" for name in sorted(old.sets.keys() - new.sets.keys())]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _elements(verb: str, name: str, elements: Iterable[str]) -> list[str]:
+def _elements(command: str, name: str, elements: Iterable[str]) -> list[str]:
     text = ", ".join(sorted(elements))
-    return [f"{verb} element ip {TABLE} {name} {{ {text} }}"] if text else []
+    return [f"{command} {name} {{ {text} }}"] if text else []
 
 
-def _verdicts(direction: str, old: dict[str, str], new: dict[str, str]) -> list[str]:
+def _verdicts(table: str, direction: str, old: dict[str, str], new: dict[str, str]) -> list[str]:
     name = f"isolated-{direction}"
     leaving = [address for address, chain in old.items() if new.get(address) != chain]
     coming = [f"{address} : goto {chain}" for address, chain in new.items() if old.get(address) != chain]
-    return [*_elements("delete", name, leaving), *_elements("add", name, coming)]
+    leave, come = (f"{verb} element {table}" for verb in ("delete", "add"))
+    return [*_elements(leave, name, leaving), *_elements(come, name, coming)]

@@ -6,9 +6,10 @@ import pytest
 
 from api import codec
 from api.types import NetworkPolicy, Pod
+from kubeproxy.ip_family import IPV4
 from kubeproxy.policy import table
 from kubeproxy.policy.compiler import compile_policy
-from kubeproxy.policy.enforcer import peer_of
+from kubeproxy.policy.family_policies import peer_of
 from kubeproxy.policy.peers import Peers
 from kubeproxy.policy.records import PodView
 from tests.support.policies import pod, policy
@@ -28,7 +29,7 @@ class Node:
     def put(self, *pods: Pod) -> None:
         for each in pods:
             view = codec.decode(PodView, codec.encode(each))
-            self.peers.set_peer((each.metadata.namespace, each.metadata.name), peer_of(view))
+            self.peers.set_peer((each.metadata.namespace, each.metadata.name), peer_of(view, IPV4))
 
     def sync(self) -> str:
         """Bring the state up to date; the transaction that does it."""
@@ -95,9 +96,9 @@ def test_two_policies_about_a_pod_add_up(node: Node) -> None:
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
 def test_a_finished_pods_address_is_nobodys(phase: str) -> None:
     tree = {"status": {"phase": phase, "podIP": "10.0.0.1"}}
-    assert peer_of(codec.from_tree(PodView, tree)) is None
+    assert peer_of(codec.from_tree(PodView, tree), IPV4) is None
 
 
 def test_pods_on_the_nodes_network_are_left_alone() -> None:
     tree = {"spec": {"hostNetwork": True}, "status": {"phase": "Running", "podIP": "192.168.0.1"}}
-    assert peer_of(codec.from_tree(PodView, tree)) is None
+    assert peer_of(codec.from_tree(PodView, tree), IPV4) is None
