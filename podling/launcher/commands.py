@@ -38,6 +38,7 @@ def up(
     hollow_node_cpu: str | None = None,
     hollow_node_memory: str | None = None,
     ingress: bool | None = None,
+    dual_stack: bool | None = None,
     etcd: str = "",
     etcd_endpoints: str = "",
     etcd_ca_file: str = "",
@@ -62,6 +63,8 @@ def up(
         Memory of a simulated node (default: 256Gi).
     ingress
         Let HTTP in by Ingresses, on an address of the cluster's own (default: as before, else not).
+    dual_stack
+        Give nodes, pods and Services IPv6 addresses beside their IPv4 ones; chosen once a cluster (default: not).
     etcd
         The etcd binary (default: the one on PATH).
     etcd_endpoints
@@ -81,6 +84,7 @@ def up(
         hollow_node_cpu=_cores(hollow_node_cpu, "--hollow-node-cpu"),
         hollow_node_memory=_hollow_bytes(hollow_node_memory),
         ingress=ingress,
+        dual_stack=dual_stack,
         etcd_binary=_absolute(etcd) if "/" in etcd else etcd,
         etcd_endpoints=[endpoint for endpoint in etcd_endpoints.split(",") if endpoint],
         etcd_ca_file=_absolute(etcd_ca_file),

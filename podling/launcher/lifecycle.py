@@ -93,6 +93,7 @@ def _start(directory: Path, options: Options, ours: Lock, tell: Tell) -> Cluster
     preflight.check_space(directory)
     cluster = stored_plan.update(directory, options)
     preflight.check_files(cluster)
+    preflight.check_families(cluster)
     # What a crash left may hold the cluster's own ports.
     cleanup.cluster(cluster.id, cluster.dir)
     preflight.check_ports(cluster)
@@ -190,6 +191,7 @@ def _join(directory: Path, options: Options, tell: Tell, deadline: float) -> Clu
             kind = "hollow nodes" if flag == "--hollow-nodes" else "nodes"
             raise LauncherError(f"the cluster is up with {there} {kind}: run `podling down` before changing {flag}")
 
+    stored_plan.check_families(cluster, options)
     if options.ingress not in (None, cluster.ingress):
         now_up = "with" if cluster.ingress else "without"
         raise LauncherError(f"the cluster is up {now_up} an ingress: run `podling down` before changing that")

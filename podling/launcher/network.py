@@ -13,6 +13,7 @@ from pathlib import Path
 from podling.launcher.plan import Cluster, Node
 
 IP_SECONDS = 30
+_IPV6_SETTINGS = Path("/proc/sys/net/ipv6/conf")
 
 
 class NetworkFailure(Exception):
@@ -34,6 +35,10 @@ def create_bridge(cluster: Cluster) -> None:
         # Nodes and pods reach it by their default route, which is the host.
         *([f"addr add {cluster.ingress_address}/32 dev {cluster.bridge}"] if cluster.ingress else []),
     )
+    if cluster.dual_stack:
+        # A host may be set to have IPv6 on no new link.
+        (_IPV6_SETTINGS / cluster.bridge / "disable_ipv6").write_text("0")
+        _ip("addr", "add", f"{cluster.host_ip_v6}/64", "dev", cluster.bridge, "nodad")
 
 
 def bridge_mac(cluster_id: str) -> str:
@@ -44,6 +49,8 @@ def bridge_mac(cluster_id: str) -> str:
 def create_node(cluster: Cluster, node: Node) -> None:
     """Make a node's namespace, join it to the bridge and route its pods from the host."""
     _ip("netns", "add", node.netns)
+    if cluster.dual_stack:
+        _enable_ipv6(node)
     _ip_batch(
         f"link add {node.veth} type veth peer name eth0 netns {node.netns}",
         f"link set {node.veth} master {cluster.bridge} up",
@@ -56,6 +63,20 @@ def create_node(cluster: Cluster, node: Node) -> None:
         netns=node.netns,
     )
     _ip("route", "replace", node.pod_cidr, "via", node.ip, "dev", cluster.bridge)
+    if cluster.dual_stack:
+        _ip_batch(
+            f"addr add {node.ip_v6}/64 dev eth0 nodad",
+            f"route add default via {cluster.host_ip_v6}",
+            netns=node.netns,
+        )
+        _ip("route", "replace", node.pod_cidr_v6, "via", node.ip_v6, "dev", cluster.bridge)
+
+
+def _enable_ipv6(node: Node) -> None:
+    """Have links to come take their addresses without asking around for a second who else has them."""
+    settings = ("disable_ipv6=0", "accept_dad=0", "accept_ra=0")
+    arguments = [f"net.ipv6.conf.default.{setting}" for setting in settings]
+    _run(["nsenter", f"--net={netns_path(node)}", "busybox", "sysctl", "-w", *arguments])
 
 
 def cut_node(node: Node) -> None:
@@ -115,10 +136,12 @@ def _ip_batch(*commands: str, netns: str = "") -> None:
 
 
 def _ip(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        ["ip", *arguments], input=stdin, capture_output=True, text=True, timeout=IP_SECONDS, check=False
-    )
+    return _run(["ip", *arguments], stdin)
+
+
+def _run(command: list[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    result = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=IP_SECONDS, check=False)
     if result.returncode:
-        what = stdin.replace("\n", "; ") if stdin else " ".join(arguments)
-        raise NetworkFailure(f"ip {what}: {result.stderr.strip()}")
+        what = f"{command[0]} {stdin.replace(chr(10), '; ')}" if stdin else " ".join(command)
+        raise NetworkFailure(f"{what}: {result.stderr.strip()}")
     return result

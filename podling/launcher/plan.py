@@ -21,6 +21,8 @@ HOLLOW_NODES_PER_PROCESS = 2_500
 HOLLOW_ZONES = ("zone-1", "zone-2", "zone-3")
 NETWORK_INDEXES = range(120)
 SERVICE_CIDR = "10.96.0.0/16"
+# In dual-stack clusters, beside the first: of the same unique local addresses (RFC 4193) as nodes and pods.
+SERVICE_CIDR_V6 = "fd70:6f64:ffff::/112"
 KUBERNETES_SERVICE_IP = "10.96.0.1"
 CLUSTER_DNS = "10.96.0.10"
 DNS_PORT = 53
@@ -38,13 +40,15 @@ _PORTS_PER_CLUSTER = 10
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """An emulated node."""
+    """An emulated node. ip_v6, pod_cidr_v6: "" unless the cluster is dual-stack."""
 
     name: str
     ip: str
     pod_cidr: str
     netns: str
     veth: str
+    ip_v6: str = ""
+    pod_cidr_v6: str = ""
 
 
 class HollowGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +65,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
 
     node_cpu: cores per node. node_memory: bytes per node. hollow_*: the same of simulated nodes (docs/hollow-nodes.md).
     ingress: whether HTTP is let in by Ingresses (docs/ingress.md).
+    dual_stack: whether nodes, pods and Services have IPv6 addresses as well (docs/dual-stack.md).
     etcd: the binary of our own; "" for the one on PATH.
     etcd_endpoints: of an external etcd; empty when we run our own.
     """
@@ -78,6 +83,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     hollow_node_cpu: float = 32.0
     hollow_node_memory: int = 256 * 1024**3
     ingress: bool = False
+    dual_stack: bool = False
     etcd: str = ""
     etcd_endpoints: list[str] = []
     etcd_ca_file: str = ""
@@ -109,6 +115,21 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         return f"10.{128 + self.network_index}.0.1"
 
     @property
+    def host_ip_v6(self) -> str:
+        """The host's end in a dual-stack cluster."""
+        return f"{self._prefix_v6}::1"
+
+    @property
+    def service_cidrs(self) -> list[str]:
+        """Where cluster IPs come from, the primary family's first."""
+        return [SERVICE_CIDR, SERVICE_CIDR_V6] if self.dual_stack else [SERVICE_CIDR]
+
+    @property
+    def _prefix_v6(self) -> str:
+        """The cluster's own /48: subnet 0 is the bridge's, the others the nodes' pods'."""
+        return f"fd70:6f64:{self.network_index + 1:x}"
+
+    @property
     def load_balancer_addresses(self) -> str:
         """What Services of type LoadBalancer get addresses from: the network after the last node's pods."""
         return f"10.{128 + self.network_index}.255.0/24"
@@ -138,6 +159,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
             pod_cidr=f"{prefix}.{number}.0/24",
             netns=f"podling-{self.id}-node-{number}",
             veth=f"pl-{self.id}-{number}",
+            ip_v6=f"{self._prefix_v6}::{number + 1:x}" if self.dual_stack else "",
+            pod_cidr_v6=f"{self._prefix_v6}:{number:x}::/64" if self.dual_stack else "",
         )
 
     @property

@@ -14,6 +14,7 @@ from podling.launcher.plan import DEFAULT_ETCD, Cluster, Port, first_port
 TOOLS = ("ip", "nsenter", "unshare", "runc", "conmon", "nft", "busybox")
 # etcd reserves 64 MB for its log at once and again when that is full; pods write too.
 LEAST_FREE_BYTES = 256 * 1024**2
+IPV6 = Path("/proc/sys/net/ipv6")
 
 _USERS = {
     Port.REST: "its REST API",
@@ -44,6 +45,12 @@ def check_machine(etcd_binary: str) -> None:
     if etcd_binary and shutil.which(etcd_binary) is None:
         what = "cannot be executed" if Path(etcd_binary).exists() else "is not there"
         raise LauncherError(f"the etcd binary {etcd_binary} {what}: name another with `podling up --etcd`")
+
+
+def check_families(cluster: Cluster) -> None:
+    """Raises LauncherError when the kernel lacks a family that is wanted."""
+    if cluster.dual_stack and not IPV6.is_dir():
+        raise LauncherError("this machine's kernel has no IPv6: start the cluster without --dual-stack")
 
 
 def check_space(directory: Path) -> None:

@@ -32,6 +32,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     hollow_node_cpu: float | None = None
     hollow_node_memory: int | None = None
     ingress: bool | None = None
+    dual_stack: bool | None = None
     etcd_binary: str = ""
     etcd_endpoints: list[str] = []
     etcd_ca_file: str = ""
@@ -69,6 +70,7 @@ def update(directory: Path, options: Options) -> Cluster:
             cluster = _new(directory)
         else:
             cluster = before
+            check_families(cluster, options)
             claims.renew(directory, before.network_index)
     except claims.Refused as error:
         raise LauncherError(str(error)) from None
@@ -80,6 +82,7 @@ def update(directory: Path, options: Options) -> Cluster:
         "hollow_node_cpu": options.hollow_node_cpu,
         "hollow_node_memory": options.hollow_node_memory,
         "ingress": options.ingress,
+        "dual_stack": options.dual_stack,
         "etcd": options.etcd_binary or None,
         **_etcd_changes(options, before),
     }
@@ -98,6 +101,16 @@ def check_counts(cluster: Cluster) -> None:
     least = 0 if cluster.hollow_node_count else 1
     if not least <= cluster.node_count <= MAX_NODES:
         raise LauncherError(f"--nodes must be between {least} and {MAX_NODES}, not {cluster.node_count}")
+
+
+def check_families(cluster: Cluster, options: Options) -> None:
+    """Raises LauncherError when a cluster's IP families are to change: its nodes' objects remember their networks."""
+    if options.dual_stack not in (None, cluster.dual_stack):
+        there = "dual-stack" if cluster.dual_stack else "of IPv4 only"
+        flag = "--dual-stack" if options.dual_stack else "--no-dual-stack"
+        raise LauncherError(
+            f"the cluster of {cluster.directory} was made {there}, for good: {flag} needs another --dir"
+        )
 
 
 def _etcd_changes(options: Options, before: Cluster | None) -> dict[str, object]:
