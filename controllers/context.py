@@ -19,6 +19,7 @@ from api.types import (
     Service,
     StatefulSet,
     VolumeAttachment,
+    VolumeSnapshot,
 )
 from api.types.record import Record
 from cluster import metrics
@@ -96,6 +97,7 @@ INDEXES: Mapping[type[Record], Mapping[str, Callable[[Any], list[Hashable]]]] = 
     EndpointSlice: {"service": by_service},
     Service: {"namespace": by_namespace},
     PodDisruptionBudget: {"namespace": by_namespace},
+    VolumeSnapshot: {"namespace": by_namespace},
     VolumeAttachment: {"node": by_attached_node, "volume": by_attached_volume},
 }
 

@@ -20,6 +20,7 @@ from controllers.job.controller import JobController
 from controllers.load_balancer.controller import LoadBalancerController
 from controllers.local_storage.provisioner import LocalProvisioner
 from controllers.local_storage.resizer import LocalResizer
+from controllers.local_storage.snapshotter import LocalSnapshotter
 from controllers.namespace.controller import NamespaceController
 from controllers.node_lifecycle.controller import NodeLifecycleController
 from controllers.node_lifecycle.evictor import TaintEvictor
@@ -30,6 +31,7 @@ from controllers.replicaset.kinds import REPLICA_SETS, REPLICATION_CONTROLLERS
 from controllers.resource_quota.controller import ResourceQuotaController
 from controllers.root_ca import RootCAPublisher
 from controllers.service_account import ServiceAccountController
+from controllers.snapshots.controller import SnapshotController
 from controllers.statefulset.controller import StatefulSetController
 from controllers.ttl_after_finished import TTLAfterFinishedController
 from controllers.volume_protection.attributes_classes import AttributesClassProtection
@@ -68,6 +70,8 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     PersistentVolumeBinder(context)
     LocalProvisioner(context, config.connection)
     LocalResizer(context, config.connection)
+    SnapshotController(context)
+    LocalSnapshotter(context, config.connection)
     EphemeralVolumeController(context)
     AttachDetachController(context)
     ClaimProtection(context)

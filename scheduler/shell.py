@@ -27,6 +27,7 @@ from api.types import (
     Service,
     StatefulSet,
     StorageClass,
+    VolumeSnapshotContent,
 )
 from api.types.record import Record
 from cluster.client import Client
@@ -82,7 +83,8 @@ class Scheduler:
             informer: Informer[Any] = Informer(client, owner)
             informer.add_handler(core.owner_changed)
             informers[scheme.of(owner).plural] = informer
-        for kind in (StorageClass, CSIDriver, CSINode, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim):
+        told = (CSIDriver, CSINode, CSIStorageCapacity, VolumeSnapshotContent)
+        for kind in (StorageClass, *told, PersistentVolume, PersistentVolumeClaim):
             informer = Informer(client, kind)
             informer.add_handler(self._waking(self._storage_changed))
             informers[scheme.of(kind).plural] = informer

@@ -11,11 +11,20 @@ from api.types import (
     PersistentVolume,
     PersistentVolumeClaim,
     StorageClass,
+    VolumeSnapshotContent,
 )
 from scheduler.events import Change, StorageChange
 from scheduler.snapshot.volumes import Volumes
 
-Stored = PersistentVolumeClaim | PersistentVolume | StorageClass | CSINode | CSIDriver | CSIStorageCapacity
+Stored = (
+    PersistentVolumeClaim
+    | PersistentVolume
+    | StorageClass
+    | CSINode
+    | CSIDriver
+    | CSIStorageCapacity
+    | VolumeSnapshotContent
+)
 K = TypeVar("K")
 
 
@@ -43,6 +52,10 @@ def store(volumes: Volumes, old: Stored | None, new: Stored | None) -> StorageCh
         case CSIStorageCapacity():
             _keep(volumes.capacities, (namespace, name), new)
             change = StorageChange(Change.STORAGE_CAPACITY_CHANGED)
+        case VolumeSnapshotContent():
+            bound = known.spec.volume_snapshot_ref
+            _keep(volumes.snapshots, (bound.namespace, bound.name), new)
+            change = StorageChange(Change.VOLUME_CHANGED)
     return change if new is not None else None
 
 

@@ -34,6 +34,7 @@ _USERS = {
     SCHEDULER: SCHEDULER,
     "podling:ingress": "system:podling-ingress",
     "podling:network-policies": "system:kube-proxy",
+    "podling:snapshot-placement": SCHEDULER,
     "system:node-proxier": "system:kube-proxy",
     "system:volume-scheduler": SCHEDULER,
 }

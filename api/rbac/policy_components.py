@@ -67,6 +67,8 @@ def roles() -> dict[str, list[PolicyRule]]:
             on("discovery.k8s.io", "endpointslices", "list watch"),
             events(),
         ],
+        # Ours: a volume can be restored only on the node that has its snapshot.
+        "podling:snapshot-placement": [on("snapshot.storage.k8s.io", "volumesnapshotcontents", READ)],
         "system:persistent-volume-provisioner": [
             on(CORE, "persistentvolumes", "create delete get list watch"),
             on(CORE, "persistentvolumeclaims", "get list update watch"),

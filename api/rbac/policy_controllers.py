@@ -6,6 +6,7 @@ Source: upstream's bootstrap policy as of Kubernetes 1.36.
 from api.rbac.notation import CORE, READ, events, on
 from api.types import PolicyRule
 
+SNAPSHOTS = "snapshot.storage.k8s.io"
 STORAGE = "storage.k8s.io"
 READ_AND_UPDATE = "get list update watch"
 POD_CONTROL = "create delete list patch watch"
@@ -253,6 +254,16 @@ def _storage() -> dict[str, list[PolicyRule]]:
         "selinux-warning-controller": [
             on(CORE, "persistentvolumeclaims persistentvolumes pods", READ),
             on(STORAGE, "csidrivers", READ),
+            events(),
+        ],
+        # Ours: upstream's comes with the custom resources.
+        "snapshot-controller": [
+            on(SNAPSHOTS, "volumesnapshotclasses", READ),
+            on(SNAPSHOTS, "volumesnapshots", f"patch {READ_AND_UPDATE}"),
+            on(SNAPSHOTS, "volumesnapshotcontents", f"create delete patch {READ_AND_UPDATE}"),
+            on(SNAPSHOTS, "volumesnapshotcontents/status volumesnapshots/status", "patch update"),
+            on(CORE, "persistentvolumeclaims", READ_AND_UPDATE),
+            on(CORE, "nodes persistentvolumes", READ),
             events(),
         ],
         "volumeattributesclass-protection-controller": [

@@ -13,6 +13,8 @@ AGGREGATE_TO = {
     "edit": "admin",
     "gateway.networking.k8s.io:aggregate-to-edit": "edit",
     "gateway.networking.k8s.io:aggregate-to-view": "view",
+    "snapshot.storage.k8s.io:aggregate-to-edit": "edit",
+    "snapshot.storage.k8s.io:aggregate-to-view": "view",
     "view": "edit",
     "system:aggregate-to-admin": "admin",
     "system:aggregate-to-edit": "edit",
@@ -42,6 +44,11 @@ def roles() -> dict[str, list[PolicyRule]]:
                 f"{GATEWAY_KINDS} gatewayclasses/status gateways/status httproutes/status",
                 READ,
             )
+        ],
+        # Ours: whoever may write claims may snapshot them.
+        "snapshot.storage.k8s.io:aggregate-to-edit": [on("snapshot.storage.k8s.io", "volumesnapshots", WRITE)],
+        "snapshot.storage.k8s.io:aggregate-to-view": [
+            on("snapshot.storage.k8s.io", "volumesnapshotclasses volumesnapshots volumesnapshots/status", READ)
         ],
         "system:aggregate-to-admin": [
             on("authorization.k8s.io", "localsubjectaccessreviews", "create"),

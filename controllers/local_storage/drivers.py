@@ -29,6 +29,16 @@ class DriverFailure(StatusError):
         super().__init__(f"rpc error: code = {title} desc = {text}")
         self._status = status
 
+    @classmethod
+    def absent(cls, text: str) -> DriverFailure:
+        """What was asked for is nowhere."""
+        return cls(grpc.StatusCode.NOT_FOUND, text)
+
+    @classmethod
+    def elsewhere(cls, text: str) -> DriverFailure:
+        """Another node is to be chosen, as for one that is full."""
+        return cls(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+
     @property
     def is_full(self) -> bool:
         """The node has no room; another may have."""
@@ -59,6 +69,19 @@ class NodeDrivers:
         self, node_name: str, request: pb.ControllerExpandVolumeRequest
     ) -> pb.ControllerExpandVolumeResponse:
         return await self._call(node_name, lambda stub: stub.ControllerExpandVolume(request, timeout=CALL_SECONDS))
+
+    async def take_snapshot(self, node_name: str, request: pb.CreateSnapshotRequest) -> pb.Snapshot:
+        answer = await self._call(node_name, lambda stub: stub.CreateSnapshot(request, timeout=CALL_SECONDS))
+        return answer.snapshot
+
+    async def delete_snapshot(self, node_name: str, snapshot_id: str) -> None:
+        request = pb.DeleteSnapshotRequest(snapshot_id=snapshot_id)
+        await self._call(node_name, lambda stub: stub.DeleteSnapshot(request, timeout=CALL_SECONDS))
+
+    async def find_snapshot(self, node_name: str, snapshot_id: str) -> pb.Snapshot | None:
+        request = pb.ListSnapshotsRequest(snapshot_id=snapshot_id)
+        answer = await self._call(node_name, lambda stub: stub.ListSnapshots(request, timeout=CALL_SECONDS))
+        return answer.entries[0].snapshot if answer.entries else None
 
     async def _call(self, node_name: str, call: Callable[[ControllerStub], Awaitable[R]]) -> R:
         """Raises DriverFailure. A channel each: calls are few and kubelets many."""

@@ -7,12 +7,20 @@ from collections import Counter
 from msgspec.structs import replace
 
 from api.errors import AlreadyExists, NotFound
-from api.types import Node, PersistentVolume, PersistentVolumeClaim, StorageClass
+from api.types import (
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+    VolumeSnapshot,
+    VolumeSnapshotContent,
+)
 from cluster.connection import Connection
 from cluster.informer import ObjectKey
 from controllers.context import Context
 from controllers.local_storage import DRIVER
 from controllers.local_storage.drivers import DriverFailure, NodeDrivers
+from controllers.local_storage.sources import Source, is_foreign, is_restored, snapshot_source
 from controllers.local_storage.volumes import (
     choose_node,
     create_request,
@@ -39,6 +47,8 @@ class LocalProvisioner:
         self._claims = context.mirror(PersistentVolumeClaim)
         self._volumes = context.mirror(PersistentVolume)
         self._classes = context.mirror(StorageClass)
+        self._snapshots = context.mirror(VolumeSnapshot)
+        self._contents = context.mirror(VolumeSnapshotContent)
         self._nodes = context.informer(Node)
         self._drivers = NodeDrivers(lambda name: self._nodes.get("", name), identity)
         self._claim_queue = context.controller(f"{NAME}-claims", self.reconcile_claim, workers=8)
@@ -47,6 +57,8 @@ class LocalProvisioner:
         self._volumes.add_handler(self._volume_changed)
         self._classes.add_handler(self._class_changed)
         self._nodes.add_handler(self._node_changed)
+        self._snapshots.add_handler(self._snapshot_changed)
+        self._contents.add_handler(self._content_changed)
 
     async def reconcile_claim(self, key: ObjectKey) -> None:
         claim = self._claims.get(*key)
@@ -54,15 +66,22 @@ class LocalProvisioner:
         if claim is None or storage_class is None or self._volumes.get("", volume_name(claim)) is not None:
             return
         source = self._source(claim)
-        if source is None and claim.spec.data_source is not None:
-            return  # looked at again when the source is bound
+        if isinstance(source, str):
+            if source:
+                self._recorder.record(claim, WARNING, "ProvisioningFailed", _failure(storage_class, source))
+            return  # looked at again when the source changes
         node_name = self._place(claim, storage_class, source)
         if node_name is None:
             return
+        request = create_request(claim, storage_class, node_name)
+        if source is not None:
+            source.add_to(request)
         text = f'External provisioner is provisioning volume for claim "{key[0]}/{key[1]}"'
         self._recorder.record(claim, NORMAL, "Provisioning", text)
         try:
-            made = await self._drivers.create(node_name, create_request(claim, storage_class, node_name, source))
+            if source is not None and source.node != node_name:
+                raise DriverFailure.elsewhere(f"what is to be copied is on node {source.node}, not on {node_name}")
+            made = await self._drivers.create(node_name, request)
         except DriverFailure as failure:
             await self._tell_failure(claim, storage_class, failure)
             raise
@@ -82,23 +101,30 @@ class LocalProvisioner:
         storage_class = self._classes.get("", claim_class(claim))
         return storage_class if storage_class is not None and storage_class.provisioner == DRIVER else None
 
-    def _source(self, claim: PersistentVolumeClaim) -> PersistentVolume | None:
-        """The volume of the claim that is to be cloned, once it has one."""
-        wanted = claim.spec.data_source
-        if wanted is None or wanted.kind != PersistentVolumeClaim.__name__:
+    def _source(self, claim: PersistentVolumeClaim) -> Source | str | None:
+        """What is to be copied, or why it cannot be now; "" when that needs no telling."""
+        wanted, namespace = claim.spec.data_source, claim.metadata.namespace
+        if is_foreign(claim):
+            text = "Assuming an external populator will provision the volume"
+            self._recorder.record(claim, NORMAL, "Provisioning", text)
+            return ""
+        if wanted is None:
             return None
-        original = self._claims.get(claim.metadata.namespace, wanted.name)
+        if is_restored(claim):
+            snapshot = self._snapshots.get(namespace, wanted.name)
+            bound = None if snapshot is None or snapshot.status is None else snapshot.status
+            name = None if bound is None else bound.bound_volume_snapshot_content_name
+            return snapshot_source(claim, snapshot, self._contents.get("", name or ""))
+        original = self._claims.get(namespace, wanted.name)
         if original is None or original.status.phase != "Bound":
-            return None
+            return ""
         volume = self._volumes.get("", original.spec.volume_name)
-        return volume if volume is not None and is_ours(volume) else None
+        if volume is None or not is_ours(volume) or volume.spec.csi is None:
+            return ""
+        return Source(node_of(volume), volume.spec.csi.volume_handle)
 
-    def _place(
-        self, claim: PersistentVolumeClaim, storage_class: StorageClass, source: PersistentVolume | None
-    ) -> str | None:
-        """The node to make the volume on; None while the scheduler is to say. A clone is where its source is."""
-        if source is not None:
-            return node_of(source)
+    def _place(self, claim: PersistentVolumeClaim, storage_class: StorageClass, source: Source | None) -> str | None:
+        """The node to make the volume on; None while the scheduler is to say. A copy is where its source is."""
         selected = claim.metadata.annotations.get(names.SELECTED_NODE)
         if selected:
             return selected
@@ -106,14 +132,15 @@ class LocalProvisioner:
             return None
         if names.STORAGE_PROVISIONER not in claim.metadata.annotations:
             return None  # the binder looks for a volume that is there already first
+        if source is not None:
+            return source.node
         used = Counter(node_of(volume) for volume in self._volumes.items())
         return choose_node(self._nodes.items(), storage_class, used)
 
     async def _tell_failure(
         self, claim: PersistentVolumeClaim, storage_class: StorageClass, failure: DriverFailure
     ) -> None:
-        text = f'failed to provision volume with StorageClass "{storage_class.metadata.name}": {failure}'
-        self._recorder.record(claim, WARNING, "ProvisioningFailed", text)
+        self._recorder.record(claim, WARNING, "ProvisioningFailed", _failure(storage_class, failure))
         if failure.is_full and names.SELECTED_NODE in claim.metadata.annotations:
             # The scheduler is to choose again.
             marks = {name: value for name, value in claim.metadata.annotations.items() if name != names.SELECTED_NODE}
@@ -171,6 +198,21 @@ class LocalProvisioner:
             if claim.metadata.namespace == original.metadata.namespace:
                 self._claim_queue.add(key_of(claim))
 
+    def _snapshot_changed(self, old: VolumeSnapshot | None, new: VolumeSnapshot | None) -> None:
+        if new is not None:
+            self._look_at_restored(new.metadata.namespace, new.metadata.name)
+
+    def _content_changed(self, old: VolumeSnapshotContent | None, new: VolumeSnapshotContent | None) -> None:
+        if new is not None:
+            reference = new.spec.volume_snapshot_ref
+            self._look_at_restored(reference.namespace, reference.name)
+
+    def _look_at_restored(self, namespace: str, snapshot: str) -> None:
+        for claim in self._claims.by_index("namespace", namespace):
+            source = claim.spec.data_source
+            if not claim.spec.volume_name and source is not None and is_restored(claim) and source.name == snapshot:
+                self._claim_queue.add(key_of(claim))
+
     def _volume_changed(self, old: PersistentVolume | None, new: PersistentVolume | None) -> None:
         if new is not None:
             self._volume_queue.add(new.metadata.name)
@@ -187,3 +229,7 @@ class LocalProvisioner:
         for claim in self._claims.items():
             if not claim.spec.volume_name:
                 self._claim_queue.add(key_of(claim))
+
+
+def _failure(storage_class: StorageClass, problem: object) -> str:
+    return f'failed to provision volume with StorageClass "{storage_class.metadata.name}": {problem}'

@@ -34,12 +34,10 @@ def volume_name(claim: PersistentVolumeClaim) -> str:
     return f"pvc-{claim.metadata.uid}"
 
 
-def create_request(
-    claim: PersistentVolumeClaim, storage_class: StorageClass, node_name: str, source: PersistentVolume | None
-) -> pb.CreateVolumeRequest:
-    """What the node's driver is asked for. source: the volume to be cloned."""
+def create_request(claim: PersistentVolumeClaim, storage_class: StorageClass, node_name: str) -> pb.CreateVolumeRequest:
+    """What the node's driver is asked for."""
     here = pb.Topology(segments={TOPOLOGY_KEY: node_name})
-    request = pb.CreateVolumeRequest(
+    return pb.CreateVolumeRequest(
         name=volume_name(claim),
         capacity_range=pb.CapacityRange(required_bytes=int(wanted_size(claim))),
         volume_capabilities=csi.capabilities(
@@ -51,9 +49,6 @@ def create_request(
         parameters={key: value for key, value in storage_class.parameters.items() if not key.startswith(_OWN_PREFIX)},
         accessibility_requirements=pb.TopologyRequirement(requisite=[here], preferred=[here]),
     )
-    if source is not None and source.spec.csi is not None:
-        request.volume_content_source.volume.volume_id = source.spec.csi.volume_handle
-    return request
 
 
 def _fs_type(storage_class: StorageClass) -> str:

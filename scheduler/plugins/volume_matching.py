@@ -27,6 +27,8 @@ from scheduler.snapshot.volumes import SELECTED_NODE, ClaimKey, class_name
 
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 STORAGE = "storage"
+# A label of VolumeSnapshotContents: the node whose driver has the snapshot.
+MANAGED_BY = "snapshot.storage.kubernetes.io/managed-by"
 NONE = -1
 
 
@@ -143,13 +145,30 @@ def _provisioning(claim: PersistentVolumeClaim, selected: str, snapshot: Snapsho
 
 
 def _near_source(claim: PersistentVolumeClaim, snapshot: Snapshot) -> Mask:
-    """A copy of another claim's volume is made where that one can be reached; nowhere before it is bound."""
+    """A copy of another claim's volume, or of a snapshot, is made where that is; nowhere before it is there."""
     source = claim.spec.data_source
+    if source is not None and source.kind == "VolumeSnapshot":
+        return _near_snapshot((claim.metadata.namespace, source.name), snapshot)
     if source is None or source.kind != "PersistentVolumeClaim":
         return snapshot.nodes.present
     original = snapshot.volumes.claims.get((claim.metadata.namespace, source.name))
     volume = None if original is None else snapshot.volumes.volumes.get(original.spec.volume_name)
     return np.zeros(snapshot.nodes.slots, dtype=np.bool_) if volume is None else reachable(volume, snapshot)
+
+
+def _near_snapshot(name: tuple[str, str], snapshot: Snapshot) -> Mask:
+    """The node whose driver has a volume snapshot; everywhere when it is not said to be on one."""
+    content = snapshot.volumes.snapshots.get(name)
+    nowhere = np.zeros(snapshot.nodes.slots, dtype=np.bool_)
+    if content is None or content.status is None or not content.status.ready_to_use:
+        return nowhere
+    managed_by = content.metadata.labels.get(MANAGED_BY)
+    if managed_by is None:
+        return snapshot.nodes.present
+    slot = snapshot.nodes.slot(managed_by)
+    if slot is not None:
+        nowhere[slot] = True
+    return nowhere
 
 
 def _in_topology(storage_class: StorageClass, snapshot: Snapshot) -> Mask:

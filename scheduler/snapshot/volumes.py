@@ -15,6 +15,7 @@ from api.types import (
     PersistentVolume,
     PersistentVolumeClaim,
     StorageClass,
+    VolumeSnapshotContent,
 )
 
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
@@ -46,6 +47,8 @@ class Volumes:
         self.csi_nodes: dict[str, CSINode] = {}
         self.drivers: dict[str, CSIDriver] = {}
         self.capacities: dict[tuple[str, str], CSIStorageCapacity] = {}
+        self.snapshots: dict[tuple[str, str], VolumeSnapshotContent] = {}
+        """By the VolumeSnapshot they are bound to."""
         self._assumed: dict[str, VolumeDecision] = {}
 
     def assume(self, uid: str, decision: VolumeDecision) -> None:

@@ -12,6 +12,7 @@ from cluster.pb import csi_pb2 as pb
 from controllers.ephemeral_volume import claim_for
 from controllers.local_storage import DRIVER, TOPOLOGY_KEY
 from controllers.local_storage.resizer import pending, resized, resizing, wants_more
+from controllers.local_storage.sources import Source
 from controllers.local_storage.volumes import (
     choose_node,
     create_request,
@@ -52,7 +53,7 @@ def made_volume(**more: Any) -> PersistentVolume:
 
 def test_the_driver_is_asked_for_what_the_claim_says() -> None:
     parameters = {"csi.storage.k8s.io/fstype": "xfs", "own": "x"}
-    request = create_request(claim(), storage_class(parameters=parameters, mountOptions=["noatime"]), "node-1", None)
+    request = create_request(claim(), storage_class(parameters=parameters, mountOptions=["noatime"]), "node-1")
     assert (request.name, request.capacity_range.required_bytes) == ("pvc-u", GI)
     assert dict(request.parameters) == {"own": "x"}
     capability = request.volume_capabilities[0]
@@ -63,7 +64,8 @@ def test_the_driver_is_asked_for_what_the_claim_says() -> None:
 
 def test_raw_devices_and_clones_are_asked_for_as_such() -> None:
     raw = claim(volumeMode="Block", accessModes=["ReadWriteOncePod"])
-    request = create_request(raw, storage_class(), "node-1", made_volume())
+    request = create_request(raw, storage_class(), "node-1")
+    Source("node-1", volume_handle="pvc-u").add_to(request)
     assert request.volume_capabilities[0].WhichOneof("access_type") == "block"
     mode = request.volume_capabilities[0].access_mode.mode
     assert mode == pb.VolumeCapability.AccessMode.SINGLE_NODE_SINGLE_WRITER
