@@ -65,7 +65,7 @@ def create_node(cluster: Cluster, node: Node) -> None:
     _ip("route", "replace", node.pod_cidr, "via", node.ip, "dev", cluster.bridge)
     if cluster.dual_stack:
         _ip_batch(
-            f"addr add {node.ip_v6}/64 dev eth0 nodad",
+            f"addr add {node.ip_v6}/64 dev eth0",
             f"route add default via {cluster.host_ip_v6}",
             netns=node.netns,
         )
@@ -73,8 +73,11 @@ def create_node(cluster: Cluster, node: Node) -> None:
 
 
 def _enable_ipv6(node: Node) -> None:
-    """Have links to come take their addresses without asking around for a second who else has them."""
-    settings = ("disable_ipv6=0", "accept_dad=0", "accept_ra=0")
+    """Have links to come take their addresses at once, instead of asking around for a second who else has them.
+
+    They are told to the neighbours, who may know the node from before it lost its power, by another hardware address.
+    """
+    settings = ("disable_ipv6=0", "accept_dad=0", "accept_ra=0", "ndisc_notify=1")
     arguments = [f"net.ipv6.conf.default.{setting}" for setting in settings]
     _run(["nsenter", f"--net={netns_path(node)}", "busybox", "sysctl", "-w", *arguments])
 
