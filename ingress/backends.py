@@ -71,11 +71,14 @@ def endpoints(backend: Backend, slices: Iterable[EndpointSlice]) -> list[tuple[s
     """Addresses and ports to send requests to, sorted: those ready, or else those that still serve while they end.
 
     What has to end is sent nothing new; requests under way go on (the same order as kube-proxy's, KEP-1669).
+    A dual-stack Service has its pods in slices of both IP families: those of IPv4 are enough.
     """
+    slices = list(slices)
+    family = "IPv4" if any(each.address_type == "IPv4" for each in slices) else "IPv6"
     ready: set[tuple[str, int]] = set()
     ending: set[tuple[str, int]] = set()
     for each in slices:
-        if each.address_type not in ("IPv4", "IPv6"):
+        if each.address_type != family:
             continue
         numbers = [port.port for port in each.ports if (port.name or "") == backend.port_name and port.port]
         for endpoint in each.endpoints:

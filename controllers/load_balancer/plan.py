@@ -39,6 +39,8 @@ def choose_address(
     """The address it has or asks for, else the first free one. Raises NoAddress."""
     wanted = service.spec.load_balancer_ip
     used = {*used, *reserved}
+    if service.spec.ip_families == ["IPv6"]:
+        raise NoAddress(f"its only IP family is IPv6, the pool {pool} is of IPv4")
     if wanted:
         if not _within(wanted, pool):
             raise NoAddress(f"{wanted} is not in the pool {pool}")

@@ -72,6 +72,12 @@ def test_why_there_is_no_address(wanted: str, used: tuple[str, ...], reason: str
         choose_address(service(loadBalancerIP=wanted), POOL, used)
 
 
+def test_a_service_of_ipv6_alone_gets_no_address_of_ipv4() -> None:
+    with pytest.raises(NoAddress, match="its only IP family is IPv6"):
+        choose_address(service(ipFamilies=["IPv6"]), POOL, ())
+    assert choose_address(service(ipFamilies=["IPv6", "IPv4"]), POOL, ()) == "10.0.255.1"
+
+
 def test_a_node_that_can_keeps_it() -> None:
     nodes = [node("a"), node("b"), node("c")]
     chosen = choose_node(service(), nodes, [], "")

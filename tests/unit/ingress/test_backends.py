@@ -33,3 +33,9 @@ def test_ports_are_those_of_the_services_port() -> None:
 
 def test_names_are_not_addresses() -> None:
     assert endpoints(WEB, [endpoint_slice("example.com", address_type="FQDN")]) == []
+
+
+def test_one_family_is_enough_of_a_pod_that_has_both() -> None:
+    both = [endpoint_slice("fd00::1", address_type="IPv6"), endpoint_slice("10.0.0.1")]
+    assert endpoints(WEB, both) == [("10.0.0.1", 8080)]
+    assert endpoints(WEB, both[:1]) == [("fd00::1", 8080)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -55,12 +56,12 @@ def test_no_two_networks_of_clusters_nodes_and_services_overlap() -> None:
         networks += [bridge, *(ipaddress.ip_network(node.pod_cidr_v6) for node in cluster.nodes)]
     networks.append(ipaddress.ip_network(DUAL.service_cidrs[1]))
     starts = sorted((network.network_address, network.broadcast_address) for network in networks)
-    assert all(before[1] < after[0] for before, after in zip(starts, starts[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(starts))
 
 
 @pytest.mark.parametrize(("cluster", "asked"), [(PLAIN, True), (DUAL, False)])
 def test_a_clusters_families_are_for_good(cluster: Cluster, asked: bool) -> None:
-    with pytest.raises(LauncherError, match="for good: --(no-)?dual-stack needs another --dir"):
+    with pytest.raises(LauncherError, match=r"for good: --(no-)?dual-stack needs another --dir"):
         stored_plan.check_families(cluster, Options(dual_stack=asked))
     stored_plan.check_families(cluster, Options(dual_stack=not asked))
     stored_plan.check_families(cluster, Options())
