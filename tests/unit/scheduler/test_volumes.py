@@ -1,7 +1,7 @@
 import pytest
 
 from api import codec
-from api.types import CSIDriver, CSINode, CSIStorageCapacity
+from api.types import CSIDriver, CSINode, CSIStorageCapacity, VolumeSnapshotContent
 from scheduler.plugins import volume_binding
 from scheduler.pod_info import pod_info
 from scheduler.snapshot.volumes import VolumeDecision
@@ -181,3 +181,28 @@ def test_a_waiting_pod_is_tried_when_its_claim_comes():
     assert decision.volumes == VolumeDecision("a", (), (("default", "c"),))
     scheduler.binding_failed(decision.queued, 3.0)
     assert scheduler.snapshot.volumes.assumed_node(("default", "c")) == ""
+
+
+def snapshot_content(ready=True, **labels):
+    tree = {
+        "metadata": {"name": "content", "labels": labels},
+        "spec": {"volumeSnapshotRef": {"namespace": "default", "name": "s"}},
+        "status": {"readyToUse": ready},
+    }
+    return codec.from_tree(VolumeSnapshotContent, tree)
+
+
+@pytest.mark.parametrize(
+    "contents, places",
+    [
+        ([], set()),
+        ([snapshot_content(ready=False)], set()),
+        ([snapshot_content()], {"a", "b"}),
+        ([snapshot_content(**{"snapshot.storage.kubernetes.io/managed-by": "b"})], {"b"}),
+        ([snapshot_content(**{"snapshot.storage.kubernetes.io/managed-by": "gone"})], set()),
+    ],
+)
+def test_a_volume_is_restored_where_its_snapshot_is(contents, places):
+    source = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "s"}
+    state = state_with(nodes("a", "b"), claim("c", dataSource=source), storage_class("slow"), *contents)
+    assert set(feasible(state, using("p", "c"))) == places
