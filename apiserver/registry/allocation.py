@@ -3,6 +3,8 @@
 A claim is a key of its own in the transaction that writes the Service: two Services can never hold the same
 address, whoever else writes at the same time, and a claim lives exactly as long as its Service. What is in
 use is known from the watch cache; a stale guess costs another attempt, never correctness.
+
+The claim of an address is its IPAddress object, as upstream's (KEP-1880): it shows whose the address is.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import random
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from api import codec, scheme
 from api.errors import Invalid
-from api.types import Service
-from apiserver.storage.keys import Keys, object_key
+from api.types import IPAddress, IPAddressSpec, ObjectMeta, ParentReference, Service
+from apiserver.registry.metadata import created
+from apiserver.storage.keys import Keys, object_key, split_object_key, storage_of
 from apiserver.storage.transactions import Side
 from apiserver.stored import Stored
 
@@ -25,6 +30,9 @@ from apiserver.stored import Stored
 STATIC_ADDRESSES: Final = (16, 256)
 STATIC_PORTS: Final = (16, 128)
 
+_IP_ADDRESSES: Final = storage_of(scheme.of(IPAddress))
+_FAMILY_LABEL: Final = "ipaddress.kubernetes.io/ip-family"
+_MANAGER_LABEL: Final = "ipaddress.kubernetes.io/managed-by"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -149,18 +157,32 @@ class Allocations:
 
     def sides(self, owner: str, old: Service | None, new: Service | None) -> list[Side]:
         """The claims to make and to give back when `owner` changes from `old` to `new`."""
-        sides: list[Side] = []
-        for path, texts in (("serviceips", self._address_texts), ("servicenodeports", _port_texts)):
-            had, has = texts(old), texts(new)
-            sides += [Side(self._key(path, text), 0, owner.encode()) for text in sorted(has - had)]
-            sides += [Side(self._key(path, text), delete=True) for text in sorted(had - has)]
+        had, has = self._address_texts(old), self._address_texts(new)
+        sides = [Side(self._address_key(text), 0, _claimed(text, owner)) for text in sorted(has - had)]
+        sides += [Side(self._address_key(text), delete=True) for text in sorted(had - has)]
+        had, has = _port_texts(old), _port_texts(new)
+        sides += [Side(self._port_key(text), 0, owner.encode()) for text in sorted(has - had)]
+        sides += [Side(self._port_key(text), delete=True) for text in sorted(had - has)]
         return sides
 
     def _address_texts(self, service: Service | None) -> set[str]:
         return set() if service is None else set(map(str, self.addresses_of(service)))
 
-    def _key(self, path: str, text: str) -> bytes:
-        return self._keys.object(f"podling.io/{path}", text)
+    def _address_key(self, text: str) -> bytes:
+        return self._keys.object(_IP_ADDRESSES, text)
+
+    def _port_key(self, text: str) -> bytes:
+        return self._keys.object("podling.io/servicenodeports", text)
+
+
+def _claimed(address: str, owner: str) -> bytes:
+    """The IPAddress that says an address is a Service's, with the labels of upstream's allocator."""
+    namespace, name = split_object_key(owner)
+    family = _family(ipaddress.ip_address(address))
+    metadata = ObjectMeta(labels={_FAMILY_LABEL: family, _MANAGER_LABEL: "ipallocator.k8s.io"})
+    parent = ParentReference(resource="services", namespace=namespace, name=name)
+    record = IPAddress(metadata=created(metadata, address, time.time()), spec=IPAddressSpec(parent_ref=parent))
+    return codec.encode(record)
 
 
 def ports_of(service: Service) -> set[int]:

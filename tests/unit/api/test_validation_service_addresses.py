@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api import validation
+from api import scheme, tables, validation
 from api.types import IPAddress, IPAddressSpec, ObjectMeta, ParentReference, ServiceCIDR, ServiceCIDRSpec
 
 PARENT = ParentReference(resource="services", namespace="foo", name="bar")
@@ -56,3 +56,25 @@ def test_networks_stay_but_a_second_family_may_join() -> None:
     assert validation.update(network("10.0.0.0/16", "2001:db8::/64"), old) == []
     assert [error.field for error in validation.update(network("10.1.0.0/16"), old)] == ["spec.cidrs[0]"]
     assert [error.field for error in validation.update(old, network("10.0.0.0/16", "2001:db8::/64"))] == ["spec.cidrs"]
+
+
+@pytest.mark.parametrize(
+    ("parent", "shown"),
+    [
+        (ParentReference(resource="services", namespace="default", name="web"), "services/default/web"),
+        (ParentReference(group="a.b", resource="things", name="it"), "things.a.b/it"),
+        (None, "<none>"),
+    ],
+)
+def test_an_address_is_shown_with_whose_it_is(parent: ParentReference | None, shown: str) -> None:
+    record = IPAddress(metadata=ObjectMeta(name="192.0.2.1"), spec=IPAddressSpec(parent_ref=parent))
+    rows = tables.render(scheme.find("ipaddresses"), [record], 0.0)["rows"]
+    assert rows[0]["cells"] == ["192.0.2.1", shown]
+
+
+def test_a_range_is_shown_with_its_networks() -> None:
+    record = ServiceCIDR(
+        metadata=ObjectMeta(name="kubernetes"), spec=ServiceCIDRSpec(cidrs=["10.0.0.0/8", "fd00::/108"])
+    )
+    rows = tables.render(scheme.find("servicecidrs"), [record], 0.0)["rows"]
+    assert rows[0]["cells"][:2] == ["kubernetes", "10.0.0.0/8,fd00::/108"]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from api import codec, defaults, scheme, validation
 from api.errors import Invalid
-from api.types import ObjectMeta, Service, ServicePort, ServiceSpec
+from api.types import IPAddress, ObjectMeta, ParentReference, Service, ServicePort, ServiceSpec
 from apiserver.registry.allocation import Allocations, Full, Pool, Ranges
 from apiserver.registry.strategies.services import ServiceStrategy
 from apiserver.storage.keys import Keys
@@ -53,7 +53,18 @@ def test_a_service_gets_an_address_of_the_dynamic_band_and_claims_it(strategy: S
     assert int(address) > int(ipaddress.ip_address("10.96.1.0"))
     assert made.spec.cluster_ips == [made.spec.cluster_ip]
     assert (made.spec.ip_families, made.spec.ip_family_policy) == (["IPv4"], "SingleStack")
-    assert claims(sides) == {f"serviceips/{made.spec.cluster_ip}": b"default/s"}
+    [(key, value)] = claims(sides).items()
+    assert key == f"/registry/ipaddresses/{made.spec.cluster_ip}"
+    assert value is not None
+    claim = codec.decode(IPAddress, value)
+    assert validation.create(claim) == []
+    assert claim.metadata.name == made.spec.cluster_ip
+    assert claim.metadata.uid
+    assert claim.metadata.labels == {
+        "ipaddress.kubernetes.io/ip-family": "IPv4",
+        "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
+    }
+    assert claim.spec.parent_ref == ParentReference(resource="services", namespace="default", name="s")
     assert sides[0].expected == 0
 
 
