@@ -31,7 +31,9 @@ def logs(
     tail: Annotated[int, Parameter(help="Only so many of the last lines; -1 for all.")] = -1,
     since: Annotated[str, Parameter(help="Only what is newer: 30s, 5m.")] = "",
     since_time: Annotated[str, Parameter(help="Only what came after this time (RFC 3339).")] = "",
-    timestamps: Annotated[bool, Parameter(negative="", help="The time before each line.")] = False,
+    timestamps: Annotated[
+        bool, Parameter(name=("--timestamps", "-t"), negative="", help="The time before each line.")
+    ] = False,
     prefix: Annotated[bool, Parameter(negative="", help="Pod and container before each line.")] = False,
     selector: Labels = "",
     namespace: Namespace = DEFAULT_NAMESPACE,
