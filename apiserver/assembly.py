@@ -47,6 +47,7 @@ from apiserver.registry.pod_actions import Bindings, PodBinding
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource_metrics import NodeMetricsRegistry, PodMetricsRegistry
 from apiserver.registry.scale import WorkloadScale
+from apiserver.registry.strategies.configuration import EventsGroupStrategy
 from apiserver.registry.tokens import ServiceAccountToken
 from apiserver.storage.keys import DEFAULT_PREFIX, storage_of
 from apiserver.storage.storage import Storage
@@ -166,7 +167,7 @@ class Assembly:
             reviews.SelfRulesReview(_v1(authorization, "selfsubjectrulesreviews"), self.authorizer),
             ConvertedRegistry(
                 _v1("events.k8s.io", "events"),
-                self.stored_registry("events"),
+                self.stored_registry("events").judged_by(EventsGroupStrategy(_core("events"))),
                 event_conversion.to_events_group,
                 event_conversion.to_core,
             ),

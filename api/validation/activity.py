@@ -11,6 +11,7 @@ from api.validation.checks import Errors, immutable, non_negative, well_formed
 
 _MAX_WORD = 128
 _MAX_NOTE = 1024
+_CONTROLLER = "reportingController"
 _NOT_OWN_NAMESPACE = "does not match event.namespace"
 _KEPT = (
     ("involvedObject", "involved_object"),
@@ -24,17 +25,17 @@ _KEPT = (
     ("eventTime", "event_time"),
     ("action", "action"),
     ("related", "related"),
-    ("reportingController", "reporting_component"),
+    (_CONTROLLER, "reporting_component"),
     ("reportingInstance", "reporting_instance"),
 )
 
 
-def event(event: Event) -> Errors:
+def event(event: Event, controller_field: str = "reportingComponent") -> Errors:
     """Events of the core group: old clients' events have no eventTime and are checked for little."""
     if event.event_time is None:
         yield from _old_namespace(event)
     else:
-        yield from _new_event(event)
+        yield from _new_event(event, controller_field)
     yield from well_formed(event.metadata.namespace, "namespace", names.dns1123_subdomain)
 
 
@@ -45,7 +46,7 @@ def event_update(new: Event, old: Event) -> Errors:
 def grouped_event(given: EventsV1Event) -> Errors:
     """Events written through events.k8s.io/v1 must be complete."""
     core = to_core(given)
-    yield from event(core)
+    yield from event(core, _CONTROLLER)
     checked = metadata.object_meta(core.metadata, namespaced=True, check_name=names.dns1123_subdomain)
     yield from checked
     yield from _series(core)
@@ -66,7 +67,7 @@ def grouped_event(given: EventsV1Event) -> Errors:
 
 def grouped_event_update(new: EventsV1Event, old: EventsV1Event) -> Errors:
     after, before = to_core(new), to_core(old)
-    yield from event(after)
+    yield from event(after, _CONTROLLER)
     if after.series != before.series:
         yield from _series(after)
     for json_name, name in _KEPT:
@@ -80,12 +81,12 @@ def _old_namespace(event: Event) -> Errors:
         yield FieldError.invalid("involvedObject.namespace", involved, _NOT_OWN_NAMESPACE)
 
 
-def _new_event(event: Event) -> Errors:
+def _new_event(event: Event, controller_field: str) -> Errors:
     if not event.involved_object.namespace and event.metadata.namespace not in ("default", "kube-system"):
         yield FieldError.invalid("involvedObject.namespace", "", _NOT_OWN_NAMESPACE)
     if not event.reporting_component:
-        yield FieldError.required("reportingController")
-    yield from well_formed(event.reporting_component, "reportingController", names.qualified_name)
+        yield FieldError.required(controller_field)
+    yield from well_formed(event.reporting_component, controller_field, names.qualified_name)
     words = (
         ("reportingInstance", event.reporting_instance),
         ("action", event.action),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
@@ -26,6 +27,8 @@ from api.validation.checks import Errors, immutable, in_range, ip_address, one_p
 from api.validation.spec_diff import describe
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
+_WHOLE_NUMBER = re.compile("-[0-9]+|0|[1-9][0-9]*")
 _UPDATABLE = ",".join(
     (
         "`spec.containers[*].image`",
@@ -50,6 +53,7 @@ def check(pod: Pod) -> Errors:
 
 def create(pod: Pod) -> Errors:
     yield from check(pod)
+    yield from _deletion_cost(pod)
     if pod.spec.ephemeral_containers:
         yield FieldError.forbidden("spec.ephemeralContainers", "cannot be set on create")
     if pod.spec.node_name and pod.spec.scheduling_gates:
@@ -58,6 +62,8 @@ def create(pod: Pod) -> Errors:
 
 def update(new: Pod, old: Pod) -> Errors:
     yield from check(new)
+    if not list(_deletion_cost(old)):
+        yield from _deletion_cost(new)
     yield from _mirror_change(new, old)
     for json_name, after, before in (
         ("containers", new.spec.containers, old.spec.containers),
@@ -94,6 +100,15 @@ def binding(binding: Binding) -> Errors:
         yield FieldError.not_supported("target.kind", binding.target.kind, ("Node", "<empty>"))
     if not binding.target.name:
         yield FieldError.required("target.name")
+
+
+def _deletion_cost(pod: Pod) -> Errors:
+    """What a replaced pod costs to delete is read by the ReplicaSet controller."""
+    cost = pod.metadata.annotations.get(DELETION_COST_ANNOTATION)
+    if cost is None:
+        return
+    if not _WHOLE_NUMBER.fullmatch(cost) or not -(2**31) <= int(cost) < 2**31:
+        yield FieldError.invalid(f"metadata.annotations[{DELETION_COST_ANNOTATION}]", "", "must be a 32bit integer")
 
 
 def _tokens_without_account(pod: Pod) -> Errors:

@@ -71,6 +71,12 @@ class ObjectRegistry(Registry):
         self._kind = Kind(resource.record, resource.api_version, resource.kind)
         self._views: Mapping[str, View] = strategy.views()
 
+    def judged_by(self, strategy: Strategy) -> ObjectRegistry:
+        """The same objects, written by other rules."""
+        return ObjectRegistry(
+            self.resource, self.reader, self._store, strategy, self._admission, self._namespaces, self._quotas
+        )
+
     # Reads
 
     async def get(self, namespace: str, name: str, subresource: str = "", resource_version: str = "") -> Stored:

@@ -309,6 +309,34 @@ def test_both_faces_of_an_event(api: Api) -> None:
     assert [item["note"] for item in listed["items"]] == ["it runs"]
 
 
+def test_events_written_through_their_own_group_are_complete_and_stay_as_they_were(api: Api) -> None:
+    path = api.path("events", group="events.k8s.io")
+    sent = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": "told"},
+        "regarding": {"kind": "Pod", "name": "p", "namespace": api.namespace},
+        "reason": "Started",
+    }
+    refused = api.server.request("POST", path, sent)
+    assert refused.status == 422
+    assert {cause["field"] for cause in refused.json["details"]["causes"]} == {"eventTime", "type"}
+    whole = {
+        **sent,
+        "type": "Normal",
+        "action": "Start",
+        "reportingController": "test",
+        "reportingInstance": "test-1",
+        "eventTime": "2024-01-01T00:00:00.000000Z",
+    }
+    assert api.server.request("POST", path, whole).status == 201
+    series = {"series": {"count": 2, "lastObservedTime": "2024-01-01T00:00:09.000000Z"}}
+    merge = {"Content-Type": "application/merge-patch+json"}
+    assert api.server.request("PATCH", f"{path}/told", series, headers=merge).json["series"]["count"] == 2
+    changed = api.server.request("PATCH", f"{path}/told", {"note": "other"}, headers=merge)
+    assert [cause["field"] for cause in changed.json["details"]["causes"]] == ["message"]
+
+
 def test_tokens_authenticate_until_their_pod_is_gone(api: Api) -> None:
     uid = api.create("pods", pod()).json["metadata"]["uid"]
     wanted = {"spec": {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": uid}}}

@@ -509,3 +509,16 @@ def test_bindings_name_a_node() -> None:
         'target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>"',
         "target.name: Required value",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cost", "fine"),
+    [("0", True), ("-5", True), ("2147483647", True), ("2147483648", False), ("+1", False), ("007", False), ("x", False)],
+)
+def test_what_a_pod_costs_to_delete_is_a_number(cost: str, fine: bool) -> None:
+    where = "controller.kubernetes.io/pod-deletion-cost"
+    refused = [f'metadata.annotations[{where}]: Invalid value: "": must be a 32bit integer']
+    assert errors({}, annotations={where: cost}) == ([] if fine else refused)
+    plain, costly = pod({}), pod({}, annotations={where: cost})
+    assert [str(error) for error in validation.update(costly, plain)] == ([] if fine else refused)
+    assert validation.update(costly, costly) == []
