@@ -64,13 +64,18 @@ def _bound(
     found = []
     for payload in _answers(netlink):
         attributes = dict(_attributes(payload[4:]))  # after struct nfgenmsg
+        if address and _target(ip, attributes[CTA_TUPLE_ORIG]) != address:
+            continue
         if _source(ip, attributes[CTA_TUPLE_REPLY]) in destinations:
             found.append(attributes[CTA_TUPLE_ORIG])
     return found
 
 
 def _frontend_filter(family: IpFamily, address: str, port: int) -> bytes:
-    flags = FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT | (FILTER_IP_DST if address else 0)
+    flags = FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT
+    if address and family is IPV4:
+        # Of IPv6 the kernel (6.18) leaves out just those that match, instead of the others.
+        flags |= FILTER_IP_DST
     packed = socket.inet_pton(family.socket_family, address) if address else bytes(ADDRESS_BYTES[family.socket_family])
     ip = _attribute(CTA_IP_DST[family.socket_family], packed)
     protocol = _attribute(CTA_PROTO_NUM, bytes([socket.IPPROTO_UDP]))
@@ -79,6 +84,11 @@ def _frontend_filter(family: IpFamily, address: str, port: int) -> bytes:
     return _attribute(CTA_TUPLE_ORIG | NESTED, tuple_) + _attribute(
         CTA_FILTER | NESTED, _attribute(CTA_FILTER_ORIG_FLAGS, struct.pack("=I", flags))
     )
+
+
+def _target(ip: IpFamily, tuple_: bytes) -> str:
+    packed = dict(_attributes(dict(_attributes(tuple_))[CTA_TUPLE_IP]))[CTA_IP_DST[ip.socket_family]]
+    return socket.inet_ntop(ip.socket_family, packed)
 
 
 def _source(ip: IpFamily, tuple_: bytes) -> Destination:

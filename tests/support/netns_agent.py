@@ -24,11 +24,11 @@ class Agent:
         self._report: dict[str, Any] = {}
         self._sockets: dict[int, socket.socket] = {}
 
-    def serve(self, name: str, port: int) -> None:
+    def serve(self, name: str, port: int, host: str = "0.0.0.0") -> None:
         """Answer each connection and each datagram with this server's name and the peer's address."""
-        listener = socket.create_server(("0.0.0.0", port), backlog=256)
-        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        datagrams.bind(("0.0.0.0", port))
+        listener = socket.create_server((host, port), family=_family(host), backlog=256)
+        datagrams = socket.socket(_family(host), socket.SOCK_DGRAM)
+        datagrams.bind((host, port))
 
         def accept() -> None:
             while True:
@@ -52,11 +52,11 @@ class Agent:
         """What `count` datagrams were answered. With a source port, one socket is used and kept."""
         answers = []
         for _ in range(count):
-            udp = self._sockets.get(source_port) or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            udp = self._sockets.get(source_port) or socket.socket(_family(host), socket.SOCK_DGRAM)
             udp.settimeout(seconds)
             try:
                 if source_port and source_port not in self._sockets:
-                    udp.bind(("0.0.0.0", source_port))
+                    udp.bind(("", source_port))
                     self._sockets[source_port] = udp
                 udp.connect((host, port))
                 udp.send(b"?")
@@ -125,6 +125,10 @@ class Agent:
         assert self._hammer is not None
         self._hammer.join()
         return {"ok": self._report["ok"], "failures": self._report["failures"]}
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _connect(host: str, port: int, seconds: float) -> str:
