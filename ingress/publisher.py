@@ -111,7 +111,10 @@ class Publisher:
         self._services = compiled.services | others.services
         found = entries(http, https, compiled.table, others.entries)
         self._encode(found)
-        metrics.routes.set(sum(len(host.routes) for entry in found for host in entry.table.hosts))
+        # Those of Ingresses are at two ports.
+        metrics.routes.set(
+            len({(host.name, each) for entry in found for host in entry.table.hosts for each in host.routes})
+        )
         self._tell({_key(each): [*compiled.problems.get(_key(each), ()), *self._refused(each)] for each in ours})
         self._report(others.reports)
 

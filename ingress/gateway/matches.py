@@ -9,6 +9,7 @@ from api.types import HTTPHeaderMatch, HTTPPathMatch, HTTPQueryParamMatch, HTTPR
 from ingress.model import EVERYTHING, Conditions, PathKind, PathMatch, ValueMatch
 
 _REGEX = "RegularExpression"
+_DELETE = 0x7F
 # What Python understands and RE2 does not: looking around, references, possessive and very long repetitions.
 _NOT_RE2 = re.compile(r"\\[1-9ZuUN]|\(\?(?!:|P<\w+>|[imsU-]+[:)])|[*+?}]\+|\{\d{4,}|\{\d*,\d{4,}")
 
@@ -21,6 +22,13 @@ def read(match: HTTPRouteMatch) -> tuple[PathMatch, Conditions]:
     """Raises Unsupported."""
     headers, parameters = _values(match.headers, ignore_case=True), _values(match.query_params, ignore_case=False)
     return _path(match.path), Conditions(match.method or "", headers, parameters)
+
+
+def printable(text: str) -> str:
+    """The text if it may stand in a header or path: the proxy would refuse all routes of the port for a line end."""
+    if any(ord(character) < ord(" ") or ord(character) == _DELETE for character in text):
+        raise Unsupported(f"{text!r} has control characters")
+    return text
 
 
 def _path(path: HTTPPathMatch | None) -> PathMatch:

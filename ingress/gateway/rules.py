@@ -18,7 +18,7 @@ from api.types import (
 )
 from ingress import backends
 from ingress.backends import ServiceOf
-from ingress.gateway.matches import Unsupported, read
+from ingress.gateway.matches import Unsupported, printable, read
 from ingress.gateway.references import CORE, Grants
 from ingress.gateway.reports import Verdict
 from ingress.model import (
@@ -202,29 +202,33 @@ def _response_changes(given: HTTPRouteFilter | None) -> HeaderChanges:
 
 def _changes(given: HTTPHeaderFilter) -> HeaderChanges:
     return HeaderChanges(
-        tuple((each.name, each.value) for each in given.set),
-        tuple((each.name, each.value) for each in given.add),
+        tuple((each.name, printable(each.value)) for each in given.set),
+        tuple((each.name, printable(each.value)) for each in given.add),
         tuple(given.remove),
     )
 
 
 def _path_change(given: HTTPPathModifier | None) -> tuple[str | None, str | None]:
     """What takes the place of the whole path, and of the prefix that matched."""
-    return (given.replace_full_path, given.replace_prefix_match) if given is not None else (None, None)
+    if given is None:
+        return None, None
+    printable((given.replace_full_path or "") + (given.replace_prefix_match or ""))
+    return given.replace_full_path, given.replace_prefix_match
 
 
 def _redirecting(given: HTTPRequestRedirectFilter) -> Act:
+    full, prefix = _path_change(given.path)
+
     def act(port: int, tls: bool) -> Redirect:
         scheme = given.scheme or ("https" if tls else "http")
         wanted = given.port or (_WELL_KNOWN[scheme] if given.scheme else port)
-        full, prefix = _path_change(given.path)
         return Redirect(
             given.status_code or 302,
             scheme=given.scheme or "",
             host=given.hostname or "",
             # A scheme's own port is left out.
             port=0 if _WELL_KNOWN[scheme] == wanted else wanted,
-            path=full or "",
+            path="" if full is None else full or "/",
             prefix=prefix,
         )
 

@@ -54,6 +54,39 @@ spec:
       - {path: /, pathType: Prefix, backend: {service: {name: web, port: {name: http}}}}
 """
 
+# A Gateway whose routes come from another namespace, to a Service of a third.
+GATEWAY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: front}
+spec:
+  gatewayClassName: podling
+  listeners:
+  - {name: http, port: 80, protocol: HTTP, hostname: "*.gateway.example.com", allowedRoutes: {namespaces: {from: All}}}
+  - {name: other, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: shop}
+spec:
+  parentRefs: [{name: front, namespace: default}]
+  hostnames: [web.gateway.example.com]
+  rules:
+  - backendRefs: [{name: web, namespace: default, port: 80}]
+"""
+GRANT = """
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: shop}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}]
+  to: [{group: "", kind: Service}]
+"""
+
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
@@ -82,10 +115,10 @@ def address(cluster: Cluster) -> str:
     return where
 
 
-def ask(address: str) -> int:
+def ask(address: str, host: str = HOST) -> int:
     connection = http.client.HTTPConnection(address, timeout=30)
     try:
-        connection.request("GET", "/", headers={"Host": HOST})
+        connection.request("GET", "/", headers={"Host": host})
         return connection.getresponse().status
     except OSError:
         return 0
@@ -96,9 +129,10 @@ def ask(address: str) -> int:
 class Load:
     """A client that asks all the time, over one connection or a new one each time; counts what it is answered."""
 
-    def __init__(self, address: str, *, keep_alive: bool) -> None:
+    def __init__(self, address: str, *, keep_alive: bool, host: str = HOST) -> None:
         self.answers: Counter[str] = Counter()
         self._address = address
+        self._host = host
         self._keep_alive = keep_alive
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -108,7 +142,7 @@ class Load:
         connection = http.client.HTTPConnection(self._address, timeout=30)
         while not self._stop.wait(0.02):
             try:
-                connection.request("GET", "/", headers={"Host": HOST})
+                connection.request("GET", "/", headers={"Host": self._host})
                 answer = connection.getresponse()
                 answer.read()
                 self.answers[str(answer.status)] += 1
@@ -138,6 +172,37 @@ def test_no_request_is_lost_while_pods_roll_and_the_control_process_restarts(clu
         answers = [load.stop() for load in loads]
     assert [set(found) for found in answers] == [{"200"}, {"200"}], answers
     assert all(found["200"] > 20 for found in answers)
+
+
+def conditions(cluster: Cluster) -> dict[str, str]:
+    """The reasons of what is told of the route of namespace shop."""
+    route = cluster.get("httproute", "web", "-n", "shop")
+    parents = route.get("status", {}).get("parents", [])
+    return {each["type"]: each["reason"] for parent in parents for each in parent["conditions"]}
+
+
+def test_routes_of_a_gateway_are_served_and_lose_no_request_while_pods_roll(cluster: Cluster, address: str) -> None:
+    host = "web.gateway.example.com"
+    cluster.apply(GATEWAY)
+    eventually("the route is told of", lambda: conditions(cluster).get("ResolvedRefs") == "RefNotPermitted")
+    eventually("its backend cannot be had", lambda: ask(address, host) == 500)
+    cluster.apply(GRANT)
+    eventually("it may be sent there", lambda: ask(address, host) == 200 and ask(f"{address}:8080", host) == 200)
+    assert conditions(cluster) == {"Accepted": "Accepted", "ResolvedRefs": "ResolvedRefs"}
+    gateway = cluster.get("gateway", "front")["status"]
+    assert [each["value"] for each in gateway["addresses"]] == [address]
+    assert [each["attachedRoutes"] for each in gateway["listeners"]] == [1, 1]
+    loads = [Load(where, keep_alive=True, host=host) for where in (address, f"{address}:8080")]
+    try:
+        cluster.kubectl("rollout", "restart", "deployment/web")
+        cluster.kubectl("rollout", "status", "deployment/web")
+    finally:
+        answers = [load.stop() for load in loads]
+    assert [set(found) for found in answers] == [{"200"}, {"200"}], answers
+    cluster.kubectl("delete", "namespace", "shop")
+    eventually("the route is gone with its namespace", lambda: ask(address, host) == 404)
+    cluster.kubectl("delete", "gateway", "front")
+    eventually("the port is closed", lambda: ask(f"{address}:8080", host) == 0)
 
 
 def test_a_proxy_that_was_killed_is_back_with_all_it_knew(cluster: Cluster, address: str) -> None:

@@ -120,12 +120,16 @@ async def running(directory: Path) -> AsyncIterator[Ingress]:
 
 
 class NamedServer:
-    """An HTTP server that answers with its name and the path it was asked for, until it is closed abruptly."""
+    """An HTTP server that answers with its name and the path it was asked for, until it is closed abruptly.
+
+    heads: of the requests it got, in lower case.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.address = (LOOPBACK, 0)
         self.delay_seconds = 0.0
+        self.heads: list[str] = []
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -138,6 +142,7 @@ class NamedServer:
         self._writers.add(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
+                self.heads.append(head.decode().lower())
                 await asyncio.sleep(self.delay_seconds)
                 if b"upgrade: websocket" in head.lower():
                     await self._echo(reader, writer)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from api import codec
-from api.types import Ingress, IngressClass, Secret
+from api.types import GatewayClass, Ingress, IngressClass, Namespace, Secret
 from cluster import pki
 from ingress.gateway.reports import Reports
 from ingress.model import Key, Problem
@@ -19,6 +20,7 @@ from ingress.publisher import Publisher
 from ingress.sources import Sources, service_of
 from ingress.xds.listeners import Bind
 from ingress.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Snapshot
+from tests.support import gateways as support
 from tests.support.ingresses import ingress, path, rule
 from tests.support.services import endpoint_slice, service
 
@@ -198,3 +200,65 @@ def test_deleting_the_ingress_takes_everything_back(world: World) -> None:
     assert changed(before, world.versions()) == {CLUSTER, ENDPOINTS, ROUTES}
     world.ingresses.remove("default", "web")
     assert world.versions() == before
+
+
+def gateway_world(world: World, tmp_path: Path) -> None:
+    """A Gateway for HTTP and HTTPS with a route, all there."""
+    tree = {"metadata": {"name": "podling"}, "spec": {"controllerName": "podling.io/ingress"}}
+    world.gateway_classes.put(codec.from_tree(GatewayClass, tree))
+    world.secrets.put(secret(tmp_path))
+    listeners = (support.listener(port=8080), support.listener("https", 443, "HTTPS", **support.secure("cert")))
+    world.gateways.put(support.a_gateway(*listeners))
+    world.routes.put(support.a_route())
+
+
+def attached(world: World) -> list[tuple[int, bool]]:
+    """Of each listener, how many routes it has and whether its references are there."""
+    world.publisher.sync()
+    listeners = world.reports.gateways["default", "g"].listeners
+    return [(each.attached, all(v.holds for v in each.verdicts if v.type == "ResolvedRefs")) for each in listeners]
+
+
+def test_a_gateway_has_its_own_listeners_and_shares_those_of_ingresses(world: World, tmp_path: Path) -> None:
+    before = world.versions()
+    gateway_world(world, tmp_path)
+    assert changed(before, world.versions()) == {SECRET, CLUSTER, ENDPOINTS, LISTENER, ROUTES}
+    assert list(world.snapshot[LISTENER]) == ["http", "https", "http-8080"]
+    assert list(world.snapshot[ROUTES]) == ["http", "https", "http-8080"]
+    assert attached(world) == [(1, True), (1, True)]
+
+
+def test_gateways_follow_what_they_refer_to(world: World, tmp_path: Path) -> None:
+    gateway_world(world, tmp_path)
+    world.publisher.sync()
+    world.secrets.remove("default", "cert")
+    assert attached(world) == [(1, True), (1, False)]
+    world.services.remove("default", "web")
+    assert world.snapshot[CLUSTER] == {}
+    world.services.put(service())
+    assert list(world.snapshot[CLUSTER]) == ["default/web/80/http"]
+    world.routes.remove("default", "r")
+    assert attached(world) == [(0, True), (0, False)]
+    world.gateway_classes.remove("", "podling")
+    assert list(world.snapshot[LISTENER]) == ["http"]
+    assert world.reports.gateways == {}
+
+
+def test_a_namespaces_labels_let_its_routes_in(world: World, tmp_path: Path) -> None:
+    gateway_world(world, tmp_path)
+    selector = {"selector": {"matchLabels": {"team": "a"}}}
+    world.gateways.put(support.a_gateway(support.listener(**support.allowed("Selector", **selector))))
+    assert attached(world) == [(0, True)]
+    tree = {"metadata": {"name": "default", "labels": {"team": "a"}}}
+    world.namespaces.put(codec.from_tree(Namespace, tree))
+    assert attached(world) == [(1, True)]
+
+
+def test_a_gateways_status_changes_nothing(world: World, tmp_path: Path) -> None:
+    gateway_world(world, tmp_path)
+    world.publisher.sync()
+    world.reports = Reports()
+    gateway = world.gateways.get("default", "g")
+    world.gateways.put(replace(gateway, status=replace(gateway.status, conditions=[])))
+    world.publisher.sync()
+    assert world.reports == Reports()
