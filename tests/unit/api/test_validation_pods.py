@@ -513,7 +513,15 @@ def test_bindings_name_a_node() -> None:
 
 @pytest.mark.parametrize(
     ("cost", "fine"),
-    [("0", True), ("-5", True), ("2147483647", True), ("2147483648", False), ("+1", False), ("007", False), ("x", False)],
+    [
+        ("0", True),
+        ("-5", True),
+        ("2147483647", True),
+        ("2147483648", False),
+        ("+1", False),
+        ("007", False),
+        ("x", False),
+    ],
 )
 def test_what_a_pod_costs_to_delete_is_a_number(cost: str, fine: bool) -> None:
     where = "controller.kubernetes.io/pod-deletion-cost"
