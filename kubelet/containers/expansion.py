@@ -24,3 +24,9 @@ def expand(text: str, *scopes: Mapping[str, str]) -> str:
         return match[0]
 
     return _REFERENCE.sub(replace, text)
+
+
+def valueless(text: str, scope: Mapping[str, str]) -> list[str]:
+    """The names that a text refers to and that have no value, or an empty one; sorted."""
+    names = {match[1] for match in _REFERENCE.finditer(text) if match[1] is not None}
+    return sorted(name for name in names if not scope.get(name))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from api.types import Container, EphemeralContainer, Pod, Volume, VolumeMount
 from kubelet.containers import termination
-from kubelet.containers.expansion import expand
+from kubelet.containers.expansion import expand, valueless
 from kubelet.paths import Paths
 from kubelet.runtime.base import Device, Mount, MountPropagation
 from kubelet.volumes import propagation, subpath
@@ -77,7 +77,7 @@ def _volume_mount(
         raise MountProblem(
             f'cannot find volume "{mount.name}" to mount into container "{container.name}"',
         )
-    wanted = expand(mount.sub_path_expr, environment) if mount.sub_path_expr else mount.sub_path
+    wanted = sub_path(mount, environment)
     target = places.paths.subpath(pod.metadata.uid, mount.name, container.name, index)
     try:
         source = subpath.prepare(source, wanted, target)
@@ -98,6 +98,21 @@ def _volume_mount(
         recursively_readonly=mount.read_only and mount.recursive_read_only in ("Enabled", "IfPossible"),
         propagation=wanted_propagation,
     )
+
+
+def sub_path(mount: VolumeMount, environment: Mapping[str, str]) -> str:
+    """The part of the volume that is wanted. Raises MountProblem where upstream does."""
+    if not mount.sub_path_expr:
+        return mount.sub_path
+    missing = valueless(mount.sub_path_expr, environment)
+    if missing:
+        raise MountProblem(f"missing value for {', '.join(missing)}")
+    path = expand(mount.sub_path_expr, environment)
+    if path.startswith("/"):
+        raise MountProblem(f"error SubPath `{path}` must not be an absolute path")
+    if ".." in path.split("/"):
+        raise MountProblem(f"unable to provision SubPath `{path}`: must not contain '..'")
+    return path
 
 
 def _is_writable(volume: Volume | None) -> bool:
