@@ -46,6 +46,30 @@ def with_repeated_keys(data: bytes) -> Any:
         raise BadRequest("json parse error: exceeded max depth") from None
 
 
+def repeated_keys(tree: Any) -> list[str]:
+    """'duplicate field "spec.replicas"' for each repeated key of a tree of `with_repeated_keys`, whatever its kind."""
+    return list(dict.fromkeys(_repeated(tree, "")))
+
+
+def keys(tree: dict[str, Any]) -> list[str]:
+    """The keys of an object of a tree of `with_repeated_keys`, as often as they were given."""
+    return [key for key, _ in _pairs(tree)]
+
+
+def _repeated(tree: Any, path: str) -> Iterator[str]:
+    if isinstance(tree, dict):
+        seen: set[str] = set()
+        for key, value in _pairs(tree):
+            inner = f"{path}.{key}" if path else key
+            if key in seen:
+                yield f'duplicate field "{inner}"'
+            seen.add(key)
+            yield from _repeated(value, inner)
+    elif isinstance(tree, list):
+        for index, item in enumerate(tree):
+            yield from _repeated(item, f"{path}[{index}]")
+
+
 def _of_record(record_type: type[Record], tree: Any, prefix: str) -> Iterator[str]:
     if not isinstance(tree, dict):
         return

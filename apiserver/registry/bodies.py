@@ -45,7 +45,7 @@ def decode(expected: Kind, body: bytes, field_validation: str) -> tuple[Any, tup
     if field_validation == IGNORE:
         return with_defaults(expected, codec.decode(expected.record, body)), ()
     tree = codec.decode_tree(body, expected.kind)
-    if _may_repeat(body, tree):
+    if may_repeat(body, tree):
         return from_tree(expected, tree, field_validation, strict.with_repeated_keys(body))
     return from_tree(expected, tree, field_validation)
 
@@ -75,7 +75,7 @@ def with_defaults(expected: Kind, record: Any) -> Any:
     return defaults.apply(record)
 
 
-def _may_repeat(body: bytes, tree: Any) -> bool:
+def may_repeat(body: bytes, tree: Any) -> bool:
     """Whether a key may occur twice: then quotation marks are lost on the way through the tree.
 
     Quotation marks written as \\u0022 would blur the count.

@@ -76,11 +76,11 @@ class ConvertedRegistry(Registry):
         options: WriteOptions,
     ) -> Result:
         bodies.check_options("Patch", options.dry_run, options.field_validation)
-        apply = patching.parse(self.resource.record, body, patch_type)
+        patch = patching.parse(self.resource.record, body, patch_type)
 
         def produce(current: Stored) -> tuple[Any, tuple[str, ...]]:
-            tree = apply(msgspec.json.decode(self._convert(current).data))
-            record, warnings = bodies.from_tree(self._kind, tree, options.field_validation)
+            tree = msgspec.json.decode(self._convert(current).data)
+            record, warnings = patch.record(self._kind, tree, options.field_validation)
             return metadata.require_same_name(self._inward(record), name), warnings
 
         view = self._stored.strategy.views()[subresource]

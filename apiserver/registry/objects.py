@@ -198,11 +198,11 @@ class ObjectRegistry(Registry):
             handler = self._subresource(subresource, "patch")
             return await handler.patch(user, namespace, name, body, patch_type, options)
         bodies.check_options("Patch", options.dry_run, options.field_validation)
-        apply = patching.parse(self.resource.record, body, patch_type)
+        patch = patching.parse(self.resource.record, body, patch_type)
 
         def produce(current: Stored) -> tuple[Any, tuple[str, ...]]:
-            tree = apply(msgspec.json.decode(current.data))
-            record, warnings = bodies.from_tree(self._kind, tree, options.field_validation)
+            tree = msgspec.json.decode(current.data)
+            record, warnings = patch.record(self._kind, tree, options.field_validation)
             record = metadata.in_namespace(record, self.resource, namespace)
             return metadata.require_same_name(record, name), warnings
 

@@ -45,11 +45,12 @@ class WorkloadScale(Subresource):
         self, user: User, namespace: str, name: str, body: bytes, patch_type: str, options: WriteOptions
     ) -> Result:
         bodies.check_options("Patch", options.dry_run, options.field_validation)
-        apply = patching.parse(Scale, body, patch_type)
+        patch = patching.parse(Scale, body, patch_type)
 
         def produce(current: Stored) -> tuple[Scale, tuple[str, ...]]:
-            tree = apply(msgspec.json.decode(_scale_document(current).data))
-            return bodies.from_tree(_SCALE, tree, options.field_validation)
+            tree = msgspec.json.decode(_scale_document(current).data)
+            scale, warnings = patch.record(_SCALE, tree, options.field_validation)
+            return scale, warnings
 
         return await self._write(user, namespace, name, produce, options)
 
