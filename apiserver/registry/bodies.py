@@ -14,6 +14,7 @@ from api.types import Record
 IGNORE = "Ignore"
 WARN = "Warn"
 STRICT = "Strict"
+_MAX_FIELD_MANAGER = 128
 
 
 class Kind:
@@ -27,11 +28,27 @@ class Kind:
         self.kind = kind
 
 
-def check_options(action: str, dry_run: tuple[str, ...] | list[str], field_validation: str = "") -> None:
-    """Raise `Invalid` for options upstream does not know. `action` is "Create", "Update", "Patch" or "Delete"."""
-    if not dry_run and not field_validation:
+def check_options(
+    action: str,
+    dry_run: tuple[str, ...] | list[str],
+    field_validation: str = "",
+    *,
+    field_manager: str = "",
+    force: bool = False,
+) -> None:
+    """Raise `Invalid` for options upstream does not know. `action` is "Create", "Update", "Patch" or "Delete".
+
+    force: asked of a patch that is no server-side apply.
+    """
+    if not (dry_run or field_validation or field_manager or force):
         return
     wrong: list[FieldError] = []
+    if force:
+        wrong.append(FieldError.forbidden("force", "may not be specified for non-apply patch"))
+    if len(field_manager.encode()) > _MAX_FIELD_MANAGER:
+        wrong.append(FieldError.too_long("fieldManager", _MAX_FIELD_MANAGER))
+    elif not field_manager.isprintable():
+        wrong.append(FieldError.invalid("fieldManager", field_manager, "should only contain printable characters"))
     if any(word != "All" for word in dry_run):
         wrong.append(FieldError.not_supported("dryRun", list(dry_run), ("All",)))
     if field_validation not in ("", IGNORE, WARN, STRICT):

@@ -98,7 +98,7 @@ class ObjectRegistry(Registry):
         if subresource:
             handler = self._subresource(subresource, "create")
             return await handler.create(user, namespace, name, body, options)
-        bodies.check_options("Create", options.dry_run, options.field_validation)
+        bodies.check_options("Create", options.dry_run, options.field_validation, field_manager=options.field_manager)
         record, warnings = bodies.decode(self._kind, body, options.field_validation)
         record = metadata.in_namespace(record, self.resource, namespace)
         if name:
@@ -176,7 +176,7 @@ class ObjectRegistry(Registry):
         if view is None:
             handler = self._subresource(subresource, "update")
             return await handler.update(user, namespace, name, body, options)
-        bodies.check_options("Update", options.dry_run, options.field_validation)
+        bodies.check_options("Update", options.dry_run, options.field_validation, field_manager=options.field_manager)
         record, warnings = bodies.decode(self._kind, body, options.field_validation)
         record = metadata.require_same_name(metadata.in_namespace(record, self.resource, namespace), name)
         if not record.metadata.resource_version and not self.strategy.unconditional_update:
@@ -197,7 +197,13 @@ class ObjectRegistry(Registry):
         if view is None:
             handler = self._subresource(subresource, "patch")
             return await handler.patch(user, namespace, name, body, patch_type, options)
-        bodies.check_options("Patch", options.dry_run, options.field_validation)
+        bodies.check_options(
+            "Patch",
+            options.dry_run,
+            options.field_validation,
+            field_manager=options.field_manager,
+            force=options.force,
+        )
         patch = patching.parse(self.resource.record, body, patch_type)
 
         def produce(current: Stored) -> tuple[Any, tuple[str, ...]]:

@@ -105,7 +105,7 @@ def test_refused_patches_change_nothing(api: Api) -> None:
         (b"{", MERGE, 400),
         ([{"op": "test", "path": "/data/k", "value": "x"}], JSON_PATCH, 422),
         ({"metadata": {"resourceVersion": "1"}, "data": {"x": "1"}}, MERGE, 409),
-        ({"data": {"k": 5}}, MERGE, 400),
+        ({"data": {"k": 5}}, MERGE, 422),
         (b"{}", "application/apply-patch+yaml", 415),
     ):
         assert api.patch("configmaps", "a", body, kind).status == status, body

@@ -150,3 +150,17 @@ def test_unknown_options_are_refused_under_the_actions_name() -> None:
     with pytest.raises(Invalid, match="fieldValidation: Unsupported value"):
         bodies.check_options("Update", (), "Maybe")
     bodies.check_options("Patch", ("All",), "Strict")
+
+
+@pytest.mark.parametrize(
+    ("manager", "force", "problem"),
+    [
+        ("x" * 129, False, "fieldManager: Too long: may not be more than 128 bytes"),
+        ("a\tb", False, "fieldManager: Invalid value: .*: should only contain printable characters"),
+        ("kubectl-edit", True, "force: Forbidden: may not be specified for non-apply patch"),
+    ],
+)
+def test_field_managers_have_a_size_and_only_apply_forces(manager: str, force: bool, problem: str) -> None:
+    with pytest.raises(Invalid, match=f'^PatchOptions.meta.k8s.io "" is invalid: {problem}$'):
+        bodies.check_options("Patch", (), field_manager=manager, force=force)
+    bodies.check_options("Patch", (), field_manager="x" * 128)
