@@ -1,0 +1,256 @@
+"""A dual-stack cluster: pods and Services of both IP families, as upstream's dual-stack conformance tests want them."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podling.launcher.plan import SERVICE_CIDR, SERVICE_CIDR_V6
+from tests.support.cluster import Cluster, eventually
+
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      # It serves on for that long after it was told to end, as a server that drains does.
+      terminationGracePeriodSeconds: 1
+      topologySpreadConstraints:
+      - maxSkew: 1
+        topologyKey: kubernetes.io/hostname
+        whenUnsatisfiable: DoNotSchedule
+        labelSelector: {matchLabels: {app: web}}
+        matchLabelKeys: [pod-template-hash]
+      containers:
+      - name: web
+        image: busybox
+        command: [sh, -c, 'mkdir /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www']
+        readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: NodePort
+  ipFamilyPolicy: RequireDualStack
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: 8080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: pods}
+spec:
+  clusterIP: None
+  ipFamilyPolicy: PreferDualStack
+  selector: {app: web}
+  ports: [{name: http, port: 8080}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: client
+    image: busybox
+    command: [sleep, '3600']
+    env:
+    - {name: POD_IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}
+    - {name: HOST_IPS, valueFrom: {fieldRef: {fieldPath: status.hostIPs}}}
+"""
+POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web}
+spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress], ingress: %s}
+"""
+
+
+def service(name: str, **spec: Any) -> dict[str, Any]:
+    tree = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}], **spec}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": tree}
+
+
+def families(addresses: list[str]) -> list[str]:
+    return [f"IPv{ipaddress.ip_address(address).version}" for address in addresses]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = Cluster(Path(tmp_path_factory.mktemp("dual-stack")))
+    cluster.up("--nodes", "2", "--dual-stack")
+    try:
+        cluster.apply(WEB)
+        cluster.kubectl("rollout", "status", "deployment/web")
+        cluster.kubectl("wait", "--for=condition=Ready", "pod/client")
+        yield cluster
+        complaints = cluster.complaints()
+    finally:
+        cluster.down()
+    assert cluster.leaks() == []
+    assert complaints == []
+
+
+def fetch(cluster: Cluster, *places: tuple[str, int]) -> list[str]:
+    """Each page as the client pod gets it, one after the other, or what it says instead."""
+    asked = "; ".join(f"ask {address} {port}" for address, port in places)
+    ask = "ask() { printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 $1 $2 2>&1 | tail -1; echo; }"
+    said = cluster.kubectl("exec", "client", "--", "sh", "-c", f"{ask}; {asked}").stdout.split("\n")
+    return [line for line in said if line]
+
+
+def served(answers: list[str]) -> bool:
+    return all(answer.startswith("web-") for answer in answers)
+
+
+def pod_ips(cluster: Cluster) -> list[list[str]]:
+    """The addresses of the pods that serve."""
+    pods = cluster.get("pods", "-l", "app=web")["items"]
+    return [[each["ip"] for each in pod["status"]["podIPs"]] for pod in pods]
+
+
+def test_nodes_and_pods_have_addresses_of_both_families(cluster: Cluster) -> None:
+    nodes = {node["metadata"]["name"]: node for node in cluster.get("nodes")["items"]}
+    internal = {
+        name: [each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
+        for name, node in nodes.items()
+    }
+    assert [families(addresses) for addresses in internal.values()] == [["IPv4", "IPv6"]] * 2
+    for pod in cluster.get("pods")["items"]:
+        status, node = pod["status"], pod["spec"]["nodeName"]
+        ips = [each["ip"] for each in status["podIPs"]]
+        assert families(ips) == ["IPv4", "IPv6"]
+        assert (status["podIP"], [each["ip"] for each in status["hostIPs"]]) == (ips[0], internal[node])
+        for ip, cidr in zip(ips, nodes[node]["spec"]["podCIDRs"], strict=True):
+            assert ipaddress.ip_address(ip) in ipaddress.ip_network(cidr)
+    client = cluster.get("pod", "client")["status"]
+    told = cluster.kubectl("exec", "client", "--", "sh", "-c", "echo $POD_IPS $HOST_IPS; cat /etc/hosts").stdout
+    both = [",".join(each["ip"] for each in client[field]) for field in ("podIPs", "hostIPs")]
+    assert told.splitlines()[0] == " ".join(both)
+    assert f"{client['podIPs'][1]['ip']}\tclient" in told
+
+
+ASKED: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "unsaid": ({}, ["IPv4"]),
+    "four": ({"ipFamilies": ["IPv4"]}, ["IPv4"]),
+    "six": ({"ipFamilies": ["IPv6"]}, ["IPv6"]),
+    "four-six": ({"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]}, ["IPv4", "IPv6"]),
+    "six-four": ({"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]}, ["IPv6", "IPv4"]),
+}
+
+
+def test_services_have_the_families_asked_for(cluster: Cluster) -> None:
+    items = [service(name, **spec) for name, (spec, _) in ASKED.items()]
+    cluster.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    places = []
+    for made in cluster.get("services", *ASKED)["items"]:
+        spec = made["spec"]
+        assert spec["ipFamilies"] == families(spec["clusterIPs"]) == ASKED[made["metadata"]["name"]][1]
+        for address in spec["clusterIPs"]:
+            network = SERVICE_CIDR_V6 if ":" in address else SERVICE_CIDR
+            assert ipaddress.ip_address(address) in ipaddress.ip_network(network)
+            places.append((address, 80))
+
+    def slices() -> Counter[tuple[str, str]]:
+        found = cluster.get("endpointslices")["items"]
+        owners = [(each["metadata"]["labels"]["kubernetes.io/service-name"], each["addressType"]) for each in found]
+        counts = zip(owners, (len(each["endpoints"]) for each in found), strict=True)
+        return Counter({owner: count for owner, count in counts if owner[0] in ASKED})
+
+    wanted = Counter({(name, family): 2 for name, (_, given) in ASKED.items() for family in given})
+    eventually("there is a slice a family", lambda: slices() == wanted)
+    for endpoints in cluster.get("endpoints", *ASKED)["items"]:
+        listed = [each["ip"] for each in endpoints["subsets"][0]["addresses"]]
+        assert families(listed) == ASKED[endpoints["metadata"]["name"]][1][:1] * 2
+    eventually("all answer", lambda: served(fetch(cluster, *places)))
+    cluster.kubectl("delete", "services", *ASKED)
+
+
+def test_pods_are_reached_over_both_families_and_names_are_of_both(cluster: Cluster) -> None:
+    spec = cluster.get("service", "web")["spec"]
+    nodes = [each["address"] for node in cluster.get("nodes")["items"] for each in node["status"]["addresses"]]
+    places = [(address, 80) for address in spec["clusterIPs"]]
+    places += [(address, 8080) for ips in pod_ips(cluster) for address in ips]
+    places += [(address, spec["ports"][0]["nodePort"]) for address in nodes if not address.startswith("node-")]
+    assert len(places) == 10
+    answers = fetch(cluster, *places)
+    assert len(answers) == 10 and served(answers), list(zip(places, answers, strict=False))
+    lookup = "for name in web pods; do nslookup $name.default.svc.cluster.local; done; nslookup $0; nslookup $1"
+    names = cluster.kubectl("exec", "client", "--", "sh", "-c", lookup, *spec["clusterIPs"]).stdout
+    shown = {line.split(": ", 1)[1] for line in names.splitlines() if line.startswith("Address: ")}
+    assert {*spec["clusterIPs"], *(ip for ips in pod_ips(cluster) for ip in ips)} <= shown
+    assert names.count("name = web.default.svc.cluster.local") == 2
+
+
+class Load:
+    """Asks all the time, over a new connection each time; counts what it is answered."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self.answers: Counter[str] = Counter()
+        self._place = address, port
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.02):
+            connection = http.client.HTTPConnection(*self._place, timeout=30)
+            try:
+                connection.request("GET", "/")
+                self.answers[str(connection.getresponse().status)] += 1
+            except (OSError, http.client.HTTPException) as error:
+                self.answers[repr(error)] += 1
+            connection.close()
+
+    def stop(self) -> Counter[str]:
+        self._stop.set()
+        self._thread.join()
+        return self.answers
+
+
+def test_no_request_of_either_family_is_lost_while_pods_roll(cluster: Cluster) -> None:
+    port = cluster.get("service", "web")["spec"]["ports"][0]["nodePort"]
+    [*addresses, _] = cluster.get("node", "node-1")["status"]["addresses"]
+    loads = [Load(each["address"], port) for each in addresses]
+    try:
+        cluster.kubectl("rollout", "restart", "deployment/web")
+        cluster.kubectl("rollout", "status", "deployment/web")
+    finally:
+        answers = [load.stop() for load in loads]
+    assert [set(found) for found in answers] == [{"200"}, {"200"}], answers
+    assert all(found["200"] > 20 for found in answers)
+
+
+def test_a_policy_closes_pods_over_both_families(cluster: Cluster) -> None:
+    places = [(address, 80) for address in cluster.get("service", "web")["spec"]["clusterIPs"]]
+    cluster.apply(POLICY % "[]")
+    closed = ["nc: timed out"] * 2
+    eventually("both are closed", lambda: fetch(cluster, *places) == closed)
+    cluster.apply(POLICY % "[{from: [{podSelector: {}}]}]")
+    eventually("both are open", lambda: served(fetch(cluster, *places)))
+    cluster.kubectl("delete", "networkpolicy", "web")
+
+
+def test_a_service_gains_and_gives_up_its_second_address(cluster: Cluster) -> None:
+    cluster.kubectl("create", "-f", "-", stdin=json.dumps(service("grown")))
+    first = cluster.get("service", "grown")["spec"]["clusterIPs"]
+    for policy, wanted in (("PreferDualStack", ["IPv4", "IPv6"]), ("SingleStack", ["IPv4"])):
+        patch = json.dumps({"spec": {"ipFamilyPolicy": policy}})
+        cluster.kubectl("patch", "service", "grown", "--type=merge", "-p", patch)
+        spec = cluster.get("service", "grown")["spec"]
+        assert (spec["ipFamilies"], spec["clusterIPs"][:1]) == (wanted, first)
+        assert families(spec["clusterIPs"]) == wanted
+    cluster.kubectl("delete", "service", "grown")
