@@ -12,17 +12,20 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 
 from api import scheme
-from api.errors import BadRequest
+from api.errors import BadRequest, UnsupportedMediaType
 from api.protobuf import descriptors, trees
+from api.protobuf.numbers import NUMBERS
 from api.types import DeleteOptions
 from api.types.record import Record
+from api.types.reflection import package
 
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
 MAGIC: Final = b"k8s\x00"
+WITHOUT_PROTOBUF: Final = ("application/json", "application/yaml")
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """The object's tree, with apiVersion and kind. Raises BadRequest."""
+    """The object's tree, with apiVersion and kind. Raises BadRequest, and UnsupportedMediaType for kinds without."""
     if not body.startswith(MAGIC):
         raise BadRequest("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
     try:
@@ -40,6 +43,10 @@ def _record(api_version: str, kind: str) -> type[Record]:
     if kind == "DeleteOptions":
         return DeleteOptions
     try:
-        return scheme.KINDS[api_version, kind]
+        record = scheme.KINDS[api_version, kind]
     except KeyError:
         raise BadRequest(f'no kind "{kind}" is registered for version "{api_version}"') from None
+    if package(record) not in NUMBERS:
+        # What upstream serves as a custom resource has no protobuf.
+        raise UnsupportedMediaType(WITHOUT_PROTOBUF)
+    return record

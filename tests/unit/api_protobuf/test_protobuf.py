@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api import codec, defaults, protobuf
-from api.errors import BadRequest
+from api.errors import BadRequest, UnsupportedMediaType
 from api.protobuf import descriptors
 from api.protobuf.numbers import NUMBERS
 from api.types import DeleteOptions, Deployment, Endpoint, EphemeralContainer, Pod, Probe, UserInfo, Volume
@@ -69,6 +69,12 @@ def test_delete_options_come_under_any_group() -> None:
     options = descriptors.message_class(DeleteOptions)()
     options.gracePeriodSeconds = 0
     assert protobuf.decode(envelope("apps/v1", "DeleteOptions", options))["gracePeriodSeconds"] == 0
+
+
+def test_kinds_without_protobuf_are_refused() -> None:
+    body = envelope("gateway.networking.k8s.io/v1", "Gateway", descriptors.unknown()())
+    with pytest.raises(UnsupportedMediaType, match="application/json, application/yaml"):
+        protobuf.decode(body)
 
 
 @pytest.mark.parametrize(
