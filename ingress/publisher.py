@@ -61,10 +61,9 @@ class Publisher:
         self._stale = True
         self._stale_endpoints: set[Key] = set()
         self._awake = asyncio.Event()
-        for informer in (sources.ingresses, sources.gateways, sources.routes):
+        wishes = (sources.ingresses, sources.classes, sources.gateway_classes)
+        for informer in (*wishes, sources.gateways, sources.routes, sources.grants):
             informer.add_handler(self._wish_changed)
-        for other in (sources.classes, sources.gateway_classes, sources.grants):
-            other.add_handler(lambda old, new: self._table_changed())
         sources.namespaces.add_handler(self._namespace_changed)
         sources.services.add_handler(self._service_changed)
         sources.secrets.add_handler(self._secret_changed)
