@@ -32,6 +32,7 @@ from yaml.events import (
 
 _MAX_DEPTH = 400  # no object nests deeper; recursion in the codecs needs a bound
 _MAX_ALIASED = 1_000_000  # values copied through aliases in one document, against "billion laughs"
+_MAX_REPEATS = 100  # repeated keys told of: more help nobody
 _TAG = "tag:yaml.org,2002:"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 # As kubectl reads them (YAML 1.1, each word in three spellings), seen with kubectl 1.32 and 1.37.
@@ -53,10 +54,11 @@ class YamlError(ValueError):
     """The text is not YAML, or means something JSON cannot hold; the message names the line."""
 
 
-def load_all(text: str | bytes) -> list[Any]:
+def load_all(text: str | bytes, repeats: list[str] | None = None) -> list[Any]:
     """Every document that is not empty, as trees. Raises `YamlError`.
 
-    JSON is read as JSON when it starts like an object.
+    JSON is read as JSON when it starts like an object. repeats: takes up `line 3: key "a" already set in map` for each
+    key that comes again, whose last value then counts; without it they are errors.
     """
     if text[:1] in ("{", b"{"):
         try:
@@ -64,7 +66,7 @@ def load_all(text: str | bytes) -> list[Any]:
         except msgspec.DecodeError:
             pass  # flow YAML, several JSON documents, or broken: the YAML parser tells which
     try:
-        return [document for document in _documents(text) if document is not None]
+        return [document for document in _documents(text, repeats) if document is not None]
     except yaml.MarkedYAMLError as error:
         raise YamlError(_syntax_message(error)) from None
     except yaml.YAMLError as error:
@@ -92,7 +94,7 @@ def _syntax_message(error: yaml.MarkedYAMLError) -> str:
     return f"yaml: {where}{error.problem or error.context}"
 
 
-def _documents(text: str | bytes) -> Iterator[Any]:
+def _documents(text: str | bytes, repeats: list[str] | None) -> Iterator[Any]:
     parser = yaml.CSafeLoader(text)
     try:
         while True:
@@ -100,7 +102,7 @@ def _documents(text: str | bytes) -> Iterator[Any]:
             if isinstance(event, StreamEndEvent):
                 return
             if isinstance(event, DocumentStartEvent):
-                yield _Document(parser).read()
+                yield _Document(parser, repeats).read()
     finally:
         parser.dispose()
 
@@ -108,8 +110,9 @@ def _documents(text: str | bytes) -> Iterator[Any]:
 class _Document:
     """Builds one document from parser events."""
 
-    def __init__(self, parser: yaml.CSafeLoader) -> None:
+    def __init__(self, parser: yaml.CSafeLoader, repeats: list[str] | None) -> None:
         self._parser = parser
+        self._repeats = repeats
         self._anchors: dict[str, Any] = {}
         self._aliased = 0
 
@@ -159,9 +162,15 @@ class _Document:
                 continue
             key = _key(event, self._value(event, depth + 1))
             if key in own:
-                raise _error(event, f'key "{key}" already set in map')
+                self._repeat(_error(event, f'key "{key}" already set in map'))
             own[key] = self._value(self._next(), depth + 1)
         return {**merged, **own} if merged else own
+
+    def _repeat(self, error: YamlError) -> None:
+        if self._repeats is None:
+            raise error
+        if len(self._repeats) < _MAX_REPEATS:
+            self._repeats.append(str(error).removeprefix("yaml: "))
 
 
 def _merged(event: Event, value: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Whether the JSON is a good object is the registry's to say; here only its media 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 from aiohttp import web
@@ -48,18 +48,25 @@ async def read(request: web.BaseRequest) -> bytes:
         raise errors.BadRequest(f"the request body did not arrive within {READ_SECONDS:.0f} seconds") from error
 
 
-async def read_object(request: web.BaseRequest) -> bytes:
-    """The body of a create, update or delete, as JSON. Raises `UnsupportedMediaType` and those of `read`."""
+class Given(NamedTuple):
+    """An object as JSON; `repeats` says which keys of its YAML came again: the last value counts."""
+
+    json: bytes
+    repeats: tuple[str, ...] = ()
+
+
+async def read_object(request: web.BaseRequest) -> Given:
+    """The body of a create, update or delete. Raises `UnsupportedMediaType` and those of `read`."""
     content_type = request.headers.get("Content-Type", "")
     if content_type != JSON and content_type:
         content_type = media_type(content_type)
         if content_type == YAML:
             return await _from_yaml(await read(request))
         if content_type == PROTOBUF:
-            return from_protobuf(await read(request))
+            return Given(from_protobuf(await read(request)))
         if content_type != JSON:
             raise errors.UnsupportedMediaType(ACCEPTED)
-    return await read(request)
+    return Given(await read(request))
 
 
 async def read_patch(request: web.BaseRequest) -> tuple[str, bytes]:
@@ -68,25 +75,26 @@ async def read_patch(request: web.BaseRequest) -> tuple[str, bytes]:
     if patch_type not in PATCH_TYPES:
         raise errors.from_status({"code": 415, "message": "415: Unsupported Media Type", "details": {}})
     body = await read(request)
-    return patch_type, await _from_yaml(body) if patch_type == APPLY_YAML else body
+    return patch_type, (await _from_yaml(body)).json if patch_type == APPLY_YAML else body
 
 
-async def _from_yaml(body: bytes) -> bytes:
+async def _from_yaml(body: bytes) -> Given:
     """As `from_yaml`; a large document takes seconds, in which other requests go on being served."""
     return from_yaml(body) if len(body) <= SMALL_YAML_BYTES else await asyncio.to_thread(from_yaml, body)
 
 
-def from_yaml(body: bytes) -> bytes:
-    """One YAML document as JSON. Raises `BadRequest`."""
+def from_yaml(body: bytes) -> Given:
+    """One YAML document. Raises `BadRequest`."""
+    repeats: list[str] = []
     try:
         text = body.decode()
-        documents = [tree for tree in yaml.load_all(text) if tree is not None]
+        documents = [tree for tree in yaml.load_all(text, repeats) if tree is not None]
     except ValueError as error:
         raise errors.BadRequest(f"error converting YAML to JSON: {error}") from error
     if len(documents) != 1:
         raise errors.BadRequest(f"expected one YAML document, found {len(documents)}")
     try:
-        return orjson.dumps(documents[0])
+        return Given(orjson.dumps(documents[0]), tuple(repeats))
     except orjson.JSONEncodeError as error:
         raise errors.BadRequest(f"error converting YAML to JSON: {error}") from error
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from api import codec, errors, scheme
 from api.scheme import Resource
 from apiserver.handler import Handler
-from apiserver.requests import Attributes, Page, Result, Stored
+from apiserver.requests import Attributes, Page, Result, Stored, WriteOptions
 from apiserver.rest import bodies, custom_resources, query, replies, views, watches
 from apiserver.rest.call import Call
 from apiserver.rest.negotiation import PLAIN, Form
@@ -103,20 +103,22 @@ class ObjectEndpoints:
         # Reviews, and what is posted to subresources, are questions and commands: upstream has no Tables of them.
         form = call.form(tables="get" in resource.verbs and not info.subresource)
         options = query.write_options(call.query)
-        body = await bodies.read_object(call.request)
+        body, repeats = await bodies.read_object(call.request)
+        repeated = _told(repeats, resource, options)
         result = await self._handler.create(
             call.user, resource, info.namespace, info.name, info.subresource, body, options
         )
-        return _result_reply(call, resource, result, form)
+        return _result_reply(call, resource, result, form, repeated)
 
     async def _update(self, call: Call, resource: Resource) -> Reply:
         info = call.info
         form, options = call.form(), query.write_options(call.query)
-        body = await bodies.read_object(call.request)
+        body, repeats = await bodies.read_object(call.request)
+        repeated = _told(repeats, resource, options)
         result = await self._handler.update(
             call.user, resource, info.namespace, info.name, info.subresource, body, options
         )
-        return _result_reply(call, resource, result, form)
+        return _result_reply(call, resource, result, form, repeated)
 
     async def _patch(self, call: Call, resource: Resource) -> Reply:
         info = call.info
@@ -146,7 +148,7 @@ class ObjectEndpoints:
 
 async def _delete_body(call: Call) -> bytes:
     """DeleteOptions from the body, else from the query (upstream: the body wins)."""
-    body = await bodies.read_object(call.request)
+    body = (await bodies.read_object(call.request)).json
     if body or not call.query:
         return body
     options = query.delete_options(call.query)
@@ -161,13 +163,24 @@ def _object_reply(call: Call, resource: Resource, stored: Stored, form: Form, st
     return Reply(views.object_view(stored, record, form, call.query), b"\n", status=status)
 
 
-def _result_reply(call: Call, resource: Resource, result: Result, form: Form) -> Reply:
+def _told(repeats: tuple[str, ...], resource: Resource, options: WriteOptions) -> tuple[str, ...]:
+    """The warnings of keys repeated in YAML, as `fieldValidation` has it. Raises `BadRequest` where it is strict."""
+    if repeats and options.field_validation == "Strict":
+        problem = "\n  ".join(("yaml: unmarshal errors:", *repeats))
+        raise errors.BadRequest(
+            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+            f"strict decoding error: {problem}"
+        )
+    return () if options.field_validation == "Ignore" else repeats
+
+
+def _result_reply(call: Call, resource: Resource, result: Result, form: Form, repeated: tuple[str, ...] = ()) -> Reply:
     status = 201 if result.created else 200
     if result.status is not None:
         reply = Reply(result.status, b"\n", status=status)
     else:
         reply = _object_reply(call, resource, result.stored, form, status)
-    for warning in result.warnings:
+    for warning in (*repeated, *result.warnings):
         reply.add_header("Warning", f'299 - "{_quoted(warning)}"')
     return reply
 

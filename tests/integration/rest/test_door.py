@@ -154,6 +154,25 @@ async def test_yaml_and_indented_json(door: Door) -> None:
         assert "\n  " in await answer.text()
 
 
+async def test_keys_that_yaml_repeats_are_told_of_as_upstream(door: Door) -> None:
+    body = "metadata: {name: a}\ndata:\n  k: y\n  k: z\n"
+    headers = {"Content-Type": "application/yaml"}
+    repeated = 'line 4: key "k" already set in map'
+    async with door.admin.post(f"{COLLECTION}?fieldValidation=Strict", data=body, headers=headers) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["message"] == (
+            'ConfigMap in version "v1" cannot be handled as a ConfigMap: '
+            f"strict decoding error: yaml: unmarshal errors:\n  {repeated}"
+        )
+    async with door.admin.post(f"{COLLECTION}?dryRun=All", data=body, headers=headers) as answer:
+        assert answer.status == 201
+        assert json.loads(door.handler.calls[-1][6])["data"] == {"k": "z"}
+        assert answer.headers.getall("Warning") == [f'299 - "{repeated.replace(chr(34), chr(92) + chr(34))}"']
+    async with door.admin.post(f"{COLLECTION}?fieldValidation=Ignore", data=body, headers=headers) as answer:
+        assert answer.status == 201
+        assert "Warning" not in answer.headers
+
+
 async def test_bodies_in_json_and_yaml(door: Door) -> None:
     tree = {"metadata": {"name": "a"}, "data": {"k": "y"}}
     async with door.admin.post(COLLECTION, json=tree, params={"fieldManager": "me"}) as answer:
@@ -167,7 +186,7 @@ async def test_bodies_in_json_and_yaml(door: Door) -> None:
     assert door.handler.calls[0][7].field_manager == "me"
 
 
-@pytest.mark.parametrize("body", ["a: [", "a: 1\na: 2\n", "a: 1\n---\nb: 2\n", "\xff"])
+@pytest.mark.parametrize("body", ["a: [", "a: 1\n---\nb: 2\n", "\xff"])
 async def test_yaml_that_is_none(door: Door, body: str) -> None:
     headers = {"Content-Type": "application/yaml"}
     async with door.admin.post(COLLECTION, data=body.encode("latin-1"), headers=headers) as answer:

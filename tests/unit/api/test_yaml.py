@@ -66,6 +66,12 @@ def test_what_is_wrong_is_said_with_the_line(text: str, message: str) -> None:
     assert str(caught.value) == message
 
 
+def test_repeated_keys_can_be_told_of_instead() -> None:
+    repeats: list[str] = []
+    assert yaml.load_all("a: 1\nb: {c: 1, c: 2}\na: 3\n", repeats) == [{"a": 3, "b": {"c": 2}}]
+    assert repeats == ['line 2: key "c" already set in map', 'line 3: key "a" already set in map']
+
+
 def test_billion_laughs_are_refused() -> None:
     lines = ["x0: &a0 [1,1,1,1,1,1,1,1,1,1]"]
     lines += [f"x{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
