@@ -20,7 +20,7 @@ from cluster.informer import ObjectKey
 from controllers.context import Context
 from controllers.local_storage import DRIVER
 from controllers.local_storage.drivers import DriverFailure, NodeDrivers
-from controllers.local_storage.sources import Source, is_foreign, is_restored, snapshot_source
+from controllers.local_storage.sources import Source, clone_source, is_foreign, is_restored, snapshot_source
 from controllers.local_storage.volumes import (
     choose_node,
     create_request,
@@ -96,8 +96,6 @@ class LocalProvisioner:
         """The claim's class, when the claim is unbound and the class ours."""
         if claim is None or claim.spec.volume_name or claim.metadata.deletion_timestamp is not None:
             return None
-        if claim.spec.selector is not None:
-            return None  # wants a volume that is there already
         storage_class = self._classes.get("", claim_class(claim))
         return storage_class if storage_class is not None and storage_class.provisioner == DRIVER else None
 
@@ -108,6 +106,8 @@ class LocalProvisioner:
             text = "Assuming an external populator will provision the volume"
             self._recorder.record(claim, NORMAL, "Provisioning", text)
             return ""
+        if claim.spec.selector is not None:
+            return "claim Selector is not supported" if _is_left_to_us(claim) else ""
         if wanted is None:
             return None
         if is_restored(claim):
@@ -116,12 +116,8 @@ class LocalProvisioner:
             name = None if bound is None else bound.bound_volume_snapshot_content_name
             return snapshot_source(claim, snapshot, self._contents.get("", name or ""))
         original = self._claims.get(namespace, wanted.name)
-        if original is None or original.status.phase != "Bound":
-            return ""
-        volume = self._volumes.get("", original.spec.volume_name)
-        if volume is None or not is_ours(volume) or volume.spec.csi is None:
-            return ""
-        return Source(node_of(volume), volume.spec.csi.volume_handle)
+        volume = None if original is None else self._volumes.get("", original.spec.volume_name)
+        return clone_source(claim, original, volume)
 
     def _place(self, claim: PersistentVolumeClaim, storage_class: StorageClass, source: Source | None) -> str | None:
         """The node to make the volume on; None while the scheduler is to say. A copy is where its source is."""
@@ -130,8 +126,8 @@ class LocalProvisioner:
             return selected
         if storage_class.volume_binding_mode == "WaitForFirstConsumer":
             return None
-        if names.STORAGE_PROVISIONER not in claim.metadata.annotations:
-            return None  # the binder looks for a volume that is there already first
+        if not _is_left_to_us(claim):
+            return None
         if source is not None:
             return source.node
         used = Counter(node_of(volume) for volume in self._volumes.items())
@@ -214,8 +210,15 @@ class LocalProvisioner:
                 self._claim_queue.add(key_of(claim))
 
     def _volume_changed(self, old: PersistentVolume | None, new: PersistentVolume | None) -> None:
-        if new is not None:
-            self._volume_queue.add(new.metadata.name)
+        if new is None:
+            return
+        self._volume_queue.add(new.metadata.name)
+        reference = new.spec.claim_ref
+        original = (
+            None if reference is None or old is not None else self._claims.get(reference.namespace, reference.name)
+        )
+        if original is not None:
+            self._look_at_clones(original)
 
     def _class_changed(self, old: StorageClass | None, new: StorageClass | None) -> None:
         if new is not None and new.provisioner == DRIVER:
@@ -229,6 +232,11 @@ class LocalProvisioner:
         for claim in self._claims.items():
             if not claim.spec.volume_name:
                 self._claim_queue.add(key_of(claim))
+
+
+def _is_left_to_us(claim: PersistentVolumeClaim) -> bool:
+    """Whether the binder has looked for a volume that is there already, and found none."""
+    return names.STORAGE_PROVISIONER in claim.metadata.annotations
 
 
 def _failure(storage_class: StorageClass, problem: object) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api import quantity
-from api.types import PersistentVolumeClaim, VolumeSnapshot, VolumeSnapshotContent
+from api.types import PersistentVolume, PersistentVolumeClaim, VolumeSnapshot, VolumeSnapshotContent
 from cluster.pb import csi_pb2 as pb
 from controllers.local_storage import DRIVER
+from controllers.local_storage.volumes import is_ours, node_of
 from controllers.persistent_volume.matching import wanted_size
 from controllers.snapshots import contents, names
 
@@ -40,6 +41,35 @@ def is_foreign(claim: PersistentVolumeClaim) -> bool:
 def is_restored(claim: PersistentVolumeClaim) -> bool:
     source = claim.spec.data_source
     return source is not None and source.kind == VolumeSnapshot.__name__
+
+
+def clone_source(
+    claim: PersistentVolumeClaim, original: PersistentVolumeClaim | None, volume: PersistentVolume | None
+) -> Source | str:
+    """The claim that a claim names, or why it cannot be cloned now. volume: that the original is bound to."""
+    source, namespace = claim.spec.data_source, claim.metadata.namespace
+    name = "" if source is None else source.name
+    if original is None:
+        missing = f'persistentvolumeclaims "{name}" not found'
+        return _cloned(name, f'error getting PVC {name} (namespace "{namespace}") from api server: {missing}')
+    if original.metadata.deletion_timestamp is not None:
+        return _cloned(name, f"the PVC DataSource {name} is currently being deleted")
+    if original.status.phase != "Bound" or volume is None:
+        phase = original.status.phase
+        return _cloned(name, f"the PVC DataSource {name} must have a status of Bound.  Got {phase}")
+    if not is_ours(volume) or volume.spec.csi is None:
+        return _cloned(name, f"the source PV {volume.metadata.name} is not of driver {DRIVER}")
+    if (volume.spec.volume_mode or "Filesystem") != (claim.spec.volume_mode or "Filesystem"):
+        return _cloned(name, "the source PVC and destination PVCs must have the same volume mode for cloning")
+    held = int(quantity.whole(volume.spec.capacity.get("storage", "0")))
+    if (wanted := int(wanted_size(claim))) < held:
+        text = "error, new PVC request must be greater than or equal in size to the specified PVC data source"
+        return _cloned(name, f"{text}, requested {wanted} but source is {held}")
+    return Source(node_of(volume), volume_handle=volume.spec.csi.volume_handle)
+
+
+def _cloned(name: str, problem: str) -> str:
+    return f"error getting handle for DataSource Type PersistentVolumeClaim by Name {name}: {problem}"
 
 
 def snapshot_source(

@@ -18,7 +18,8 @@ from api.types import (
 from cluster.pb import csi_pb2 as pb
 from controllers.local_storage import DRIVER
 from controllers.local_storage.snapshots import Task, failed, handle, status_of, task
-from controllers.local_storage.sources import Source, is_foreign, snapshot_source
+from controllers.local_storage.sources import Source, clone_source, is_foreign, snapshot_source
+from controllers.persistent_volume.names import PROVISIONED_BY
 from controllers.snapshots import names
 from controllers.snapshots.plan import (
     DeleteContent,
@@ -340,3 +341,47 @@ def test_claims_filled_by_others_are_left_to_them() -> None:
     assert is_foreign(claim("Pending", dataSourceRef=FROM | {"namespace": "elsewhere"}))
     assert not is_foreign(claim("Pending", dataSourceRef=FROM))
     assert not is_foreign(claim("Pending"))
+
+
+CLONE = {"dataSource": {"kind": "PersistentVolumeClaim", "name": "c"}, "volumeName": ""}
+
+
+def made_volume(**spec: Any) -> PersistentVolume:
+    tree = codec.to_tree(volume())
+    tree["metadata"]["annotations"] = {PROVISIONED_BY: DRIVER}
+    tree["spec"] |= {"capacity": {"storage": "1Gi"}, **spec}
+    return codec.from_tree(PersistentVolume, tree)
+
+
+def test_a_clone_is_made_where_its_source_is() -> None:
+    assert clone_source(claim("Pending", **CLONE), claim(), made_volume()) == Source("node-2", volume_handle="pvc-cu")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "original", "of", "text"),
+    [
+        ({}, None, None, 'error getting PVC c (namespace "n") from api server: persistentvolumeclaims "c" not found'),
+        ({}, claim("Pending"), None, "the PVC DataSource c must have a status of Bound.  Got Pending"),
+        ({}, claim(), volume(), f"the source PV v is not of driver {DRIVER}"),
+        (
+            {"volumeMode": "Block"},
+            claim(),
+            made_volume(),
+            "the source PVC and destination PVCs must have the same volume",
+        ),
+        (
+            {"resources": {"requests": {"storage": "1Mi"}}},
+            claim(),
+            made_volume(),
+            "error, new PVC request must be greater than or equal in size to the specified PVC data source, "
+            "requested 1048576 but source is 1073741824",
+        ),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
+)
+def test_why_a_claim_waits_for_the_one_it_clones(
+    wanted: dict[str, Any], original: PersistentVolumeClaim | None, of: PersistentVolume | None, text: str
+) -> None:
+    told = clone_source(claim("Pending", **CLONE, **wanted), original, of)
+    assert isinstance(told, str)
+    assert told.startswith(f"error getting handle for DataSource Type PersistentVolumeClaim by Name c: {text}")
