@@ -111,8 +111,10 @@ def _add_route(
         if accepted.holds and compiler.dropped and not rules:
             accepted, attachments = Verdict("Accepted", False, "UnsupportedValue", "; ".join(compiler.dropped)), []
         for attachment in attachments:
+            # Several parents may lead to one listener.
+            known = _key(route.metadata) in attachment.state.attached
             attachment.state.attached.add(_key(route.metadata))
-            if attachment.state.programmed:
+            if attachment.state.programmed and not known:
                 _place(ports[attachment.state.listener.port], attachment, rules, route)
         reports.append(ParentReport(parent, tuple(_verdicts(accepted, compiler, bool(rules)))))
     into.reports.routes[_key(route.metadata)] = RouteReport(route.metadata.generation, tuple(reports))
@@ -124,9 +126,7 @@ def _place(port: _Port, attachment: Attachment, rules: Iterable[Rule], route: HT
         each for rule in rules for each in rule.routes(owner(route), since, attachment.state.listener.port, port.tls)
     ]
     for host in attachment.hosts:
-        there = port.hosts.setdefault(host, [NOT_FOUND])
-        # Several parents may lead to one listener.
-        there.extend(each for each in made if each not in there)
+        port.hosts.setdefault(host, []).extend(made)
 
 
 def _verdicts(accepted: Verdict, compiler: RouteCompiler, some: bool) -> Iterable[Verdict]:
@@ -179,8 +179,8 @@ def _entry(number: int, port: _Port) -> Entry:
 
 
 def _once(routes: list[Route]) -> tuple[Route, ...]:
-    """In order, the answer for all else just once."""
-    return in_order([*(each for each in routes if each is not NOT_FOUND), NOT_FOUND])
+    """In order; what listeners of several Gateways, or several parents, say twice just once."""
+    return in_order([*dict.fromkeys(each for each in routes if each is not NOT_FOUND), NOT_FOUND])
 
 
 def _key(metadata: ObjectMeta) -> Key:

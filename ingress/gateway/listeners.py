@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from api.types import Gateway, Listener, SecretObjectReference
 from api.types.gateway_references import GATEWAY_GROUP
+from ingress.gateway.hostnames import covers
 from ingress.gateway.references import CORE, Grants
 from ingress.gateway.reports import ListenerReport, Verdict
 from ingress.model import Certificate, Key, Problem
@@ -31,6 +32,7 @@ class ListenerState:
     conflicted: Verdict
     serves_routes: bool
     secret: Key | None
+    overlapping: tuple[Verdict, ...]
     attached: set[Key] = field(default_factory=set)
 
     @property
@@ -51,7 +53,7 @@ class ListenerState:
         else:
             wrong = next((each for each in (self.accepted, self.resolved) if not each.holds), self.resolved)
             programmed = Verdict("Programmed", False, "Invalid", f"it is not served: {wrong.message}")
-        verdicts = (self.accepted, programmed, self.resolved, self.conflicted)
+        verdicts = (self.accepted, programmed, self.resolved, self.conflicted, *self.overlapping)
         return ListenerReport(self.listener.name, self.serves_routes, len(self.attached), verdicts)
 
 
@@ -87,6 +89,7 @@ def _examined(
         conflicted=conflicted,
         serves_routes=served and (not kinds or len(strange) < len(kinds)),
         secret=secret,
+        overlapping=_overlapping(gateway, listener),
     )
 
 
@@ -116,6 +119,23 @@ def _conflicted(gateway: Gateway, listener: Listener) -> Verdict:
             message = f"listener {other.name} has the same port and hostname"
             return Verdict("Conflicted", True, "HostnameConflict", message)
     return Verdict("Conflicted", False, "NoConflicts", "no other listener is in its way")
+
+
+def _overlapping(gateway: Gateway, listener: Listener) -> tuple[Verdict, ...]:
+    """Listeners for HTTPS whose hosts are another's, too: a client may use a connection to one for the other."""
+    if listener.protocol != HTTPS:
+        return ()
+    own = listener.hostname or ""
+    others = [
+        each.name
+        for each in gateway.spec.listeners
+        if each.name != listener.name and (each.port, each.protocol) == (listener.port, HTTPS)
+        if covers(own, each.hostname or "") or covers(each.hostname or "", own)
+    ]
+    if not others:
+        return ()
+    message = f"hosts of listener {', '.join(others)} at the same port are among its own, or the reverse"
+    return (Verdict("OverlappingTLSConfig", True, "OverlappingHostnames", message),)
 
 
 def _certificate(

@@ -83,5 +83,5 @@ def conditions(
     return [*told.values(), *(each for each in before if each.type not in told and each.type not in OURS)]
 
 
-OURS = frozenset({"Accepted", "Programmed", "ResolvedRefs", "Conflicted", "PartiallyInvalid"})
+OURS = frozenset({"Accepted", "Programmed", "ResolvedRefs", "Conflicted", "OverlappingTLSConfig", "PartiallyInvalid"})
 """Conditions that this controller sets: one that is not told any more is taken away."""

@@ -171,6 +171,14 @@ def test_some_of_a_gateways_listeners_may_be_served() -> None:
     assert [(each.serves_routes, each.attached) for each in report.listeners] == [(True, 1), (False, 0)]
 
 
+def test_listeners_with_hosts_of_each_other_are_told() -> None:
+    hosts = {"a": "a.org", "b": "*.org", "c": "c.com"}
+    listeners = [listener(name, 443, "HTTPS", hostname=host, **secure("c")) for name, host in hosts.items()]
+    made = compiled(a_gateway(*listeners, listener("d", 80, hostname="a.org"), listener("e", 80)))
+    told = [of_listener(made, index).get("OverlappingTLSConfig") for index in range(5)]
+    assert told == ["OverlappingHostnames", "OverlappingHostnames", None, None, None]
+
+
 def test_a_port_is_the_oldest_gateways() -> None:
     young = a_gateway(listener(port=8443), name="young")
     old = a_gateway(listener("https", 8443, "HTTPS", **secure("c")), name="old", age=5)
