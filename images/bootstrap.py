@@ -67,8 +67,9 @@ def main() -> int:
     except ImageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for image in store.list():
-        print(f"{', '.join(image.names)}  {image.size_bytes / 1e6:.1f} MB  {'made' if made else 'up to date'}")
+    for name in NAMES:
+        size = store.resolve(name).size_bytes / 1e6
+        print(f"image {name}  {size:.1f} MB  {'made' if name in made else 'up to date'}")
     return 0
 
 

@@ -23,6 +23,7 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "deploy" / "examples" / "web.
 PODLING = Path(sys.executable).parent / "podling"
 NODES = 3
 WAIT_SECONDS = 120
+_SHOWN = 6
 
 
 def main() -> None:
@@ -57,8 +58,9 @@ def _show() -> None:
     _run("get", "pods", "-o", "wide")
     _run("get", "service", "web")
     _title("The Service answers from different pods")
-    _wait("answers from two pods or more", lambda: len(set(_answers(20))) > 1)
-    _run("logs", "deployment/caller", "--tail", "6")
+    # The caller was there before the server: its first calls had no answer.
+    _wait("answers from two pods or more", lambda: len(latest := _answers(_SHOWN)) == _SHOWN and len(set(latest)) > 1)
+    _run("logs", "deployment/caller", "--tail", str(_SHOWN))
 
 
 def _kill_a_pod() -> None:
