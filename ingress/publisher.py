@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from api.types import EndpointSlice, Gateway, Ingress, Namespace, Secret, Service
-from ingress import backends, certificates, classes, metrics, rules
+from ingress import backends, certificates, classes, metrics, ports, rules
 from ingress.entries import entries
 from ingress.gateway import compile as gateways
 from ingress.gateway.references import Grants
@@ -27,6 +27,8 @@ from ingress.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, R
 DEFAULT_CERTIFICATE = "default"
 # Of the time, at most a fifth goes into compiling, however often things change.
 REST_FACTOR = 4.0
+# How soon a port that somebody else had is looked at again.
+PORT_SECONDS = 10.0
 
 Problems = Mapping[Key, list[Problem]]
 
@@ -56,6 +58,8 @@ class Publisher:
         # The Services that the tables ask for, and the Secrets with what is in them: there or not.
         self._services: set[Key] = set()
         self._certificates: dict[Key, Certificate | Problem] = {}
+        # Ports that Gateways ask for, which others on the host have.
+        self._in_the_way: set[int] = set()
         self._backends_of: dict[Key, list[Backend]] = {}
         self._snapshot: dict[str, dict[str, Resource]] = {}
         self._stale = True
@@ -78,7 +82,10 @@ class Publisher:
     async def run(self) -> None:
         """Publish what changes, until cancelled."""
         while True:
-            await self._awake.wait()
+            try:
+                await asyncio.wait_for(self._awake.wait(), PORT_SECONDS if self._in_the_way else None)
+            except TimeoutError:
+                self._stale = True
             self._awake.clear()
             took = self.sync()
             await asyncio.sleep(took * REST_FACTOR)
@@ -102,7 +109,7 @@ class Publisher:
         return took
 
     def _compile(self) -> None:
-        self._certificates = {}
+        self._certificates, self._in_the_way = {}, set()
         ours = [each for each in _lasting(self._sources.ingresses.items()) if self.is_ours(each)]
         compiled = rules.compile(ours, self._sources.services.get)
         http, https = self._bind.http[1], self._bind.https[1]
@@ -127,7 +134,15 @@ class Publisher:
             certificate_of=self._certificate,
             labels_of=self._labels,
             address=self._bind.http[0],
+            is_free=self._is_free,
         )
+
+    def _is_free(self, port: int) -> bool:
+        """Whether a port can be had, which is looked at once for each table; those in the way again after a while."""
+        found = ports.is_free(self._bind.http[0], port)
+        if not found:
+            self._in_the_way.add(port)
+        return found
 
     def _encode(self, found: list[Entry]) -> None:
         wanted = {name: backend for entry in found for name, backend in entry.table.backends().items()}

@@ -5,13 +5,13 @@ listeners: which can be served ── attachment: which routes go where ── r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.types import Gateway, HTTPRoute, ObjectMeta
 from ingress.backends import ServiceOf
 from ingress.gateway.attachment import Attachment, LabelsOf, attach, gateway_of
-from ingress.gateway.listeners import CertificateOf, ListenerState, examine
+from ingress.gateway.listeners import CertificateOf, ListenerState, Ports, examine
 from ingress.gateway.references import Grants
 from ingress.gateway.reports import GatewayReport, ParentReport, Reports, RouteReport, Verdict
 from ingress.gateway.rules import RouteCompiler, Rule, owner
@@ -25,7 +25,7 @@ RESOLVED = Verdict("ResolvedRefs", True, "ResolvedRefs", "all it refers to is th
 class World:
     """What there is in the cluster. certificate_of: by a Secret's namespace and name. labels_of: of a namespace.
 
-    address: where Gateways are reached.
+    address: where Gateways are reached. is_free: whether a port there can be had.
     """
 
     gateways: Sequence[Gateway]
@@ -35,6 +35,7 @@ class World:
     certificate_of: CertificateOf
     labels_of: LabelsOf
     address: str
+    is_free: Callable[[int], bool]
 
 
 @dataclass(slots=True)
@@ -59,11 +60,11 @@ def compile(world: World, reserved: Mapping[int, bool]) -> Compiled:
     """reserved: ports that Ingresses have, to whether they are for HTTPS."""
     compiled = Compiled()
     ports: dict[int, _Port] = {}
-    taken = dict(reserved)
+    known = Ports(dict(reserved), world.is_free)
     states: dict[Key, list[ListenerState]] = {}
     for gateway in sorted(world.gateways, key=lambda each: age(each.metadata)):
         refused = _refused(gateway, world.address)
-        examined = examine(gateway, taken, world.certificate_of, world.grants) if refused is None else []
+        examined = examine(gateway, known, world.certificate_of, world.grants) if refused is None else []
         states[_key(gateway.metadata)] = examined
         for state in examined:
             if state.programmed:

@@ -19,6 +19,24 @@ CertificateOf = Callable[[Key], Certificate | Problem]
 
 
 @dataclass(slots=True)
+class Ports:
+    """Ports and what they are for. taken: whether for HTTPS. is_free: whether one that is nobody's here can be had."""
+
+    taken: dict[int, bool]
+    is_free: Callable[[int], bool]
+
+    def refused(self, port: int, protocol: str) -> str:
+        """Why a port cannot be had for HTTP or HTTPS; "" if it can."""
+        wanted = protocol == HTTPS
+        if self.taken.get(port, wanted) != wanted:
+            other = HTTPS if self.taken[port] else HTTP
+            return f"port {port} is taken for {other}, by Ingresses or an older Gateway: choose another for {protocol}"
+        if port not in self.taken and not self.is_free(port):
+            return f"something else on the cluster's host listens at port {port}: choose another, or end that"
+        return ""
+
+
+@dataclass(slots=True)
 class ListenerState:
     """A listener and what was found about it. secret: its certificate's, when that can be used.
 
@@ -57,19 +75,17 @@ class ListenerState:
         return ListenerReport(self.listener.name, self.serves_routes, len(self.attached), verdicts)
 
 
-def examine(
-    gateway: Gateway, taken: dict[int, bool], certificate_of: CertificateOf, grants: Grants
-) -> list[ListenerState]:
-    """The listeners of a Gateway, examined. taken: whether a port is for HTTPS; this one's own are added."""
-    states = [_examined(gateway, each, taken, certificate_of, grants) for each in gateway.spec.listeners]
+def examine(gateway: Gateway, ports: Ports, certificate_of: CertificateOf, grants: Grants) -> list[ListenerState]:
+    """The listeners of a Gateway, examined. Its ports are taken from now on."""
+    states = [_examined(gateway, each, ports, certificate_of, grants) for each in gateway.spec.listeners]
     for state in states:
         if state.accepted.holds:
-            taken.setdefault(state.listener.port, state.tls)
+            ports.taken.setdefault(state.listener.port, state.tls)
     return states
 
 
 def _examined(
-    gateway: Gateway, listener: Listener, taken: dict[int, bool], certificate_of: CertificateOf, grants: Grants
+    gateway: Gateway, listener: Listener, ports: Ports, certificate_of: CertificateOf, grants: Grants
 ) -> ListenerState:
     conflicted = _conflicted(gateway, listener)
     kinds = listener.allowed_routes.kinds if listener.allowed_routes is not None else []
@@ -84,7 +100,7 @@ def _examined(
     return ListenerState(
         gateway,
         listener,
-        accepted=_accepted(listener, taken, conflicted),
+        accepted=_accepted(listener, ports, conflicted),
         resolved=wrong or Verdict("ResolvedRefs", True, "ResolvedRefs", "all it refers to is there"),
         conflicted=conflicted,
         serves_routes=served and (not kinds or len(strange) < len(kinds)),
@@ -93,17 +109,16 @@ def _examined(
     )
 
 
-def _accepted(listener: Listener, taken: dict[int, bool], conflicted: Verdict) -> Verdict:
-    protocol, port = listener.protocol, listener.port
+def _accepted(listener: Listener, ports: Ports, conflicted: Verdict) -> Verdict:
+    protocol = listener.protocol
     if protocol not in (HTTP, HTTPS):
         message = f"protocol {protocol} is not served here: {HTTP} and {HTTPS} are"
         return Verdict("Accepted", False, "UnsupportedProtocol", message)
     if conflicted.holds:
         return Verdict("Accepted", False, conflicted.reason, conflicted.message)
-    if taken.get(port, protocol == HTTPS) != (protocol == HTTPS):
-        other = HTTPS if taken[port] else HTTP
-        message = f"port {port} is taken for {other}, by Ingresses or an older Gateway: choose another for {protocol}"
-        return Verdict("Accepted", False, "PortUnavailable", message)
+    refused = ports.refused(listener.port, protocol)
+    if refused:
+        return Verdict("Accepted", False, "PortUnavailable", refused)
     return Verdict("Accepted", True, "Accepted", "it can be served")
 
 

@@ -84,8 +84,9 @@ def compiled(
     broken: Sequence[Key] = (),
     labels: Mapping[str, Mapping[str, str]] | None = None,
     reserved: Mapping[int, bool] | None = None,
+    in_use: Sequence[int] = (),
 ) -> Compiled:
-    """What becomes of them. broken: Secrets without a usable certificate; labels: of namespaces."""
+    """What becomes of them. broken: Secrets without a usable certificate; labels: of namespaces; in_use: ports."""
 
     def certificate_of(key: Key) -> Certificate | Problem:
         return (
@@ -102,6 +103,7 @@ def compiled(
         certificate_of=certificate_of,
         labels_of=lambda namespace: (labels or {}).get(namespace, {}),
         address=ADDRESS,
+        is_free=lambda port: port not in in_use,
     )
     return gateways.compile(world, RESERVED if reserved is None else reserved)
 

@@ -171,6 +171,13 @@ def test_some_of_a_gateways_listeners_may_be_served() -> None:
     assert [(each.serves_routes, each.attached) for each in report.listeners] == [(True, 1), (False, 0)]
 
 
+def test_a_port_that_others_on_the_host_have() -> None:
+    made = compiled(a_gateway(listener("a", 80), listener("b", 8080)), in_use=[80, 8080])
+    # The ingress itself listens at 80.
+    assert [of_listener(made, index)["Accepted"] for index in range(2)] == ["Accepted", "!PortUnavailable"]
+    assert [entry.port for entry in made.entries] == [80]
+
+
 def test_listeners_with_hosts_of_each_other_are_told() -> None:
     hosts = {"a": "a.org", "b": "*.org", "c": "c.com"}
     listeners = [listener(name, 443, "HTTPS", hostname=host, **secure("c")) for name, host in hosts.items()]
