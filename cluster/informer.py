@@ -111,6 +111,7 @@ class Informer(Generic[T]):
         self._handlers: list[Handler[T]] = []
         self._hearing = False
         self._hearing_handlers: list[Callable[[bool], None]] = []
+        self._retry_seconds = FIRST_RETRY_SECONDS
         self.synced = asyncio.Event()
         self.revision = 0
 
@@ -139,12 +140,10 @@ class Informer(Generic[T]):
 
     async def run(self) -> None:
         """Follow the collection until cancelled."""
-        retry_seconds = FIRST_RETRY_SECONDS
         while True:
             try:
                 if self.revision == 0:
                     await self._list()
-                retry_seconds = FIRST_RETRY_SECONDS
                 await self._watch()
             except (errors.Expired, errors.Gone):
                 self.revision = 0  # what we knew is too old to resume from
@@ -154,10 +153,10 @@ class Informer(Generic[T]):
                     "lost a watch",
                     kind=(self._of or self._record).__name__,
                     reason=error.message,
-                    retry_seconds=retry_seconds,
+                    retry_seconds=self._retry_seconds,
                 )
-                await asyncio.sleep(retry_seconds * random.uniform(0.8, 1.2))
-                retry_seconds = min(retry_seconds * 2, MAX_RETRY_SECONDS)
+                await asyncio.sleep(self._retry_seconds * random.uniform(0.8, 1.2))
+                self._retry_seconds = min(self._retry_seconds * 2, MAX_RETRY_SECONDS)
 
     async def _list(self) -> None:
         items: list[T] = []
@@ -214,6 +213,8 @@ class Informer(Generic[T]):
         self.revision = max(self.revision, batch.revision)
 
     def _hear(self, hearing: bool) -> None:
+        if hearing:
+            self._retry_seconds = FIRST_RETRY_SECONDS
         if hearing != self._hearing:
             self._hearing = hearing
             for handler in self._hearing_handlers:

@@ -162,3 +162,19 @@ async def test_who_asks_is_told_when_the_server_is_lost_and_before_what_it_tells
 
     await follow(client, prepare)
     assert story == [True, False, True, "a@6", "b@7"]
+
+
+async def test_a_watch_refused_again_and_again_is_asked_for_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(informer_module, "FIRST_RETRY_SECONDS", 1.0)
+    monkeypatch.setattr(informer_module, "MAX_RETRY_SECONDS", 4.0)
+    monkeypatch.setattr(informer_module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(informer_module.random, "uniform", lambda *_: 1.0)
+    down = [errors.ServiceUnavailable("down")]
+    client = ScriptedClient([ObjectList([], 5)], [down, down, down, down, [added(6, config_map("a", 6)), *down], down])
+    await follow(client)
+    assert waits == [1.0, 2.0, 4.0, 4.0, 1.0, 2.0]
