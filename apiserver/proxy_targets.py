@@ -130,6 +130,9 @@ def _allowed(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         raise errors.BadRequest("address not allowed") from None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        # ::ffff:127.0.0.1 is 127.0.0.1 for the kernel.
+        parsed = parsed.ipv4_mapped or parsed
     if parsed.is_loopback or parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified:
         raise errors.BadRequest("address not allowed")
     return address

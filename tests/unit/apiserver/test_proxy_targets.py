@@ -41,7 +41,7 @@ def test_a_pod_is_asked_at_the_port_named_else_at_its_first() -> None:
     assert of_pod(pod("fd00::1", 80), parse("pod", "a")).authority == "[fd00::1]:80"
 
 
-@pytest.mark.parametrize("ip", ["", "127.0.0.1", "169.254.0.1", "0.0.0.0", "::1", "localhost"])
+@pytest.mark.parametrize("ip", ["", "127.0.0.1", "169.254.0.1", "0.0.0.0", "::1", "::ffff:127.0.0.1", "localhost"])
 def test_the_api_servers_own_machine_is_nobodys_target(ip: str) -> None:
     with pytest.raises(errors.BadRequest, match="address not allowed"):
         of_pod(pod(ip, 80), parse("pod", "a"))
