@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -186,9 +187,13 @@ def _entrypoint(state: State, instruction: Instruction, inputs: Inputs) -> State
     return changed if state.command_set else _with(changed, cmd=None)
 
 
+_SIGNALS = frozenset(each.name.removeprefix("SIG") for each in signal.Signals)
+
+
 def _stop_signal(state: State, instruction: Instruction, inputs: Inputs) -> State:
     name = expand(state, instruction.rest, inputs).upper()
-    if not re.fullmatch(r"\d{1,2}|(?:SIG)?[A-Z0-9+-]+", name):
+    number = name.isdecimal() and 0 < int(name) < signal.NSIG
+    if not number and name.removeprefix("SIG").partition("-" if "-" in name else "+")[0] not in _SIGNALS:
         raise inputs.dockerfile.error(instruction, f"{instruction.rest!r} is not a signal: SIGTERM, SIGQUIT, 9")
     return _with(state, stop_signal=name)
 

@@ -19,7 +19,9 @@ _VALUES = {
 
 
 def separated(words: Sequence[str]) -> list[str]:
-    """The command line with a `--` where the inner command begins."""
+    """The command line with a `--` where the inner command begins, and before the `-` of `build -`."""
+    if words and words[0] == "build" and "--" not in words:
+        return _with_standard_input(words)
     if not words or words[0] not in _VALUES or "--" in words:
         return list(words)
     values = _VALUES[words[0]]
@@ -31,3 +33,11 @@ def separated(words: Sequence[str]) -> list[str]:
     if inner >= len(words) or (words[0] == "exec" and words[inner].startswith("-")):
         return list(words)
     return [*words[:inner], "--", *words[inner:]]
+
+
+def _with_standard_input(words: Sequence[str]) -> list[str]:
+    """A lone `-` is the context, unless it is the Dockerfile's name: no option."""
+    for index, word in enumerate(words):
+        if word == "-" and words[index - 1] not in ("-f", "--file"):
+            return [*words[:index], *words[index + 1 :], "--", "-"]
+    return list(words)

@@ -78,6 +78,8 @@ def test_triggers_are_for_those_built_on_it() -> None:
         ("USER a b\n", "USER is written"),
         ("ONBUILD FROM x\n", "ONBUILD cannot carry"),
         ("STOPSIGNAL not-a signal\n", "is not a signal"),
+        ("STOPSIGNAL SIGBOGUS\n", "is not a signal"),
+        ("STOPSIGNAL 99\n", "is not a signal"),
         ("HEALTHCHECK curl\n", "HEALTHCHECK is written"),
         ("HEALTHCHECK --interval=soon CMD x\n", "is not a duration"),
         ('ENV A="${B:?is needed}"\n', "B is not set: is needed"),

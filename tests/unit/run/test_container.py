@@ -115,6 +115,9 @@ def test_published_ports_as_rules() -> None:
         ("exec web -c main -- ls", "exec web -c main -- ls"),
         ("exec web -c main", "exec web -c main"),
         ("get pods -A", "get pods -A"),
+        ("build -t app -", "build -t app -- -"),
+        ("build - -t app", "build -t app -- -"),
+        ("build -t app -f - .", "build -t app -f - ."),
     ],
 )
 def test_where_the_inner_command_begins(typed: str, understood: str) -> None:
