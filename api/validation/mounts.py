@@ -36,16 +36,12 @@ def _mounts(container: Container | EphemeralContainer, volumes: Mapping[str, Vol
         if mount.mount_path in device_paths:
             detail = "must not already exist as a path in volumeDevices"
             yield FieldError.invalid(f"{where}.mountPath", mount.mount_path, detail)
-        yield from _sub_paths(mount, volumes.get(mount.name), where, path)
+        yield from _sub_paths(mount, where, path)
         yield from _propagation(mount, container, f"{path}.mountPropagation")
         yield from _recursive_read_only(mount, f"{path}.recursiveReadOnly")
 
 
-def _sub_paths(mount: VolumeMount, volume: Volume | None, where: str, path: str) -> Errors:
-    if volume is not None and volume.image is not None:
-        for json_name, value in (("subPath", mount.sub_path), ("subPathExpr", mount.sub_path_expr)):
-            if value:
-                yield FieldError.invalid(f"{where}.{json_name}", value, "not allowed in image volume sources")
+def _sub_paths(mount: VolumeMount, where: str, path: str) -> Errors:
     if mount.sub_path:
         yield from descending_path(mount.sub_path, f"{path}.subPath")
     if mount.sub_path_expr:
