@@ -113,7 +113,7 @@ class ProxyEndpoints:
             connection.open()
             await _join(connection, reader, writer)
             return connection
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             raise errors.InternalError(f"the backend did not answer the upgrade: {_reason(error)}") from error
         finally:
             writer.close()
@@ -144,8 +144,14 @@ async def _pass_back(
         headers[hdrs.LOCATION] = _below(prefix, location, target)
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
     await response.prepare(request)
-    async for chunk in answer.content.iter_any():
-        await response.write(chunk)
+    try:
+        async for chunk in answer.content.iter_any():
+            await response.write(chunk)
+    except aiohttp.ClientError as error:
+        # That this is not all of it, only a connection broken off can tell.
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the backend broke off its answer") from error
     await response.write_eof()
     return response
 

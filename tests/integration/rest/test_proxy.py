@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import socket
+import struct
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -131,6 +134,36 @@ async def test_a_backend_that_is_not_there(door: Door) -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await door.admin.ws_connect(f"{POD}/")
         assert refused.value.status == 503
+
+
+@asynccontextmanager
+async def _resetting(door: Door, said: bytes) -> AsyncIterator[None]:
+    """A backend that hears a request out, says something and resets the connection."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await writer.drain()
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        door.targets.target = Target("http", "127.0.0.1", server.sockets[0].getsockname()[1])
+        yield
+
+
+async def test_an_answer_broken_off_is_broken_off_here_too(door: Door) -> None:
+    async with _resetting(door, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"):
+        with pytest.raises(aiohttp.ClientError):
+            async with door.admin.get(f"{POD}/") as answer:
+                await answer.read()
+
+
+async def test_an_upgrade_that_is_not_answered_is_told(door: Door) -> None:
+    async with _resetting(door, b"HTTP/1.1 101 Swi"):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await door.admin.ws_connect(f"{POD}/")
+    assert refused.value.status == 500
 
 
 async def test_nodes_have_no_namespace(backend: Door) -> None:
