@@ -17,13 +17,11 @@ def read(key: Key, secret: Secret | None) -> Certificate | Problem:
     """The certificate in a Secret, or why there is none. secret: None when no TLS Secret has the name."""
     name = "/".join(key)
     if secret is None:
-        message = f"Secret {name} of type {TYPE} does not exist: its hosts are served with the default certificate"
-        return Problem("SecretNotFound", message)
+        return Problem("SecretNotFound", f"Secret {name} of type {TYPE} does not exist")
     chain, private = (base64.b64decode(secret.data.get(field, "")) for field in (CHAIN, PRIVATE_KEY))
     refused = check(chain, private)
     if refused:
-        message = f"Secret {name}: {refused}; its hosts are served with the default certificate"
-        return Problem("InvalidCertificate", message)
+        return Problem("InvalidCertificate", f"Secret {name}: {refused}")
     return Certificate(chain, private)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from api.types import EndpointSlice, Gateway, Ingress, Namespace, Secret, Service
@@ -25,6 +26,7 @@ from ingress.xds.listeners import Bind
 from ingress.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Resource, Snapshot
 
 DEFAULT_CERTIFICATE = "default"
+WITHOUT_CERTIFICATE = "its hosts are served with the default certificate"
 # Of the time, at most a fifth goes into compiling, however often things change.
 REST_FACTOR = 4.0
 # How soon a port that somebody else had is looked at again.
@@ -187,7 +189,8 @@ class Publisher:
         """What is wrong with the certificates of an Ingress."""
         names = [entry.secret_name for entry in ingress.spec.tls if entry.secret_name]
         found = [self._certificate((ingress.metadata.namespace, name)) for name in names]
-        return [each for each in found if isinstance(each, Problem)]
+        wrong = [each for each in found if isinstance(each, Problem)]
+        return [replace(each, message=f"{each.message}: {WITHOUT_CERTIFICATE}") for each in wrong]
 
     def _labels(self, namespace: str) -> Mapping[str, str]:
         found = self._sources.namespaces.get("", namespace)
