@@ -59,7 +59,7 @@ def _regular(containers: Sequence[Container], pod: Surroundings, path: str) -> E
             yield FieldError.duplicate(f"{where}.name", container.name)
         used.add(container.name)
         yield from probes.of_container(container, pod.grace_period, where)
-        yield from restarts.policy(container, where, init=False)
+        yield from restarts.policy(container, where)
     yield from _host_ports(containers, path)
 
 
@@ -68,7 +68,7 @@ def _init(spec: PodSpec, pod: Surroundings, path: str) -> Errors:
     for index, container in enumerate(spec.init_containers):
         where = f"{path}[{index}]"
         yield from _common(container, pod, where)
-        yield from restarts.policy(container, where, init=True)
+        yield from restarts.policy(container, where)
         if container.name in used:
             yield FieldError.duplicate(f"{where}.name", container.name)
         elif container.name:

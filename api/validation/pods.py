@@ -251,7 +251,7 @@ def _resurrections(
     *,
     init: bool = False,
 ) -> Errors:
-    if containers and spec.restart_policy == "Always":
+    if containers and (spec.restart_policy == "Always" or restarts.may_restart_all(spec)):
         return
     alive = {status.name for status in new if status.state.terminated is None}
     for index, status in enumerate(old):

@@ -10,13 +10,14 @@ from api.types.record import STOP_SIGNALS
 from api.validation.checks import Errors, known, one_of
 
 _POLICIES = ("Always", "Never", "OnFailure")
-_ACTIONS = ("Restart",)
+_RESTART_ALL = "RestartAllContainers"
+_ACTIONS = ("Restart", _RESTART_ALL)
 _OPERATORS = ("In", "NotIn")
 _MOST_RULES = 20
 _MOST_CODES = 255
 
 
-def policy(container: Container, path: str, *, init: bool) -> Errors:
+def policy(container: Container, path: str) -> Errors:
     """The restart policy and rules of a regular or init container."""
     if container.restart_policy is not None:
         yield from known(container.restart_policy, f"{path}.restartPolicy", _POLICIES)
@@ -26,8 +27,6 @@ def policy(container: Container, path: str, *, init: bool) -> Errors:
     where = f"{path}.restartPolicyRules"
     if container.restart_policy is None:
         yield FieldError.required(f"{path}.restartPolicy", "must specify restartPolicy when restart rules are used")
-    elif init and container.restart_policy == "Always":
-        yield FieldError.forbidden(where, "restartPolicyRules cannot be set for sidecar containers")
     if len(rules) > _MOST_RULES:
         yield FieldError("FieldValueTooMany", where, len(rules), f"must have at most {_MOST_RULES} items")
     yield from _rules(rules, where)
@@ -47,6 +46,12 @@ def _rules(rules: Sequence[ContainerRestartRule], path: str) -> Errors:
         elif len(values) > _MOST_CODES:
             detail = f"must have at most {_MOST_CODES} items"
             yield FieldError("FieldValueTooMany", f"{where}.exitCodes.values", len(values), detail)
+
+
+def may_restart_all(spec: PodSpec) -> bool:
+    """Whether the exit of one container may bring all back, those that ended for good included."""
+    containers = (*spec.init_containers, *spec.containers)
+    return any(rule.action == _RESTART_ALL for container in containers for rule in container.restart_policy_rules)
 
 
 def may_restart(container: Container, spec: PodSpec, exit_code: int, *, init: bool) -> bool:

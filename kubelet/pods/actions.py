@@ -35,6 +35,7 @@ class StopCause(Enum):
     STARTUP = "startup"
     CHANGED = "changed"
     RESIZED = "resized"
+    RESTART_ALL = "restart-all"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ Initialized: Final = "Initialized"
 Ready: Final = "Ready"
 ContainersReady: Final = "ContainersReady"
 PodScheduled: Final = "PodScheduled"
+AllContainersRestarting: Final = "AllContainersRestarting"
 PodResizePending: Final = "PodResizePending"
 PodResizeInProgress: Final = "PodResizeInProgress"
 # Also the eviction API's, the scheduler's and the taint manager's: ours only when we say so.
@@ -27,6 +28,7 @@ OWNED: Final = frozenset(
         Ready,
         ContainersReady,
         PodScheduled,
+        AllContainersRestarting,
         PodResizePending,
         PodResizeInProgress,
     }
@@ -38,6 +40,7 @@ class Facts:
     """What conditions depend on. `now` is the text a changed condition's transition time gets.
 
     disruption: why the node ends a pod that could have gone on.
+    restarts_all: an exit can have all containers restarted; restarting_all: one has, and none has begun anew yet.
     resizing: running containers do not have what the pod is allocated yet; resize_error says why, if it failed.
     """
 
@@ -51,6 +54,8 @@ class Facts:
     resizing: bool = False
     resize_error: str = ""
     disruption: str = ""
+    restarts_all: bool = False
+    restarting_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ def conditions(facts: Facts, previous: Iterable[PodCondition]) -> list[PodCondit
         ContainersReady: containers_ready,
         PodScheduled: _Value(True),
     }
+    if facts.restarts_all:
+        values[AllContainersRestarting] = _restarting_all(facts)
     if facts.resize_pending is not None:
         values[PodResizePending] = _Value(True, facts.resize_pending.reason, facts.resize_pending.message)
     if facts.resizing:
@@ -78,6 +85,14 @@ def conditions(facts: Facts, previous: Iterable[PodCondition]) -> list[PodCondit
     if facts.disruption:
         values[DisruptionTarget] = _Value(True, "TerminationByKubelet", facts.disruption)
     return [_condition(type, value, facts, before.get(type)) for type, value in values.items()]
+
+
+def _restarting_all(facts: Facts) -> _Value:
+    if facts.phase in ("Succeeded", "Failed"):
+        return _Value(False, "PodCompleted" if facts.phase == "Succeeded" else "PodFailed")
+    if facts.restarting_all:
+        return _Value(True, "RestartAllContainersStarted", "container exited with restart policy rule")
+    return _Value(False)
 
 
 def _condition(type: str, value: _Value, facts: Facts, before: PodCondition | None) -> PodCondition:

@@ -6,10 +6,10 @@ Source of the behaviour: upstream's pod workers and kuberuntime's computePodActi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from kubelet.pods import actions, resize
+from kubelet.pods import actions, resize, restart_all
 from kubelet.pods.actions import (
     Action,
     CreateSandbox,
@@ -18,9 +18,10 @@ from kubelet.pods.actions import (
     Remove,
     RemoveContainer,
     RunPreStop,
+    StopCause,
     StopContainer,
 )
-from kubelet.pods.start import Waiting, container_steps, is_finished
+from kubelet.pods.start import Step, Waiting, all_wait, container_steps, is_finished
 from kubelet.pods.state import PodState
 from kubelet.pods.view import Run, Stop, View, all_containers, find_container, grace_seconds, sidecars
 from kubelet.runtime.base import ContainerState
@@ -85,15 +86,10 @@ def _running(state: PodState, view: View) -> Decision:
     if not view.volumes_ready:
         decision.state = PodState.STARTING
         return decision
-    complete = True
-    for step in container_steps(view):
-        complete = complete and step.complete
-        if step.waiting is not None:
-            decision.waiting[step.name] = step.waiting
-        if step.wake_at is not None:
-            _wake(decision, step.wake_at)
-        if step.action is not None:
-            _try(decision, view, step.action)
+    if _begins_anew(decision, view):
+        decision.state = PodState.STARTING
+        return decision
+    complete = _take(decision, view, container_steps(view))
     stepped = {action.key for action in decision.actions}
     for action in resize.steps(view):
         if action.key not in stepped:
@@ -104,6 +100,38 @@ def _running(state: PodState, view: View) -> Decision:
     else:
         decision.state = PodState.RUNNING
     return decision
+
+
+def _take(decision: Decision, view: View, steps: Iterable[Step]) -> bool:
+    """Take the steps over into the decision; whether each is complete."""
+    complete = True
+    for step in steps:
+        complete = complete and step.complete
+        if step.waiting is not None:
+            decision.waiting[step.name] = step.waiting
+        if step.wake_at is not None:
+            _wake(decision, step.wake_at)
+        if step.action is not None:
+            _try(decision, view, step.action)
+    return complete
+
+
+def _begins_anew(decision: Decision, view: View) -> bool:
+    """Whether all containers are to begin anew and cannot yet: those before are stopped, or their culprit backs off."""
+    void = view.void_runs()
+    if not void:
+        return False
+    alive = [run for run in view.running(all_containers(view.pod)) if run.id in view.void]
+    for run in alive:
+        if actions.stop_key(run.spec.name) not in view.busy:
+            _try(decision, view, StopContainer(run.spec.name, run.id, view.now, StopCause.RESTART_ALL, restarts=True))
+    if alive or any(actions.start_key(container.name) in view.busy for container in all_containers(view.pod)):
+        return True
+    if len(void) < len(view.last_runs()):
+        return False
+    waiting = list(all_wait(view))
+    _take(decision, view, waiting)
+    return bool(waiting)
 
 
 def _stop_strays(view: View) -> Iterator[Action]:
@@ -130,9 +158,14 @@ def _wake(decision: Decision, at: float) -> None:
 
 def _superseded(view: View) -> Iterator[Action]:
     """Dead runs that nobody needs: of each container the current run and the last dead one are kept."""
+    if view.void_runs():
+        # Until all have begun anew the exit that asked for it must stay known.
+        return
+    # Init containers that have run anew tell of their run before, too.
+    kept = 2 if restart_all.possible(view.pod) else 1
     for runs in view.runs.values():
         dead = [run for run in runs if run.state is ContainerState.EXITED]
-        for run in dead[:-1]:
+        for run in dead[:-kept]:
             action = RemoveContainer(run.id)
             if action.key not in view.busy:
                 yield action

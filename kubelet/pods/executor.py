@@ -354,6 +354,7 @@ def _killing_text(action: StopContainer) -> str:
         StopCause.STARTUP: f"Container {action.name} failed startup probe",
         StopCause.CHANGED: f"Container {action.name} definition changed",
         StopCause.RESIZED: f"Container {action.name} resize requires restart",
+        StopCause.RESTART_ALL: f"Container {action.name} is stopped as all containers restart",
     }
     text = texts.get(action.cause)
     if text is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from api.types import Pod, ResourceRequirements
 from kubelet.containers.backoff import BackOff
+from kubelet.pods import restart_all
 from kubelet.pods.actions import StopCause
 from kubelet.pods.resize import Pending, allocation_of, with_allocation
 from kubelet.pods.start import Waiting
@@ -140,4 +141,5 @@ class PodRecord:
             pre_stopped=frozenset(self.pre_stopped),
             unhealthy=unhealthy,
             backoff=self.backoff,
+            void=restart_all.void(self.pod, self.runs),
         )

@@ -15,7 +15,7 @@ from api.types import Container, EphemeralContainer, Pod
 from kubelet.containers.backoff import duration_text
 from kubelet.containers.resources import is_sidecar
 from kubelet.containers.security import pod_text
-from kubelet.pods import actions
+from kubelet.pods import actions, restart_all
 from kubelet.pods.actions import RemoveContainer, StartContainer, StopCause, StopContainer
 from kubelet.pods.view import Run, View, ended_at, find_container, grace_seconds
 from kubelet.runtime.base import ContainerState
@@ -48,7 +48,8 @@ def restarts(pod: Pod, container: Container, exit_code: int) -> bool:
     for rule in container.restart_policy_rules:
         codes = rule.exit_codes
         if codes is not None and (exit_code in codes.values) == (codes.operator == "In"):
-            return rule.action == "Restart"
+            # Both actions bring it back: alone, or with all the others (`restart_all`).
+            return rule.action in ("Restart", restart_all.ACTION)
     policy = container.restart_policy or pod.spec.restart_policy
     if container in pod.spec.init_containers:
         return policy != "Never" and (exit_code != 0 or is_sidecar(container))
@@ -66,7 +67,9 @@ def is_finished(view: View) -> bool:
         return not view.running(view.pod.spec.containers)
     for container in view.pod.spec.containers:
         run = view.current(container.name)
-        if run is None or run.state is not ContainerState.EXITED or _restarts(view, container, run):
+        if run is None or run.id in view.void:
+            return False
+        if run.state is not ContainerState.EXITED or _restarts(view, container, run):
             return False
     return True
 
@@ -123,7 +126,7 @@ def _turn(view: View, container: AnyOf, rule: Callable[[View, AnyOf, Run | None]
 
 def _init(view: View, container: Container, run: Run | None) -> Step:
     if run is None or run is not view.in_sandbox(container.name):
-        return _start(view, container, None)
+        return _start_anew(view, container, run)
     if run.state is ContainerState.RUNNING:
         return Step(container.name, complete=False)
     return Step(container.name) if run.exit_code == 0 else _start(view, container, run)
@@ -131,7 +134,7 @@ def _init(view: View, container: Container, run: Run | None) -> Step:
 
 def _sidecar(view: View, container: Container, run: Run | None) -> Step:
     if run is None or run is not view.in_sandbox(container.name):
-        return _start(view, container, None)
+        return _start_anew(view, container, run)
     if run.state is ContainerState.EXITED:
         return _start(view, container, run)
     if (cause := _stop_cause(view, container, run)) is not None:
@@ -140,6 +143,9 @@ def _sidecar(view: View, container: Container, run: Run | None) -> Step:
 
 
 def _regular(view: View, container: Container, run: Run | None) -> Step:
+    if run is not None and run.id in view.void:
+        step = _start_anew(view, container, run)
+        return replace(step, complete=step.action is None)
     if run is not None and run.state is ContainerState.RUNNING:
         if (cause := _stop_cause(view, container, run)) is not None:
             return _stop_for(view, container, run, cause, complete=True)
@@ -153,6 +159,22 @@ def _regular(view: View, container: Container, run: Run | None) -> Step:
 
 def _ephemeral(view: View, container: EphemeralContainer, run: Run | None) -> Step:
     return _start(view, container, None) if run is None else Step(container.name)
+
+
+def _start_anew(view: View, container: Container, run: Run | None) -> Step:
+    """Start a container that has not run here yet, or not since all were to begin anew: whose exit it was backs off."""
+    culprit = run is not None and run.id in view.void and restart_all.asked(container, run)
+    return _start(view, container, run if culprit else None)
+
+
+def all_wait(view: View) -> Iterator[Step]:
+    """While the container whose exit has all begin anew backs off, none begins."""
+    for container in (*view.pod.spec.init_containers, *view.pod.spec.containers):
+        run = view.current(container.name)
+        if run is not None and run.id in view.void and restart_all.asked(container, run):
+            step = _start(view, container, run)
+            if step.waiting is not None:
+                yield step
 
 
 def _start(view: View, container: Container | EphemeralContainer, failed: Run | None) -> Step:

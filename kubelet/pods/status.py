@@ -28,7 +28,7 @@ from api.types import (
     VolumeMountStatus,
 )
 from kubelet.containers.resources import qos_class
-from kubelet.pods import actions, phase, resize
+from kubelet.pods import actions, phase, resize, restart_all
 from kubelet.pods.conditions import Facts, conditions
 from kubelet.pods.resize import Pending
 from kubelet.pods.start import Waiting
@@ -41,6 +41,8 @@ MAX_MESSAGES_BYTES = 12 * 1024
 # Of a container that never ran, as upstream's runtimes tell it.
 NEVER = "1970-01-01T00:00:00Z"
 
+# As upstream's, which removes the containers then.
+BEGINNING_ANEW = Waiting("RestartingAllContainers", "The container is removed because RestartAllContainers in place")
 CREATING = Waiting("ContainerCreating")
 INITIALIZING = Waiting("PodInitializing")
 LOST = ContainerStateTerminated(
@@ -89,7 +91,7 @@ def status_of(report: Report) -> PodStatus:
     stop = view.stop
     # A pod the node has ended has failed once nothing of it can run any more (upstream: mergePodStatus).
     told = stop if stop is not None and over else None
-    now_phase = phase.Failed if told is not None and told.reason else phase.phase_of(pod, init, own, over=over)
+    now_phase = phase.Failed if told is not None and told.reason else _phase(view, init, own, over=over)
     ips = _pod_ips(report)
     facts = Facts(
         pod=pod,
@@ -102,6 +104,8 @@ def status_of(report: Report) -> PodStatus:
         resizing=not over and resize.in_progress(view),
         resize_error=report.resize_error,
         disruption=stop.disruption if stop is not None else "",
+        restarts_all=restart_all.possible(pod),
+        restarting_all=not over and bool(view.void_runs()) and view.void_runs() == view.last_runs(),
     )
     return PodStatus(
         phase=now_phase,
@@ -120,6 +124,12 @@ def status_of(report: Report) -> PodStatus:
         start_time=None if view.start_time is None else timestamps.now_text(view.start_time),
         observed_generation=pod.metadata.generation,
     )
+
+
+def _phase(view: View, init: list[ContainerStatus], own: list[ContainerStatus], *, over: bool) -> str:
+    found = phase.phase_of(view.pod, init, own, over=over)
+    # Pending until all containers that are to begin anew have done so (KEP-5532).
+    return phase.Pending if found == phase.Running and view.void_runs() else found
 
 
 def rejected(pod: Pod, reason: str, message: str, now: float) -> PodStatus:
@@ -168,7 +178,7 @@ def _container(report: Report, container: AnyContainer, default: Waiting) -> Con
         image=run.spec.image or container.image,
         image_id=run.image_id,
         container_id=_id_text(report, run),
-        restart_count=run.spec.attempt,
+        restart_count=run.spec.attempt + (1 if _begins_anew(report.view, run) else 0),
         ready=ready,
         started=started,
         state=state,
@@ -218,11 +228,18 @@ def _states(report: Report, runs: Iterable[Run], default: Waiting) -> tuple[Cont
     name = run.spec.name
     if run.state is RunState.EXITED:
         waiting = report.waiting.get(name)
+        if waiting is None and _begins_anew(report.view, run):
+            waiting = BEGINNING_ANEW
         return (_waiting(waiting), _terminated(report, run)) if waiting else (_terminated(report, run), last)
     # A container counts as running once its postStart hook is done.
     if run.state is RunState.CREATED or actions.start_key(name) in report.view.busy:
         return _waiting(report.waiting.get(name, default)), last
     return ContainerState(running=ContainerStateRunning(started_at=_time(run.started_at))), last
+
+
+def _begins_anew(view: View, run: Run) -> bool:
+    """Whether its container runs again because all of the pod's do; ephemeral containers never run again."""
+    return run.state is RunState.EXITED and run in view.void_runs()
 
 
 def _waiting(waiting: Waiting) -> ContainerState:

@@ -44,6 +44,7 @@ class View:
     stopping: deadline by name of containers being stopped. retry_at: when a failed action may be tried again.
     pre_stopped: ids of containers whose preStop hook has been run.
     started: ids of running containers whose startup probe is satisfied. unhealthy: ids whose probe wants them dead.
+    void: ids of runs from before all containers were to begin anew (`restart_all`).
     """
 
     pod: Pod
@@ -64,6 +65,7 @@ class View:
     pre_stopped: frozenset[str] = frozenset()
     unhealthy: Mapping[str, StopCause] = field(default_factory=dict)
     backoff: BackOff = field(default_factory=BackOff)
+    void: frozenset[str] = frozenset()
 
     def current(self, name: str) -> Run | None:
         """The container's last run."""
@@ -71,9 +73,20 @@ class View:
         return runs[-1] if runs else None
 
     def in_sandbox(self, name: str) -> Run | None:
-        """The container's last run, if it is of the present sandbox."""
+        """The container's last run, if it is of the present sandbox and counts."""
         run = self.current(name)
-        return run if run is not None and self.sandbox is not None and run.sandbox_id == self.sandbox.id else None
+        if run is None or self.sandbox is None or run.id in self.void:
+            return None
+        return run if run.sandbox_id == self.sandbox.id else None
+
+    def last_runs(self) -> list[Run]:
+        """The last runs of init and regular containers, of those that have run."""
+        containers = (*self.pod.spec.init_containers, *self.pod.spec.containers)
+        return [run for container in containers if (run := self.current(container.name)) is not None]
+
+    def void_runs(self) -> list[Run]:
+        """The last runs of containers that have not begun anew yet though all are to."""
+        return [run for run in self.last_runs() if run.id in self.void] if self.void else []
 
     @property
     def sandbox_ready(self) -> bool:

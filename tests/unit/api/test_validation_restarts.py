@@ -32,10 +32,8 @@ def pod(*, spec: dict[str, Any] | None = None, init: bool = False, **more: Any) 
         (pod(init=True, restartPolicy="Never", restartPolicyRules=[RULE]), []),
         (pod(restartPolicy="Sometimes"), ["spec.containers[0].restartPolicy"]),
         (pod(restartPolicyRules=[RULE]), ["spec.containers[0].restartPolicy"]),
-        (
-            pod(init=True, restartPolicy="Always", restartPolicyRules=[RULE]),
-            ["spec.initContainers[0].restartPolicyRules"],
-        ),
+        (pod(init=True, restartPolicy="Always", restartPolicyRules=[RULE]), []),
+        (pod(restartPolicy="Never", restartPolicyRules=[{**RULE, "action": "RestartAllContainers"}]), []),
         (
             pod(restartPolicy="Never", restartPolicyRules=[{"action": "Restart"}]),
             ["spec.containers[0].restartPolicyRules[0].exitCodes"],
