@@ -96,6 +96,8 @@ def _volume_mount(
         container_path=path,
         readonly=mount.read_only or not _is_writable(volume),
         recursively_readonly=mount.read_only and mount.recursive_read_only in ("Enabled", "IfPossible"),
+        # As upstream: what comes as an image volume is data.
+        noexec=volume is not None and volume.image is not None,
         propagation=wanted_propagation,
     )
 

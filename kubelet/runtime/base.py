@@ -128,12 +128,13 @@ class MountPropagation(enum.Enum):
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):
-    """A file or folder of the host bound into the container."""
+    """A file or folder of the host bound into the container. noexec: nothing in it may be executed."""
 
     host_path: str
     container_path: str
     readonly: bool = False
     recursively_readonly: bool = False
+    noexec: bool = False
     propagation: MountPropagation = MountPropagation.NONE
 
 

@@ -166,7 +166,8 @@ def _volume(spec: ContainerSpec, mount: Mount) -> dict[str, Any]:
         raise InvalidConfig(f"container {spec.name!r}: {mount.host_path} does not exist and cannot be mounted")
     destination = mount.container_path.rstrip("/") or "/"
     access = "rro" if mount.recursively_readonly else "ro" if mount.readonly else "rw"
-    return _bind(destination, Path(mount.host_path), access, mount.propagation)
+    bound = _bind(destination, Path(mount.host_path), access, mount.propagation)
+    return {**bound, "options": [*bound["options"], "noexec"]} if mount.noexec else bound
 
 
 def _bind(

@@ -215,3 +215,17 @@ async def test_secrets_never_touch_the_disk(pods: Pods) -> None:
         if path.is_file():
             assert b"extraordinarily-secret" not in path.read_bytes(), path
     assert kernel_mounts.is_tmpfs(pods.node.run_dir / "volumes")
+
+
+async def test_an_image_volume_is_data_to_be_read(pods: Pods) -> None:
+    said = await output(
+        pods,
+        "image",
+        "ls -d /whole/bin/sh /part/sh; /whole/bin/busybox true || echo refused; touch /part/x || echo kept",
+        mount("image", "/whole"),
+        mount("image", "/part", subPath="bin"),
+        volumes=[{"name": "image", "image": {"reference": "busybox"}}],
+    )
+    told = said.splitlines()
+    assert told[:2] == ["/part/sh", "/whole/bin/sh"]
+    assert {"refused", "kept"} < set(told)
