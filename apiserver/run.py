@@ -25,7 +25,7 @@ from apiserver.storage import metrics
 from apiserver.storage.storage import Storage
 from cluster import pem
 from cluster.connection import Connection, server_credentials
-from cluster.daemon import Daemon, FatalError, reason
+from cluster.daemon import BUSY_GC_THRESHOLDS, Daemon, FatalError, reason
 from cluster.logs import get_logger
 
 # etcd may be starting beside us; after this it is somebody's mistake.
@@ -38,6 +38,7 @@ log = get_logger()
 
 async def run(daemon: Daemon, config: ApiserverConfig) -> None:
     """Set up everything; raises `FatalError` with one line when something is missing."""
+    daemon.gc_thresholds = BUSY_GC_THRESHOLDS
     _check_files(config)
     parts = Assembly(
         AssemblyConfig(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster import connection
 from cluster.client import Client
-from cluster.daemon import Daemon
+from cluster.daemon import BUSY_GC_THRESHOLDS, Daemon
 from cluster.events import EventRecorder
 from cluster.informer import wait_synced
 from kubelet.hollow.config import Config
@@ -14,12 +14,13 @@ from kubelet.hollow.sources import SharedPods, shared_nodes
 from kubelet.pods.status_writer import StatusWriter
 
 STATUS_WRITES = 32
-# Of all nodes together: what upstream's kubelet has for itself (eventRecordQPS).
-EVENTS_PER_SECOND = 50.0
+# Of all nodes together, after twice as many at once: an event costs as much as a status, and nobody reads thousands.
+EVENTS_PER_SECOND = 10.0
 
 
 async def run(daemon: Daemon, config: Config) -> None:
     """Set everything up."""
+    daemon.gc_thresholds = BUSY_GC_THRESHOLDS
     channel = connection.open_channel(config.connection)
     daemon.stack.push_async_callback(channel.close)
     client = Client(channel)
