@@ -130,7 +130,8 @@ def test_up_broken_off_half_way_leaves_nothing(
     time.sleep(generator.uniform(0.3, 1.5))
     command.send_signal(number)
     code, said = finish(command)
-    assert code == 128 + number, said
+    # The other is what a shell tells as the first: it was so early that nobody handled it.
+    assert code in (128 + number, -number), said
     assert "Traceback" not in said
     assert crashing.leaks() == []
 

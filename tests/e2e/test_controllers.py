@@ -92,7 +92,7 @@ def test_a_lost_pod_is_replaced_and_a_strange_one_adopted(space: Space) -> None:
     # One that matches is adopted, and then is one too many.
     space.create(pod("strange", labels=labels))
     eventually("two again", lambda: len(_names(space, "pods", "app=web")) == 2, state=space.story)
-    assert space.get("replicasets", replica_set["metadata"]["name"])["status"]["replicas"] == 2
+    space.wait("told", "replicasets", replica_set["metadata"]["name"], lambda tree: tree["status"]["replicas"] == 2)
 
 
 def test_history_is_kept_short(space: Space) -> None:
@@ -216,7 +216,7 @@ def test_deleting_a_namespace_empties_it(make_space: Callable[[], Space]) -> Non
 def test_namespaces_come_with_what_pods_need(space: Space) -> None:
     account = space.get("serviceaccounts", "default")
     authority = (space.cluster.directory / "pki" / "ca.crt").read_text()
-    assert space.get("cm", "kube-root-ca.crt")["data"] == {"ca.crt": authority}
+    space.wait("there", "cm", "kube-root-ca.crt", lambda tree: tree["data"] == {"ca.crt": authority})
     space.delete("serviceaccounts", "default")
     space.delete("cm", "kube-root-ca.crt")
     again = space.wait("back", "serviceaccounts", "default", bool)

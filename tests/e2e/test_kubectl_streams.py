@@ -47,6 +47,8 @@ def test_logs_of_several_containers_and_pods(space: Space) -> None:
     space.create(deployment("pair", *pair, initContainers=[first]))
     space.wait_deployment("pair")
     name = space.list("pods", "app=pair")[0]["metadata"]["name"]
+    for number in ("one", "two"):
+        space.logged(name, f"from {number}", query=f"?container={number}")
     assert space.kubectl("logs", name, "-c", "two") == "from two\n"
     assert space.kubectl("logs", name, "-c", "first") == "prepared\n"
     chosen = 'Defaulted container "one" out of: one, two, first (init)\n'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.support.cluster import eventually
-from tests.support.kube import Space, Tree
+from tests.support.kube import Space, Tree, container_status
 from tests.support.manifests import WEB, container, deployment, pod
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -26,7 +26,8 @@ def test_create_deployment_expose_and_scale(space: Space) -> None:
     space.wait_endpoints("web", 2)
     address = space.get("services", "web")["spec"]["clusterIP"]
     name = space.list("pods", "app=web")[0]["metadata"]["name"]
-    assert space.exec(name, f"wget -q -O - http://{address}").startswith("web-")
+    ask = ("exec", name, "--", "timeout", "2", "wget", "-q", "-O", "-", f"http://{address}")
+    eventually("an answer", lambda: space.run(*ask).stdout.startswith("web-"))
 
     assert space.kubectl("scale", "deployment/web", "--replicas=4") == "deployment.apps/web scaled\n"
     assert "successfully rolled out" in space.kubectl("rollout", "status", "deployment/web")
@@ -95,13 +96,18 @@ def test_restart_pause_and_resume(space: Space) -> None:
 
 
 def test_rollout_status_tells_how_far_it_is(space: Space) -> None:
-    script = f"sleep 0.5; touch /tmp/ready; {WEB}"
     probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}
-    space.create(deployment("web", container(script, readinessProbe=probe), replicas=2))
-    told = space.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
-    assert "Waiting for deployment" in told
-    assert "of 2 updated replicas are available...\n" in told
-    assert told.endswith('deployment "web" successfully rolled out\n')
+    space.create(deployment("web", container(WEB, readinessProbe=probe), replicas=2))
+    with space.kubectl_streams("rollout", "status", "deployment/web", "--timeout=60s") as told:
+        waiting = told.until("of 2 updated replicas are available...")
+        assert waiting.startswith('Waiting for deployment "web" rollout to finish: ')
+        space.wait("up", "deployments", "web", lambda tree: tree["status"].get("replicas") == 2)
+        for tree in space.list("pods", "app=web"):
+            name = tree["metadata"]["name"]
+            space.wait("started", "pods", name, lambda tree: container_status(tree).get("started"))
+            space.exec(name, "touch /tmp/ready")
+        assert told.until("successfully") == 'deployment "web" successfully rolled out'
+        assert told.end() == 0
 
 
 def cannot_pull(pod: Tree) -> bool:

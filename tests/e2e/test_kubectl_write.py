@@ -236,7 +236,7 @@ def test_cordon_drain_and_uncordon(space: Space, node: str) -> None:
     assert refusal.returncode == 1
     assert "cannot delete" in refusal.stderr and "declare no controller" in refusal.stderr
     assert space.kubectl("uncordon", node) == f"node/{node} uncordoned\n"
-    assert "taints" not in space.get("nodes", node)["spec"]
+    space.wait("free of taints", "nodes", node, lambda tree: "taints" not in tree["spec"])
 
 
 def test_taint(space: Space, node: str) -> None:

@@ -118,7 +118,9 @@ def test_containers_share_the_network_and_volumes(space: Space) -> None:
     first = container("echo made by init > /shared/index.html; hostname > /shared/host", "first", **shared)
     second = container("cat /shared/index.html; echo second >> /shared/index.html", "second", **shared)
     server = container("exec httpd -f -p 127.0.0.1:8080 -h /shared", "server", **shared)
-    reader = container("until wget -q -O - http://localhost:8080/; do sleep 0.1; done; hostname; sleep 3600", "reader")
+    reader = container(
+        "until wget -q -O - http://localhost:8080/ 2>/dev/null; do sleep 0.1; done; hostname; sleep 3600", "reader"
+    )
     volumes = [{"name": "shared", "emptyDir": {}}]
     space.create(pod("team", server, reader, initContainers=[first, second], volumes=volumes))
     space.logged("team", "team", query="?container=reader")

@@ -98,8 +98,7 @@ def test_crash_loop_back_off(space: Space) -> None:
         assert tree["status"]["phase"] == "Running"
         assert _state(tree)["waiting"]["message"].startswith("back-off 10s restarting failed container=main pod=")
     assert "CrashLoopBackOff" in space.kubectl("get", "pods")
-    events = [event for event in space.list("events") if event["reason"] == "BackOff"]
-    assert events and events[0]["type"] == "Warning"
+    assert space.wait_event("BackOff")["type"] == "Warning"
     # On failure only, a container comes back after one.
     script = "if test -e /keep/once; then exit 0; fi; touch /keep/once; exit 1"
     kept = {"volumeMounts": [{"name": "keep", "mountPath": "/keep"}]}
@@ -170,9 +169,8 @@ def test_liveness_restarts(space: Space, kind: str) -> None:
     tree = space.wait("restarted", "pods", "watched", lambda tree: container_status(tree).get("restartCount") == 1)
     last = container_status(tree)["lastState"].get("terminated", {})
     assert last.get("exitCode") == 137, tree["status"]
-    messages = [event["message"] for event in space.list("events")]
-    assert any(message.startswith("Liveness probe failed") for message in messages), messages
-    assert "Container main failed liveness probe, will be restarted" in messages
+    assert space.wait_event("Unhealthy")["message"].startswith("Liveness probe failed")
+    assert space.wait_event("Killing")["message"] == "Container main failed liveness probe, will be restarted"
 
 
 HEALTH = """

@@ -116,6 +116,7 @@ def test_describe_says_what_kubectl_says(space: Space, podling: Cli) -> None:
     space.wait_deployment("web")
     space.wait_endpoints("web", 1)
     name = space.list("pods")[0]["metadata"]["name"]
+    space.wait_event("Started", name)
     for what in (f"pod/{name}", "deployment/web", "service/web", "node/node-1", "cm/kube-root-ca.crt"):
         ours, theirs = (set(_without_ages(tool("describe", what))) for tool in (podling, space.kubectl))
         # Heartbeats and events may come between the two.
@@ -152,6 +153,7 @@ def test_create_and_delete(space: Space, podling: Cli) -> None:
     assert space.find("deployments", "web") is None and space.find("cm", "settings") is None
     podling("create", "-f", "-", stdin=yaml.safe_dump(pod("alone")))
     podling("wait", "pod", "alone", "--for", "condition=Ready")
+    space.wait_event("Started", "alone")
     lines = podling("events", "--for", "pod/alone").splitlines()
     assert any("Started" in line for line in lines)
     podling("delete", "pod", "alone")

@@ -54,7 +54,7 @@ def test_too_little_cpu_then_enough(space: Space) -> None:
     message = "0/3 nodes are available: 3 Insufficient cpu."
     preemption = "preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."
     _waits(space, "late", f"{message} {preemption}")
-    [event] = [e for e in space.list("events") if e["reason"] == "FailedScheduling"]
+    event = space.wait_event("FailedScheduling", "late")
     assert (event["type"], event["message"]) == ("Warning", f"{message} {preemption}")
     assert event["source"]["component"] == "default-scheduler"
     space.delete("pods", "hog-node-2")

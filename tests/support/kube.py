@@ -136,6 +136,16 @@ class Space:
             state=self.story,
         )
 
+    def wait_event(self, reason: str, name: str = "", *, seconds: float = 30) -> Tree:
+        """The first event of this reason (about the object `name`): events are told after what they tell of."""
+
+        def found() -> Tree | None:
+            events = (event for event in self.list("events") if event["reason"] == reason)
+            return next((each for each in events if name in ("", each["involvedObject"]["name"])), None)
+
+        event: Tree = eventually(f"the event {reason} {name}", found, seconds=seconds, interval=0.05, state=self.story)
+        return event
+
     def story(self) -> str:
         """The namespace's events, for failure messages."""
         events = self.list("events")
