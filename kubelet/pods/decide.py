@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from kubelet.pods import actions, resize, restart_all
+from kubelet.pods import actions, resize
 from kubelet.pods.actions import (
     Action,
     CreateSandbox,
@@ -157,15 +157,13 @@ def _wake(decision: Decision, at: float) -> None:
 
 
 def _superseded(view: View) -> Iterator[Action]:
-    """Dead runs that nobody needs: of each container the current run and the last dead one are kept."""
+    """Dead runs that nobody needs: of each container the current run and the last one before it are kept."""
     if view.void_runs():
         # Until all have begun anew the exit that asked for it must stay known.
         return
-    # Init containers that have run anew tell of their run before, too.
-    kept = 2 if restart_all.possible(view.pod) else 1
     for runs in view.runs.values():
-        dead = [run for run in runs if run.state is ContainerState.EXITED]
-        for run in dead[:-kept]:
+        dead = [run for run in runs[:-1] if run.state is ContainerState.EXITED]
+        for run in dead[:-1]:
             action = RemoveContainer(run.id)
             if action.key not in view.busy:
                 yield action

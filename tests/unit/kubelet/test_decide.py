@@ -53,10 +53,20 @@ def test_a_failed_init_container_is_restarted_with_back_off() -> None:
     model.end("init", 1)
     assert model.settle() == ["start/init"]
     model.end("init", 1)
-    assert model.settle() == ["remove-run"]
+    assert model.settle() == []
     assert model.decision is not None
     assert model.decision.waiting["init"].reason == "CrashLoopBackOff"
-    assert model.wait(10) == ["start/init"]
+    assert model.wait(10) == ["start/init", "remove-run"]
+
+
+def test_the_end_before_stays_known_when_the_last_one_was_final() -> None:
+    model = Model(pod(restartPolicy="OnFailure"))
+    model.settle()
+    for code in (1, 1, 0):
+        model.end("main", code)
+        model.wait(60)
+    assert model.machine.state is PodState.TERMINATED
+    assert [run.exit_code for run in model.record.runs["main"]] == [1, 0]
 
 
 def test_a_failed_init_container_of_a_never_restarting_pod_ends_it() -> None:
