@@ -14,8 +14,9 @@ from podling.cli import durations
 from podling.cli.options import DEFAULT_NAMESPACE, Container, Dir, Labels, Namespace
 from podling.cli.output import note
 from podling.cli.pods import choose_container, container_names, find_pods, select_pods
-from podling.cli.rpc import Api, Tree, api
+from podling.cli.rpc import Api, ServerError, Tree, api
 from podling.errors import CommandError
+from podling.run import stopped_logs
 
 Source = tuple[str, str]  # pod, container
 MAX_FOLLOWED = 20
@@ -52,7 +53,14 @@ def logs(
     elif selector and not follow:
         options.tail_lines = 10  # as kubectl, for several pods
     with api(dir) as server:
-        pods = select_pods(server, namespace, selector) if selector else _one_pod(server, pod, namespace)
+        try:
+            pods = select_pods(server, namespace, selector) if selector else _one_pod(server, pod, namespace)
+        except ServerError as error:
+            stopped = stopped_logs.find(server, namespace, pod, options) if error.not_found else None
+            if stopped is None:
+                raise
+            sys.stdout.write(stopped)
+            return
         sources = [source for one in pods for source in _sources(one, container, all_containers)]
         if not sources:
             note(f"No resources found in {namespace} namespace.")

@@ -235,6 +235,11 @@ def _resources(wish: Wish) -> Tree:
     return {"limits": limits, "requests": dict.fromkeys(limits, "0")} if limits else {}
 
 
+def runs(pod: Tree) -> bool:
+    """Whether its container has a process."""
+    return any("running" in each["state"] for each in pod.get("status", {}).get("containerStatuses", ()))
+
+
 def _security(wish: Wish) -> Tree:
     found: Tree = {}
     if wish.user:

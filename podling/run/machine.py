@@ -26,12 +26,14 @@ from podling.cli.waiting import wait_gone, wait_until
 from podling.errors import CommandError
 from podling.launcher import stored_plan
 from podling.launcher.plan import Cluster
-from podling.run import changes, container, publish
+from podling.run import changes, container, publish, stopped_logs
 from podling.run.container import FINALIZER, LABEL, REMOVE_LABEL, STOPPED_LABEL, Wish
 from podling.run.publish import Published
 
 _CONFIG_MAP = scheme.by_kind("v1", "ConfigMap")
 _NODE = scheme.by_kind("v1", "Node")
+# What a Pod is given while it runs, or to end it.
+_OF_ONE_RUN = frozenset({"nodeName", "serviceAccountName", "activeDeadlineSeconds"})
 _START_SECONDS = 60.0
 _GONE_SECONDS = 60.0
 _TROUBLE_SECONDS = 10.0
@@ -103,15 +105,18 @@ class Machine:
         return sorted([*pods, *stopped], key=lambda each: str(each["metadata"].get("creationTimestamp", "")))
 
     def stop(self, name: str, seconds: int) -> None:
-        """End the container; remember its Pod and keep what it had written."""
+        """End the container; remember its Pod and keep what it had written, its log too."""
         if self._stopped(name) is not None:
             return
         found = self._pod(name)
         held = [*found["metadata"].get("finalizers", ()), FINALIZER]
         self._patch(name, {"metadata": {"finalizers": held}})
-        self.end(name, seconds)
+        if container.runs(found):
+            self._end_keeping(found, seconds)
         image = self._keep_changes(name)
-        self._remember(name, image)
+        log = stopped_logs.read(self.server, self.namespace, name, str(found["spec"]["containers"][0]["name"]))
+        self._remember(name, image, log)
+        self.server.delete(POD, self.namespace, name, {"gracePeriodSeconds": 1})
         self._patch(name, {"metadata": {"finalizers": [each for each in held if each != FINALIZER] or None}})
         self._await_gone(found)
         self.publish()
@@ -121,12 +126,26 @@ class Machine:
         found = self._pod(name)
         self.server.delete(POD, self.namespace, name, {"gracePeriodSeconds": seconds})
 
-        def ended(now: Tree | None) -> bool:
-            if now is None or now["metadata"]["uid"] != found["metadata"]["uid"]:
-                return True
-            states = [each["state"] for each in now.get("status", {}).get("containerStatuses", ())]
-            return not any("running" in state for state in states)
+        self._await_end(found, seconds)
 
+    def _end_keeping(self, found: Tree, seconds: int) -> None:
+        """End the container and have its node keep its files: those of deleted Pods go as soon as they have ended.
+
+        What ends a Pod without deleting it is its deadline, which gives it the grace it was made with; for another
+        grace it has to be deleted, and its files may be gone before they were kept.
+        """
+        name = found["metadata"]["name"]
+        if seconds != found["spec"].get("terminationGracePeriodSeconds"):
+            self.end(name, seconds)
+            return
+        self._patch(name, {"spec": {"activeDeadlineSeconds": 1}})
+        self._await_end(found, seconds)
+
+    def _await_end(self, found: Tree, seconds: int) -> None:
+        def ended(now: Tree | None) -> bool:
+            return now is None or now["metadata"]["uid"] != found["metadata"]["uid"] or not container.runs(now)
+
+        name = found["metadata"]["name"]
         if not wait_until(self.server, POD, self.namespace, name, ended, seconds + _GONE_SECONDS):
             raise CommandError(f"container {name} does not end: podling rm -f {name}")
 
@@ -243,11 +262,11 @@ class Machine:
             return own
         return image
 
-    def _remember(self, name: str, image: str) -> None:
+    def _remember(self, name: str, image: str, log: Tree) -> None:
         found = self._pod(name)
         body = {
             "metadata": {"name": f"stopped-{name}", "labels": {STOPPED_LABEL: name}},
-            "data": {"pod": json.dumps(_settled(found)), "image": image},
+            "data": {"pod": json.dumps(_settled(found)), "image": image, **log},
         }
         self.server.create(_CONFIG_MAP, self.namespace, {"apiVersion": "v1", "kind": "ConfigMap", **body})
 
@@ -299,7 +318,7 @@ class Machine:
 def _again(pod: Tree, image: str) -> Tree:
     """A Pod to be made anew of one that was."""
     metadata = {name: pod["metadata"][name] for name in ("name", "labels", "annotations") if name in pod["metadata"]}
-    spec = {name: value for name, value in pod["spec"].items() if name not in ("nodeName", "serviceAccountName")}
+    spec = {name: value for name, value in pod["spec"].items() if name not in _OF_ONE_RUN}
     for each in spec["containers"]:
         each["volumeMounts"] = [m for m in each.get("volumeMounts", ()) if not m["name"].startswith("kube-api-access")]
         each["image"] = image or each["image"]
