@@ -20,6 +20,9 @@ FIRST_RETRY, MOST_RETRY = "0.05s", "1s"
 # How long requests on connections of a configuration that was replaced may go on.
 DRAIN_SECONDS = 60
 LOG_FLUSH_MS = 500
+# Envoy refuses expressions of more than a hundred steps, and all routes of a port with them; what RE2 can hold is
+# looked at before (gateway/matches.py).
+RUNTIME = {"re2.max_program_size.error_level": 1_000_000, "re2.max_program_size.warn_level": 1_000_000}
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -41,6 +44,7 @@ def bootstrap(xds_socket: Path, admin_socket: Path) -> dict[str, Any]:
             "lds_config": ads,
         },
         "static_resources": {"clusters": [_control(xds_socket)]},
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": RUNTIME}]},
     }
 
 

@@ -16,6 +16,8 @@ ANY_HOST = ""
 WILDCARD = "*."
 DEFAULT_IDLE_SECONDS = 3600.0
 DEFAULT_RETRIES = 5
+# Since when a route is that nobody made: it comes after all that somebody did.
+NEVER = "9999-12-31T23:59:59Z"
 
 
 class PathKind(Enum):

@@ -16,6 +16,7 @@ from ingress.backends import ServiceOf, resolve
 from ingress.model import (
     ANY_HOST,
     EVERYTHING,
+    NEVER,
     WILDCARD,
     Answer,
     Forward,
@@ -32,7 +33,8 @@ from ingress.model import (
 )
 from ingress.settings import Settings
 
-NOT_FOUND = Route(EVERYTHING, Answer(404, "no Ingress has a route for this host and path"), "-", is_fallback=True)
+NOT_FOUND_TEXT = "no Ingress has a route for this host and path"
+NOT_FOUND = Route(EVERYTHING, Answer(404, NOT_FOUND_TEXT), "-", since=NEVER, is_fallback=True)
 HTTPS_CODE = 308
 
 

@@ -15,9 +15,10 @@ from ingress.gateway.listeners import CertificateOf, ListenerState, Ports, exami
 from ingress.gateway.references import Grants
 from ingress.gateway.reports import GatewayReport, ParentReport, Reports, RouteReport, Verdict
 from ingress.gateway.rules import RouteCompiler, Rule, owner
-from ingress.model import ANY_HOST, EVERYTHING, Answer, Entry, Host, Key, Route, Table, in_order
+from ingress.model import ANY_HOST, EVERYTHING, NEVER, Answer, Entry, Host, Key, Route, Table, in_order
 
-NOT_FOUND = Route(EVERYTHING, Answer(404, "no HTTPRoute has a rule for this request"), "-", is_fallback=True)
+NOT_FOUND_TEXT = "no HTTPRoute has a rule for this request"
+NOT_FOUND = Route(EVERYTHING, Answer(404, NOT_FOUND_TEXT), "-", since=NEVER, is_fallback=True)
 RESOLVED = Verdict("ResolvedRefs", True, "ResolvedRefs", "all it refers to is there")
 
 

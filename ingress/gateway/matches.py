@@ -10,6 +10,11 @@ from ingress.model import EVERYTHING, Conditions, PathKind, PathMatch, ValueMatc
 
 _REGEX = "RegularExpression"
 _DELETE = 0x7F
+# RE2 makes a program of an expression, and has memory for some hundred thousand steps.
+_MOST_STEPS = 20_000
+_MOST_REPEATED = 1_000
+_STEPS = {".": 10, "[": 4, "\\": 4}
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d*,?\d*\}|.", re.DOTALL)
 # What Python understands and RE2 does not: looking around, references, possessive and very long repetitions.
 _NOT_RE2 = re.compile(r"\\[1-9ZuUN]|\(\?(?!:|P<\w+>|[imsU-]+[:)])|[*+?}]\+|\{\d{4,}|\{\d*,\d{4,}")
 
@@ -59,8 +64,37 @@ def _regex(expression: str) -> str:
         re.compile(expression)
     except (re.error, RecursionError) as error:
         raise Unsupported(f"{expression!r} is not a regular expression: {error}") from error
+    steps, repeated = _size(expression)
+    if steps > _MOST_STEPS or repeated > _MOST_REPEATED:
+        raise Unsupported(f"{expression!r} is too large once its repetitions are written out")
     refused = _NOT_RE2.search(expression.replace("\\\\", ""))
     if refused:
         message = f"{expression!r} has {refused.group()!r}, which expressions in RE2's notation have not"
         raise Unsupported(message)
     return expression
+
+
+def _size(expression: str) -> tuple[int, int]:
+    """About how many steps RE2's program for a valid expression has, and how often its most repeated part is there.
+
+    Counted repetitions are written out, those within others as often as both say.
+    """
+    open_groups: list[list[tuple[int, int]]] = [[]]
+    for token in _TOKEN.findall(expression):
+        parts = open_groups[-1]
+        if token == "(":
+            open_groups.append([])
+        elif token == ")":
+            inside = open_groups.pop()
+            open_groups[-1].append(_sum(inside))
+        elif token[0] == "{" and len(token) > 1 and parts:
+            times = max((int(each) for each in re.findall(r"\d+", token)), default=1)
+            steps, repeated = parts[-1]
+            parts[-1] = (steps * max(times, 1), repeated * max(times, 1))
+        else:
+            parts.append((_STEPS.get(token[0], 1), 1))
+    return _sum(open_groups[0])
+
+
+def _sum(parts: list[tuple[int, int]]) -> tuple[int, int]:
+    return sum(steps for steps, _ in parts) + 2, max((repeated for _, repeated in parts), default=1)

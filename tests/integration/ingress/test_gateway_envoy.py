@@ -77,6 +77,21 @@ async def test_matches(envoy: Ingress, session: aiohttp.ClientSession, servers: 
     assert [await named("/e"), await named("/e/")] == ["one", "two"]
 
 
+UUID = "/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(/.*)?"
+# Of what is let in the largest, more or less.
+EXPRESSIONS = (UUID, "/(.{10}){100}", "/([^/]{1,19}/){50}", r"/(\w|[é-ü]|\.){1000}", "(?i:/A.*)", "(?P<a>/b)+", "^/c$")
+
+
+async def test_expressions_that_are_let_in_are_read(
+    envoy: Ingress, session: aiohttp.ClientSession, servers: list[NamedServer]
+) -> None:
+    rules = [rule(path(each, "RegularExpression"), to="one") for each in EXPRESSIONS]
+    await publish(envoy, servers, a_route(*rules, rule(to="two")))
+    asked = ["/01234567-89ab-cdef-0123-456789abcdef/x", "/a", "/b/b", "/c", "/d"]
+    found = [(await get(session, envoy.url(each), "h"))[1].split()[0] for each in asked]
+    assert found == ["one", "one", "one", "one", "two"]
+
+
 def change(kind: str, **more: Any) -> dict[str, Any]:
     return {"type": kind, ("urlRewrite" if kind == "URLRewrite" else kind[0].lower() + kind[1:]): more}
 

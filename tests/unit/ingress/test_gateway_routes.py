@@ -113,6 +113,14 @@ def test_ingresses_and_gateways_share_their_ports() -> None:
     }
 
 
+def test_what_no_rule_matches_goes_to_the_ingresses_default_backend() -> None:
+    of_ingress = ingresses.ingress(defaultBackend=ingresses.backend("default"))
+    table = compile_ingresses([of_ingress], AnyService()).table
+    found = entries(80, 443, table, compiled(a_gateway(), a_route(rule(path("/g"), to="gateway"))).entries)
+    asked = {"/g": "gateway", "/other": "default"}
+    assert {each: service_of(route_for(found, "h", each).action) for each in asked} == asked
+
+
 def test_without_gateways_all_is_as_ingresses_say() -> None:
     table = compile_ingresses([ingresses.ingress(ingresses.rule("h", ingresses.path("/", "web")))], AnyService()).table
     assert {each.name: each.table for each in entries(80, 443, table, [])} == {"http": table, "https": table}
