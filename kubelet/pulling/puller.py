@@ -165,7 +165,7 @@ class Puller:
 
 
 async def _converse(command: Sequence[str], request: bytes) -> Outcome:
-    """Start the process, tell it, hear it out; it does not outlive us."""
+    """Start the process, tell it, hear it out; it does not outlive us. Raises PullFailure."""
     question, answer, complaint = (
         os.memfd_create("pull", os.MFD_CLOEXEC),
         os.pipe2(os.O_CLOEXEC),
@@ -176,6 +176,10 @@ async def _converse(command: Sequence[str], request: bytes) -> Outcome:
         os.write(question, request)
         os.lseek(question, 0, os.SEEK_SET)
         process = spawn(command, stdin=question, stdout=answer[1], stderr=complaint[1], environment=environment)
+    except OSError as error:
+        os.close(answer[0])
+        os.close(complaint[0])
+        raise PullFailure(f"cannot run {command[0]}: {error.strerror}") from error
     finally:
         os.close(question)
         os.close(answer[1])
