@@ -13,7 +13,7 @@ from typing import Final
 
 from api import rbac, selectors
 from api.errors import BadRequest
-from api.types import Container, EphemeralContainer, Pod, PodSpec, PolicyRule, Volume
+from api.types import Container, EphemeralContainer, PersistentVolume, Pod, PodSpec, PolicyRule, Volume
 from apiserver.auth import node_groups
 from apiserver.auth.objects import NodePods
 from apiserver.auth.user import NODES
@@ -55,6 +55,9 @@ class NodeAuthorizer:
             return _own_lease(node, attributes)
         if kind == ("", "pods") and attributes.verb in _READS and not attributes.subresource:
             return self._read_pods(node, attributes)
+        if kind == ("", "pods") and (attributes.verb, attributes.subresource) == ("create", "eviction"):
+            # Upstream leaves it to NodeRestriction; here an eviction's budget and mark come before admission.
+            return self._of_own_pod(node, attributes)
         return self._by_rules(attributes)
 
     def _by_rules(self, attributes: Attributes) -> Decision:
@@ -80,6 +83,9 @@ class NodeAuthorizer:
             if _selects_node(attributes.field_selector, node):
                 return _ALLOWED
             return Decision(False, "can only list/watch pods with spec.nodeName field selector")
+        return self._of_own_pod(node, attributes)
+
+    def _of_own_pod(self, node: str, attributes: Attributes) -> Decision:
         pod = self._objects.pod(attributes.namespace, attributes.name)
         # That there is no such pod may be told.
         if pod is None or pod.spec.node_name == node:
@@ -103,7 +109,36 @@ class NodeAuthorizer:
                 continue
             if wanted in references(pod):
                 return _ALLOWED
+        if resource == "secrets" and self._is_of_volume(node, attributes.namespace, attributes.name):
+            return _ALLOWED
         return Decision(False, f"no relationship found between node '{node}' and this object")
+
+    def _is_of_volume(self, node: str, namespace: str, name: str) -> bool:
+        """Whether a secret goes with a volume that a pod of the node has by its claim.
+
+        The volume says whose it is: a claim may name any volume.
+        """
+        claims = {
+            (volume.spec.claim_ref.namespace, volume.spec.claim_ref.name)
+            for volume in self._objects.volumes()
+            if volume.spec.claim_ref is not None and (namespace, name) in _volume_secrets(volume)
+        }
+        return bool(claims) and any(
+            (pod.metadata.namespace, claim) in claims
+            for pod in self._objects.pods_on_node(node)
+            if _MIRROR not in pod.metadata.annotations
+            for kind, claim in references(pod)
+            if kind == "persistentvolumeclaims"
+        )
+
+
+def _volume_secrets(volume: PersistentVolume) -> set[tuple[str, str]]:
+    """(namespace, name) of what the node's driver is told in confidence."""
+    source = volume.spec.csi
+    if source is None:
+        return set()
+    named = (source.node_stage_secret_ref, source.node_publish_secret_ref, source.node_expand_secret_ref)
+    return {(each.namespace, each.name) for each in named if each is not None}
 
 
 def _own_lease(node: str, attributes: Attributes) -> Decision:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api import codec, rbac
-from api.types import ClusterRole, Pod
+from api.types import ClusterRole, PersistentVolume, Pod
 from apiserver.auth.node import NodeAuthorizer
 from apiserver.auth.user import ALL_AUTHENTICATED, NODES, User
 from apiserver.requests import Attributes
@@ -22,6 +22,9 @@ def pod(name: str, node_name: str) -> Pod:
 class Pods:
     def __init__(self, *pods: Pod) -> None:
         self._pods = {pod.metadata.name: pod for pod in pods}
+
+    def volumes(self) -> list[PersistentVolume]:
+        return []
 
     def pods_on_node(self, node_name: str) -> list[Pod]:
         return [pod for pod in self._pods.values() if pod.spec.node_name == node_name]
@@ -61,3 +64,9 @@ def test_only_lists_and_watches_of_its_own_pods(verb: str, field_selector: str, 
 def test_only_its_own_pods_one_by_one(name: str, expected: bool) -> None:
     """That there is none of a name may be told: kubelets must learn that their pod is gone."""
     assert allowed("get", namespace="a", name=name) is expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("mine", True), ("others", False), ("nobodys", False)])
+def test_only_its_own_pods_are_evicted(name: str, expected: bool) -> None:
+    """Before admission refuses the deletion, an eviction has marked the pod and taken a disruption off its budget."""
+    assert allowed("create", subresource="eviction", namespace="a", name=name) is expected
