@@ -39,10 +39,6 @@ def event(event: Event, controller_field: str = "reportingComponent") -> Errors:
     yield from well_formed(event.metadata.namespace, "namespace", names.dns1123_subdomain)
 
 
-def event_update(new: Event, old: Event) -> Errors:
-    yield from event(new)
-
-
 def grouped_event(given: EventsV1Event) -> Errors:
     """Events written through events.k8s.io/v1 must be complete."""
     core = to_core(given)

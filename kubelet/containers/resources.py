@@ -6,7 +6,7 @@ pkg/kubelet/cm (helpers, pod container manager) and pkg/kubelet/qos (policy).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from api import quantity
@@ -203,8 +203,3 @@ def qos_cgroup(root: str, qos: QosClass) -> str:
 def pod_cgroup(root: str, qos: QosClass, uid: str) -> str:
     """The cgroup of one pod (upstream's cgroupfs driver)."""
     return f"{qos_cgroup(root, qos)}/pod{uid}"
-
-
-def burstable_shares(pods: Iterable[Pod]) -> int:
-    """Shares of the burstable class: the sum of what its pods ask for."""
-    return shares(sum(pod_requests(pod).get("cpu", 0) for pod in pods if qos_class(pod) is QosClass.BURSTABLE))
