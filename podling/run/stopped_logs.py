@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from api import scheme, timestamps
 from cluster.pb import streams_pb2 as pb
 from podling.cli.rpc import Api, ServerError, tree
+from podling.errors import CommandError
 from podling.run.container import STOPPED_LABEL
 
 CONFIG_MAP = scheme.by_kind("v1", "ConfigMap")
@@ -46,9 +47,11 @@ def kept(server: Api, namespace: str, name: str) -> str | None:
 
 def shown(log: str, options: pb.LogsRequest, now: float) -> str:
     """As `podling logs` shows it with these options."""
-    after = options.since_time
-    if options.HasField("since_seconds"):
-        after = timestamps.micro_text(now - options.since_seconds)
+    after = ""
+    if options.since_time or options.HasField("since_seconds"):
+        since = timestamps.parse(options.since_time) if options.since_time else now - options.since_seconds
+        # Times of the same form in order are texts in order, but for the letter at their end.
+        after = timestamps.micro_text(since).rstrip("Z")
     lines: Iterable[str] = (line for line in log.splitlines(keepends=True) if line >= after)
     if options.HasField("tail_lines"):
         lines = list(lines)[-options.tail_lines :] if options.tail_lines else []
@@ -56,6 +59,12 @@ def shown(log: str, options: pb.LogsRequest, now: float) -> str:
 
 
 def find(server: Api, namespace: str, name: str, options: pb.LogsRequest) -> str | None:
-    """What is to be shown of a stopped container's log; None when no container of that name is stopped."""
+    """What is to be shown of a stopped container's log; None when no container of that name is stopped.
+
+    Raises CommandError.
+    """
     log = kept(server, namespace, name)
-    return None if log is None else shown(log, options, time.time())
+    try:
+        return None if log is None else shown(log, options, time.time())
+    except ValueError as error:
+        raise CommandError(f"--since-time {options.since_time}: {error}") from None

@@ -9,7 +9,7 @@ import pytest
 from cluster.pb import streams_pb2 as pb
 from podling.run import container, stopped_logs
 
-LOG = "2026-01-01T00:00:01.5Z one\n2026-01-01T00:00:02.000000001Z two words\n2026-01-01T00:00:09Z \n"
+LOG = "2026-01-01T00:00:01.5Z one\n2026-01-01T00:00:02.000000001Z two words\n2026-01-01T00:00:09.0Z \n"
 NOW = 1767225610.0  # 2026-01-01T00:00:10Z
 
 
@@ -17,11 +17,12 @@ NOW = 1767225610.0  # 2026-01-01T00:00:10Z
     ("options", "shown"),
     [
         ({}, "one\ntwo words\n\n"),
-        ({"timestamps": True, "tail_lines": 1}, "2026-01-01T00:00:09Z \n"),
+        ({"timestamps": True, "tail_lines": 1}, "2026-01-01T00:00:09.0Z \n"),
         ({"tail_lines": 2}, "two words\n\n"),
         ({"tail_lines": 0}, ""),
         ({"since_seconds": 8}, "two words\n\n"),
         ({"since_time": "2026-01-01T00:00:05Z"}, "\n"),
+        ({"since_time": "2026-01-01T01:00:09+01:00"}, "\n"),
     ],
 )
 def test_logs_are_shown_as_those_of_running_containers(options: dict[str, Any], shown: str) -> None:
