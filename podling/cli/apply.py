@@ -31,7 +31,7 @@ def apply(*, filename: Files = None, namespace: MaybeNamespace = None, dir: Dir 
     """Create the objects of files, or change those that are there to what the files say."""
     wanted = manifests.read(filename, namespace)
     with api(dir) as server:
-        each(wanted, lambda manifest: _apply(server, manifest))
+        each(wanted, lambda manifest: _apply_named(server, manifest))
 
 
 def annotated(manifest: Manifest) -> Tree:
@@ -44,6 +44,11 @@ def annotated(manifest: Manifest) -> Tree:
     written = {**manifest.body, "metadata": metadata}
     text = json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPED) + "\n"
     return {**written, "metadata": {**metadata, "annotations": {**annotations, LAST_APPLIED: text}}}
+
+
+def _apply_named(server: Api, manifest: Manifest) -> None:
+    with manifests.refusals_named(manifest):
+        _apply(server, manifest)
 
 
 def _apply(server: Api, manifest: Manifest) -> None:

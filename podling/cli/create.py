@@ -35,7 +35,7 @@ def create_files(*, filename: Files = None, namespace: MaybeNamespace = None, di
     """Create the objects of files: `create -f FILE`."""
     wanted = manifests.read(filename, namespace)
     with api(dir) as server:
-        each(wanted, lambda manifest: _create(server, manifest))
+        each(wanted, lambda manifest: _create_named(server, manifest))
 
 
 @create.command
@@ -135,6 +135,11 @@ def create_one(
     body = {"apiVersion": api_version, "kind": kind, **parts, "metadata": metadata}
     with api(dir) as server:
         _create(server, Manifest(scheme.by_kind(api_version, kind), namespace, body, ""))
+
+
+def _create_named(server: Api, manifest: Manifest) -> None:
+    with manifests.refusals_named(manifest):
+        _create(server, manifest)
 
 
 def _create(server: Api, manifest: Manifest) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from api import scheme
 from api.scheme import Resource
+from podling.cli.rpc import ServerError
+from podling.cli.targets import label
 from podling.errors import CommandError
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -28,6 +31,16 @@ class Manifest:
     @property
     def name(self) -> str:
         return str(self.body.get("metadata", {}).get("name", ""))
+
+
+@contextmanager
+def refusals_named(manifest: Manifest) -> Iterator[None]:
+    """The server's refusal of an object says in which file it stands, and which object it is if the server does not."""
+    try:
+        yield
+    except ServerError as error:
+        which = "" if f'"{manifest.name}"' in str(error) else f"{label(manifest.resource, manifest.name)}: "
+        raise CommandError(f"{manifest.source}: {which}{error}") from None
 
 
 def read(files: Sequence[str] | None, namespace: str | None) -> list[Manifest]:

@@ -195,6 +195,16 @@ def test_apply_goes_on_after_a_failure(
     assert (CONFIG_MAP, "team", "b") in server.objects
 
 
+@pytest.mark.parametrize("verb", ["apply", "create"])
+def test_a_refusal_names_the_file_and_the_object(server: MemoryApi, podling: Run, tmp_path: Path, verb: str) -> None:
+    server.refusals = [errors.BadRequest("no such quantity"), errors.BadRequest('ConfigMap "b" is wrong')]
+    file = tmp_path / "two.yaml"
+    for name, says in {"a": "two.yaml: configmap/a: no such quantity", "b": 'two.yaml: ConfigMap "b" is wrong'}.items():
+        file.write_text(f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n")
+        with pytest.raises(CommandError, match=f"{says}$"):
+            podling(verb, "-f", str(file))
+
+
 def test_simple_objects_are_made_from_words(
     server: MemoryApi, podling: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
