@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,9 +50,7 @@ def test_the_images_share_their_tools(machine_images: Store) -> None:
 
 
 def test_nothing_is_made_twice(machine_images: Store) -> None:
-    started = time.monotonic()
     assert bootstrap(machine_images) == []
-    assert time.monotonic() - started < 1.0
 
 
 def test_the_same_machine_makes_the_same_images(machine_images: Store, tmp_path: Path) -> None:
@@ -74,7 +71,7 @@ def test_a_damaged_store_is_made_good(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "images.bootstrap", "--root", str(tmp_path / "store")]
     first = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "docker.io/library/busybox:latest" in first and "made" in first
+    assert "image busybox " in first and "made" in first
     second = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "up to date" in second and "made" not in second
     (tmp_path / "file").write_text("")

@@ -9,6 +9,7 @@ from typing import Any
 from api.errors import NotFound
 from api.types import Pod
 from tests.support.kubelet_node import NodeUnderTest, Pods
+from tests.support.polling import eventually
 
 SEED = 20_240_501
 ROUNDS = 6
@@ -52,10 +53,20 @@ async def _assert_each_runs_once(pods: Pods, ready: list[Pod]) -> None:
 
 
 async def test_an_end_while_no_kubelet_runs_is_seen_afterwards(pods: Pods, node: NodeUnderTest) -> None:
-    await pods.create("ends", main("sleep 1; exit 4"), restartPolicy="Never")
+    shared = node.directory / "shared-with-ends"
+    shared.mkdir()
+    script = "until test -e /s/go; do sleep 0.05; done; touch /s/gone; exit 4"
+    container = {**main(script), "volumeMounts": [{"name": "shared", "mountPath": "/s"}]}
+    volumes = [{"name": "shared", "hostPath": {"path": str(shared)}}]
+    await pods.create("ends", container, restartPolicy="Never", volumes=volumes)
     await pods.phase("ends", "Running")
     node.kill_kubelet()
-    await asyncio.sleep(1.5)
+    (shared / "go").touch()
+
+    async def gone() -> bool:
+        return (shared / "gone").exists()
+
+    await eventually(gone)
     await asyncio.to_thread(node.start_kubelet)
     pod = await pods.phase("ends", "Failed")
     ended = pod.status.container_statuses[0].state.terminated

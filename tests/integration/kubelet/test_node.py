@@ -143,11 +143,11 @@ async def test_a_killed_kubelet_finds_its_pods_again_and_kills_none(pods: Pods, 
         shell("test -e /v/x && sleep 1000; touch /v/x; exit 1", volumeMounts=[{"name": "v", "mountPath": "/v"}]),
         volumes=[{"name": "v", "emptyDir": {}}],
     )
-    await pods.create("ends", shell("sleep 2"), restartPolicy="Never")
     before = await pods.ready("steady")
     again = await pods.until(
         "restarted", "runs again", lambda pod: _restarts(pod) == 1 and condition(pod, "Ready") == "True"
     )
+    await pods.create("ends", shell("sleep 4"), restartPolicy="Never")
     await pods.phase("ends", "Running")
     node.kill_kubelet()
     await pods.client.delete(Pod, "restarted", pods.namespace, grace_period_seconds=1)
@@ -193,7 +193,7 @@ async def test_what_was_deleted_while_the_kubelet_was_down_is_cleaned_up(pods: P
 
 
 async def test_an_api_server_that_goes_away_is_only_a_pause(pods: Pods, node: NodeUnderTest) -> None:
-    await pods.create("before", shell("sleep 1"), restartPolicy="Never")
+    await pods.create("before", shell("sleep 5"), restartPolicy="Never")
     await pods.phase("before", "Running")
     node.apiserver.kill()
     await asyncio.to_thread(node.apiserver.start)
@@ -215,7 +215,7 @@ async def test_a_status_that_did_not_change_is_not_written_again(pods: Pods) -> 
             await asyncio.sleep(1)
             return (await pods.client.get(Node, NODE)).metadata.resource_version == before
 
-        await pods.eventually("the node object comes to rest", rests, 5.0)
+        await pods.eventually("the node object comes to rest", rests)
     finally:
         node.stop_kubelet()
         node.extra_flags = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,9 +41,7 @@ async def test_a_service_is_found_by_name_and_forgotten_when_deleted(
     assert ask(network, WEB).header.rcode == RCODE.NXDOMAIN
     web = service()
     await api.put(web)
-    started = time.monotonic()
     await eventually("the name is there", lambda: data(ask(network, WEB)) == [SERVICE_IP], state=proxy.log)
-    assert time.monotonic() - started < 0.5
     assert data(ask(network, WEB, transport="tcp")) == [SERVICE_IP]
     await api.remove(web)
     await eventually("it is gone", lambda: ask(network, WEB).header.rcode == RCODE.NXDOMAIN, state=proxy.log)
@@ -85,10 +82,8 @@ async def test_the_kube_dns_service_itself_stays_answered_here(
 async def test_names_outside_are_refused_without_upstream(
     network: Network, api: FakeApiServer, proxy: KubeProxy
 ) -> None:
-    started = time.monotonic()
     assert ask(network, "example.com").header.rcode == RCODE.REFUSED
     assert ask(network, "example.com", transport="tcp").header.rcode == RCODE.REFUSED
-    assert time.monotonic() - started < 0.5
 
 
 @pytest.fixture

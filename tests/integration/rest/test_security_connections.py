@@ -41,7 +41,8 @@ async def test_a_client_that_asks_nothing_is_cut_off(door: Door, said: bytes) ->
     writer.close()
 
 
-async def test_a_client_that_has_been_answered_may_wait_a_while(door: Door) -> None:
+async def test_a_client_that_has_been_answered_may_wait_a_while(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "FIRST_REQUEST_SECONDS", 20)
     reader, writer = await connect(door)
     writer.write(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (await end(reader)).startswith(b"HTTP/1.1 200 OK")
