@@ -181,6 +181,13 @@ def conditions(cluster: Cluster) -> dict[str, str]:
     return {each["type"]: each["reason"] for parent in parents for each in parent["conditions"]}
 
 
+def attached(cluster: Cluster) -> tuple[str, list[int]]:
+    """The Gateway's address, and how many routes each of its listeners has."""
+    status = cluster.get("gateway", "front")["status"]
+    [address] = [each["value"] for each in status.get("addresses", [{"value": ""}])]
+    return address, [each["attachedRoutes"] for each in status.get("listeners", [])]
+
+
 def test_routes_of_a_gateway_are_served_and_lose_no_request_while_pods_roll(cluster: Cluster, address: str) -> None:
     host = "web.gateway.example.com"
     cluster.apply(GATEWAY)
@@ -188,10 +195,9 @@ def test_routes_of_a_gateway_are_served_and_lose_no_request_while_pods_roll(clus
     eventually("its backend cannot be had", lambda: ask(address, host) == 500)
     cluster.apply(GRANT)
     eventually("it may be sent there", lambda: ask(address, host) == 200 and ask(f"{address}:8080", host) == 200)
-    assert conditions(cluster) == {"Accepted": "Accepted", "ResolvedRefs": "ResolvedRefs"}
-    gateway = cluster.get("gateway", "front")["status"]
-    assert [each["value"] for each in gateway["addresses"]] == [address]
-    assert [each["attachedRoutes"] for each in gateway["listeners"]] == [1, 1]
+    well = {"Accepted": "Accepted", "ResolvedRefs": "ResolvedRefs"}
+    eventually("the route is told that all is well", lambda: conditions(cluster) == well)
+    eventually("so is the Gateway", lambda: attached(cluster) == (address, [1, 1]))
     loads = [Load(where, keep_alive=True, host=host) for where in (address, f"{address}:8080")]
     try:
         cluster.kubectl("rollout", "restart", "deployment/web")
