@@ -1,4 +1,4 @@
-"""The scheduler's gRPC service: explains placements to those who may see the pod and the nodes.
+"""The scheduler's gRPC service: explains placements to those who may see the pod and the nodes; health and reflection.
 
 Callers show a certificate of the cluster's authority; what its subject may do, the API server is asked.
 """
@@ -6,6 +6,10 @@ Callers show a certificate of the cluster's authority; what its subject may do, 
 from __future__ import annotations
 
 import grpc
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health import aio as health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
 from msgspec import structs
 
 from api import errors
@@ -26,6 +30,8 @@ from scheduler.core import Core
 from scheduler.explanation import Explanation, Verdict, explain
 from scheduler.pod_info import pod_info
 
+SERVICE = "podling.v1.Placement"
+HEALTH_SERVICE = "grpc.health.v1.Health"
 DRAIN_SECONDS = 2.0
 
 
@@ -35,8 +41,11 @@ class PlacementServer:
     def __init__(self, client: Client, core: Core) -> None:
         self._client = client
         self._core = core
+        self._health = health.HealthServicer()
         self._server = grpc.aio.server(options=SERVER_OPTIONS)
         pb_grpc.add_PlacementServicer_to_server(_Service(self), self._server)
+        add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server)
 
     async def start(self, host: str, port: int, credentials: grpc.ServerCredentials) -> None:
         """Listen. Raises OSError when the address cannot be had."""
@@ -46,8 +55,12 @@ class PlacementServer:
         except RuntimeError as error:
             raise OSError(f"{name}: {error}") from error
         await self._server.start()
+        for service in ("", SERVICE):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
 
     async def close(self) -> None:
+        """Refuse new calls; those in progress get a moment."""
+        await self._health.enter_graceful_shutdown()
         await self._server.stop(DRAIN_SECONDS)
 
     async def explain(self, caller: Peer | None, namespace: str, name: str) -> pb.ExplainResponse:

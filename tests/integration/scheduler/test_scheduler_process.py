@@ -7,6 +7,10 @@ from contextlib import asynccontextmanager, contextmanager
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from api.types import Event, Node, PersistentVolumeClaim, Pod
 from cluster.client import PatchKind
@@ -181,6 +185,19 @@ async def test_who_may_not_see_a_pod_is_not_told_of_it(apiserver, client):
             assert 'User "mallory" cannot get resource "pods"' in caught.value.details()
 
 
+async def test_a_generic_client_is_told_what_can_be_called_and_that_all_is_well(apiserver):
+    port = free_port()
+    with running(Component(apiserver, "scheduler", f"--grpc-address=127.0.0.1:{port}")):
+        async with placement_channel(apiserver, port, "admin", "kubernetes-admin", "system:masters") as channel:
+            request = reflection_pb2.ServerReflectionRequest(list_services="")
+            answers = ServerReflectionStub(channel).ServerReflectionInfo(iter([request]))
+            names = {each.name for each in (await answers.read()).list_services_response.service}
+            assert {"podling.v1.Placement", "grpc.health.v1.Health"} < names
+            check = health_pb2.HealthCheckRequest(service="podling.v1.Placement")
+            answer = await HealthStub(channel).Check(check)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
 async def test_a_volume_is_asked_for_where_the_pod_goes_and_waited_for(scheduler, client):
     await create_node(client, "a")
     await client.create(storage_class("slow"))
@@ -203,11 +220,17 @@ async def test_a_volume_is_asked_for_where_the_pod_goes_and_waited_for(scheduler
 @asynccontextmanager
 async def placement(apiserver, port, file, name, *groups):
     """The scheduler's explanations, asked under an identity."""
+    async with placement_channel(apiserver, port, file, name, *groups) as channel:
+        yield pb_grpc.PlacementStub(channel)
+
+
+@asynccontextmanager
+async def placement_channel(apiserver, port, file, name, *groups):
     cert_file, key_file = apiserver.authority.issue(file, name, groups)
     connection = Connection(f"127.0.0.1:{port}", apiserver.authority.ca_file, cert_file, key_file)
     channel = open_channel(connection)
     try:
-        yield pb_grpc.PlacementStub(channel)
+        yield channel
     finally:
         await channel.close()
 
