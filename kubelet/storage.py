@@ -20,6 +20,7 @@ from kubelet.metrics.volumes import VolumeStatistics
 from kubelet.paths import Paths
 from kubelet.server.storage_relay import StorageRelay
 from kubelet.volumes.csi import CsiVolumes
+from kubelet.volumes.csi_credentials import Credentials
 from kubelet.volumes.persistent import PersistentVolumes
 
 
@@ -60,7 +61,7 @@ async def open_storage(
         await known.synced.wait()
         return known.get("", name)
 
-    csi = CsiVolumes(paths, drivers, object_of, attachments.context)
+    csi = CsiVolumes(paths, drivers, object_of, attachments.context, Credentials(client))
     volumes = PersistentVolumes(client, paths, csi, node)
     statistics = VolumeStatistics(volumes.mounted)
     REGISTRY.register(statistics)

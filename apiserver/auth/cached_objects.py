@@ -9,6 +9,7 @@ from api.types import (
     ClusterRole,
     ClusterRoleBinding,
     Node,
+    PersistentVolume,
     Pod,
     Role,
     RoleBinding,
@@ -33,6 +34,7 @@ class CachedObjects:
         self._pods = caches["pods"]
         self._secrets = caches["secrets"]
         self._nodes = caches["nodes"]
+        self._volumes = caches["persistentvolumes"]
 
     def rbac_generation(self) -> object:
         return (
@@ -68,6 +70,9 @@ class CachedObjects:
 
     def pods_on_node(self, node_name: str) -> Iterable[Pod]:
         return [stored.record for stored in self._pods.with_index(node_name)]
+
+    def volumes(self) -> Iterable[PersistentVolume]:
+        return (stored.record for stored in self._volumes.items())
 
 
 def _record(cache: ResourceCache, namespace: str, name: str, kind: type[Kind]) -> Kind | None:

@@ -9,6 +9,7 @@ from api.types import (
     ClusterRole,
     ClusterRoleBinding,
     Node,
+    PersistentVolume,
     Pod,
     Role,
     RoleBinding,
@@ -46,9 +47,11 @@ class BoundObjects(Protocol):
 
 
 class NodePods(Protocol):
-    """Which pods are bound to a node."""
+    """Which pods are bound to a node, and what volumes there are for them."""
 
     def pods_on_node(self, node_name: str) -> Iterable[Pod]: ...
+
+    def volumes(self) -> Iterable[PersistentVolume]: ...
 
     def pod(self, namespace: str, name: str) -> Pod | None: ...
 

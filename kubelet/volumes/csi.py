@@ -19,6 +19,7 @@ from cluster import csi as csi_calls
 from cluster.pb import csi_pb2 as pb
 from kubelet.csi.drivers import CALL_SECONDS, Driver, Drivers, call
 from kubelet.paths import Paths
+from kubelet.volumes.csi_credentials import Credentials
 from kubelet.volumes.failure import VolumeFailure
 from kubelet.volumes.ownership import apply_fs_group
 
@@ -40,6 +41,10 @@ class CsiVolume:
     inline: bool = False
     mount_options: list[str] = field(default_factory=list)
     attributes: dict[str, str] = field(default_factory=dict)
+    # NAMESPACE/NAME of the Secrets that go with the calls; never what is in them.
+    stage_secret: str = ""
+    publish_secret: str = ""
+    expand_secret: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -59,11 +64,13 @@ class CsiVolumes:
         drivers: Drivers,
         objects: Callable[[str], Awaitable[CSIDriver | None]],
         attached: Callable[[str, str], Awaitable[Mapping[str, str]]],
+        credentials: Credentials,
     ) -> None:
         self._paths = paths
         self._drivers = drivers
         self._objects = objects
         self._attached = attached
+        self._credentials = credentials
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def mount(self, pod: Pod, volume: CsiVolume) -> Path:
@@ -80,6 +87,9 @@ class CsiVolumes:
             await asyncio.to_thread(_write_record, folder, volume)
             if driver.stages and not volume.inline:
                 await self._stage(driver, volume, context)
+            tokens = await self._credentials.tokens(pod, object)
+            in_secrets = object is not None and bool(object.spec.service_account_token_in_secrets)
+            secrets = await self._credentials.secret(volume.publish_secret)
             publish = pb.NodePublishVolumeRequest(
                 volume_id=volume.handle,
                 staging_target_path=str(self._staging(volume)) if driver.stages and not volume.inline else "",
@@ -87,7 +97,12 @@ class CsiVolumes:
                 volume_capability=_capability(driver, volume),
                 readonly=volume.read_only,
                 publish_context=context,
-                volume_context={**volume.attributes, **_pod_info(pod, volume, object)},
+                volume_context={
+                    **volume.attributes,
+                    **_pod_info(pod, volume, object),
+                    **({} if in_secrets else tokens),
+                },
+                secrets={**secrets, **(tokens if in_secrets else {})},
             )
             await call(driver.node.NodePublishVolume(publish, timeout=CALL_SECONDS))
             if _takes_group(volume, object):
@@ -103,8 +118,14 @@ class CsiVolumes:
             volume_capability=_capability(driver, volume),
             publish_context=context,
             volume_context=volume.attributes,
+            secrets=await self._credentials.secret(volume.stage_secret),
         )
         await call(driver.node.NodeStageVolume(request, timeout=CALL_SECONDS))
+
+    async def republishes(self, driver: str) -> bool:
+        """Whether a driver wants to be asked again and again to publish what it has published."""
+        object = await self._objects(driver)
+        return object is not None and bool(object.spec.requires_republish)
 
     async def unmount(self, uid: str) -> None:
         """Take back everything published for a pod, and what then nobody uses. Raises VolumeFailure, OSError."""
@@ -133,6 +154,7 @@ class CsiVolumes:
                 staging_target_path=str(self._staging(volume)) if driver.stages else "",
                 capacity_range=pb.CapacityRange(required_bytes=bytes_wanted),
                 volume_capability=_capability(driver, volume),
+                secrets=await self._credentials.secret(volume.expand_secret),
             )
             await call(driver.node.NodeExpandVolume(request, timeout=CALL_SECONDS))
 

@@ -13,7 +13,16 @@ from msgspec.structs import replace
 
 from api import node_terms, quantity
 from api.errors import Conflict, Forbidden, NotFound
-from api.types import CSIVolumeSource, Node, PersistentVolume, PersistentVolumeClaim, Pod, Record, Volume
+from api.types import (
+    CSIVolumeSource,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    Record,
+    SecretReference,
+    Volume,
+)
 from cluster import kernel_mounts
 from cluster.client import Client
 from kubelet.csi.drivers import DriverFailure
@@ -41,6 +50,7 @@ class PersistentVolumes:
         self._csi = csi
         self._node = node
         self._mounted: dict[tuple[str, str], MountedClaim] = {}
+        self._republished: set[tuple[str, str]] = set()
 
     def mounted(self) -> list[MountedClaim]:
         """The claims whose file systems pods of this node have."""
@@ -53,7 +63,9 @@ class PersistentVolumes:
     async def mount(self, pod: Pod, volume: Volume) -> Path:
         """Where the pod finds a claimed or inline CSI volume. Raises VolumeFailure, StatusError, OSError."""
         if volume.csi is not None:
-            return await self._csi.mount(pod, _inline(pod, volume.name, volume.csi))
+            place = await self._csi.mount(pod, _inline(pod, volume.name, volume.csi))
+            await self._note_republished(pod, volume, volume.csi.driver)
+            return place
         claim = await self._claim(pod, volume)
         found = await self._volume(claim)
         read_only = volume.persistent_volume_claim is not None and volume.persistent_volume_claim.read_only
@@ -61,12 +73,23 @@ class PersistentVolumes:
         if found.spec.volume_mode != "Block" and (found.spec.csi is not None or found.spec.local is not None):
             mounted = MountedClaim(claim.metadata.namespace, claim.metadata.name, place)
             self._mounted[pod.metadata.uid, volume.name] = mounted
+        if found.spec.csi is not None:
+            await self._note_republished(pod, volume, found.spec.csi.driver)
         return place
+
+    async def _note_republished(self, pod: Pod, volume: Volume, driver: str) -> None:
+        if await self._csi.republishes(driver):
+            self._republished.add((pod.metadata.uid, volume.name))
+
+    def is_republished(self, uid: str, volume: str) -> bool:
+        """Whether a pod's volume is to be mounted again from time to time: its driver asks for that."""
+        return (uid, volume) in self._republished
 
     async def unmount(self, uid: str) -> None:
         """Give back what drivers serve for a pod. Raises VolumeFailure, OSError."""
         for key in [key for key in self._mounted if key[0] == uid]:
             del self._mounted[key]
+        self._republished = {key for key in self._republished if key[0] != uid}
         await self._csi.unmount(uid)
 
     async def _claim(self, pod: Pod, volume: Volume) -> PersistentVolumeClaim:
@@ -198,11 +221,19 @@ def csi_volume(volume: PersistentVolume, claim: PersistentVolumeClaim, *, read_o
         read_only=read_only or source.read_only,
         mount_options=list(volume.spec.mount_options),
         attributes=dict(source.volume_attributes),
+        stage_secret=_named(source.node_stage_secret_ref),
+        publish_secret=_named(source.node_publish_secret_ref),
+        expand_secret=_named(source.node_expand_secret_ref),
     )
+
+
+def _named(reference: SecretReference | None) -> str:
+    return "" if reference is None else f"{reference.namespace}/{reference.name}"
 
 
 def _inline(pod: Pod, name: str, source: CSIVolumeSource) -> CsiVolume:
     """A volume that comes and goes with its pod (upstream: makeVolumeHandle)."""
+    secret = source.node_publish_secret_ref
     handle = hashlib.sha256(f"{name}{pod.metadata.uid}{pod.metadata.namespace}".encode()).hexdigest()
     return CsiVolume(
         name=name,
@@ -213,6 +244,7 @@ def _inline(pod: Pod, name: str, source: CSIVolumeSource) -> CsiVolume:
         read_only=bool(source.read_only),
         inline=True,
         attributes=dict(source.volume_attributes),
+        publish_secret=f"{pod.metadata.namespace}/{secret.name}" if secret is not None else "",
     )
 
 

@@ -27,6 +27,8 @@ from kubelet.volumes.persistent import PersistentVolumes
 from kubelet.volumes.tokens import Token, Tokens
 
 REFRESH_RETRY_SECONDS = 10.0
+# How often drivers that ask for it publish a volume again (upstream: with each sync of the pod).
+REPUBLISH_SECONDS = 60.0
 
 log = get_logger()
 
@@ -146,6 +148,12 @@ class PodVolumes:
         atomic.write(place, files, group, time.time())
         return place
 
+    async def _renew(self, volume: Volume) -> None:
+        if self._services.persistent.serves(volume):
+            await self._services.persistent.mount(self._pod, volume)
+        else:
+            await self._fill(volume)
+
     async def _files(self, volume: Volume) -> Payload:
         if (config_map := volume.config_map) is not None:
             found = await self._config_map(config_map.name)
@@ -198,7 +206,7 @@ class PodVolumes:
     def _keep_current(self, volume: Volume) -> None:
         for kind, name in set(_references(volume)):
             self._subscribe(kind, name, volume.name)
-        self._schedule_token(volume.name)
+        self._schedule(volume.name)
 
     def _subscribe(self, kind: Kind, name: str, volume: str) -> None:
         def changed() -> None:
@@ -207,8 +215,10 @@ class PodVolumes:
         self._services.objects.subscribe(kind, self._pod.metadata.namespace, name, changed)
         self._subscribed.append((kind, name, changed))
 
-    def _schedule_token(self, volume: str) -> None:
+    def _schedule(self, volume: str) -> None:
         due = [token.refresh_at for (name, _), token in self._tokens.items() if name == volume]
+        if self._services.persistent.is_republished(self._pod.metadata.uid, volume):
+            due.append(time.time() + REPUBLISH_SECONDS)
         if due:
             delay = max(min(due) - time.time(), 1.0)
             self._timers[volume] = asyncio.get_running_loop().call_later(delay, self._refresh, volume)
@@ -226,8 +236,8 @@ class PodVolumes:
             if volume is None:
                 continue
             try:
-                await self._fill(volume)
-                self._schedule_token(name)
+                await self._renew(volume)
+                self._schedule(name)
             except Exception as error:
                 pod = f"{self._pod.metadata.namespace}/{self._pod.metadata.name}"
                 expected = isinstance(error, (VolumeFailure, StatusError, OSError))

@@ -15,6 +15,7 @@ from api.types import (
     ServiceAccountTokenProjection,
     TokenRequest,
     TokenRequestSpec,
+    TokenRequestStatus,
 )
 from cluster.client import Client
 from kubelet.volumes.failure import VolumeFailure
@@ -48,26 +49,30 @@ class Tokens:
     async def request(self, pod: Pod, projection: ServiceAccountTokenProjection, now: float) -> Token:
         """A new token for the pod's service account. Raises VolumeFailure."""
         lifetime = projection.expiration_seconds or DEFAULT_EXPIRATION_SECONDS
+        status = await self.issue(pod, projection.audience, lifetime)
+        expires_at = timestamps.parse_or(status.expiration_timestamp, now + lifetime)
+        # Up to ten seconds of jitter keep the pods of a node from asking all at once.
+        jitter = random.uniform(0, min(10.0, lifetime / 100))
+        return Token(status.token, refresh_at(expires_at, lifetime, now) - jitter)
+
+    async def issue(self, pod: Pod, audience: str, lifetime_seconds: int) -> TokenRequestStatus:
+        """A token bound to the pod; audience "" is the API server's. Raises VolumeFailure."""
         metadata = pod.metadata
         account = pod.spec.service_account_name or "default"
         wish = TokenRequest(
             metadata=ObjectMeta(name=account, namespace=metadata.namespace),
             spec=TokenRequestSpec(
-                audiences=[projection.audience] if projection.audience else [],
-                expiration_seconds=lifetime,
+                audiences=[audience] if audience else [],
+                expiration_seconds=lifetime_seconds,
                 bound_object_ref=BoundObjectReference(
                     api_version="v1", kind="Pod", name=metadata.name, uid=metadata.uid
                 ),
             ),
         )
         try:
-            answer = await self._create(wish, account)
+            return (await self._create(wish, account)).status
         except StatusError as error:
             raise VolumeFailure(f"failed to fetch token: {error.message}") from error
-        expires_at = timestamps.parse_or(answer.status.expiration_timestamp, now + lifetime)
-        # Up to ten seconds of jitter keep the pods of a node from asking all at once.
-        jitter = random.uniform(0, min(10.0, lifetime / 100))
-        return Token(answer.status.token, refresh_at(expires_at, lifetime, now) - jitter)
 
     async def _create(self, wish: TokenRequest, account: str) -> TokenRequest:
         for delay in FORBIDDEN_RETRY_SECONDS:

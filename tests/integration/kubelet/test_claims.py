@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,16 @@ from msgspec.structs import replace
 
 from api import codec
 from api.errors import AlreadyExists, NotFound
-from api.types import CSIDriver, CSINode, Node, PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttachment
+from api.types import (
+    CSIDriver,
+    CSINode,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    Secret,
+    VolumeAttachment,
+)
 from cluster import connection
 from cluster.client import Client
 from cluster.pb import csi_pb2 as pb
@@ -79,6 +89,8 @@ class Foreign(NodeServicer):  # type: ignore[misc]
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.told: dict[str, str] = {}
+        self.confided: dict[str, dict[str, str]] = {}
+        self.record: dict[str, Any] = {}
         self.published: dict[str, str] = {}
         self.registered: list[registration_pb.RegistrationStatus] = []
 
@@ -95,6 +107,7 @@ class Foreign(NodeServicer):  # type: ignore[misc]
 
     async def NodeStageVolume(self, request: Any, context: Any) -> pb.NodeStageVolumeResponse:
         self.calls.append(f"stage {request.volume_id}")
+        self.confided["stage"] = dict(request.secrets)
         return pb.NodeStageVolumeResponse()
 
     async def NodeUnstageVolume(self, request: Any, context: Any) -> pb.NodeUnstageVolumeResponse:
@@ -104,6 +117,8 @@ class Foreign(NodeServicer):  # type: ignore[misc]
     async def NodePublishVolume(self, request: Any, context: Any) -> pb.NodePublishVolumeResponse:
         self.calls.append(f"publish {request.volume_id}")
         self.told, self.published = dict(request.volume_context), dict(request.publish_context)
+        self.confided["publish"] = dict(request.secrets)
+        self.record = json.loads((Path(request.target_path).parent / "vol_data.json").read_bytes())
         place = Path(request.target_path)
         place.mkdir(parents=True, exist_ok=True)
         (place / "greeting").write_text("from afar")
@@ -179,6 +194,36 @@ async def test_a_foreign_driver_serves_while_it_is_there(pods: Pods, node: NodeU
         return name not in await drivers(client)
 
     await pods.eventually("the CSINode names the driver no more", forgotten)
+
+
+async def test_a_driver_is_told_secrets_and_tokens(pods: Pods, node: NodeUnderTest, tmp_path: Path) -> None:
+    client, name = pods.client, "confided.example.com"
+    spec = {"attachRequired": False, "tokenRequests": [{"audience": "vault"}]}
+    await client.create(codec.from_tree(CSIDriver, {"metadata": {"name": name}, "spec": spec}))
+    for secret, word in (("staging", "one"), ("publishing", "two")):
+        tree = {"metadata": {"name": secret, "namespace": pods.namespace}, "stringData": {"word": word}}
+        await client.create(codec.from_tree(Secret, tree))
+    try:
+        async with foreign_driver(node, tmp_path, name) as driver:
+            source = {
+                "driver": name,
+                "volumeHandle": "h3",
+                "nodeStageSecretRef": {"namespace": pods.namespace, "name": "staging"},
+                "nodePublishSecretRef": {"namespace": pods.namespace, "name": "publishing"},
+            }
+            await bound_claim(client, pods.namespace, "secret", source)
+            reader = main("cat /v/greeting > /dev/termination-log", {"name": "secret", "mountPath": "/v"})
+            await pods.create("confidant", reader, restartPolicy="Never", volumes=[claimed("secret")])
+            assert await said(pods, "confidant") == "from afar"
+            assert driver.confided == {"stage": {"word": "one"}, "publish": {"word": "two"}}
+            issued = json.loads(driver.told["csi.storage.k8s.io/serviceAccount.tokens"])["vault"]
+            assert issued["token"].count(".") == 2
+            assert issued["expirationTimestamp"].endswith("Z")
+            assert driver.record["stage_secret"] == f"{pods.namespace}/staging"
+            assert {"one", "two"}.isdisjoint(map(str, driver.record.values()))
+            await pods.delete("confidant")
+    finally:
+        await client.delete(CSIDriver, name)
 
 
 async def test_a_volume_that_must_be_attached_is_waited_for(pods: Pods, node: NodeUnderTest, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api import codec, rbac
-from api.types import ClusterRole, Pod
+from api.types import ClusterRole, PersistentVolume, Pod
 from apiserver.auth.node import NodeAuthorizer
 from apiserver.auth.user import ALL_AUTHENTICATED, NODES, User
 from apiserver.requests import Attributes
@@ -35,9 +35,21 @@ POD = {
 }
 
 
+def volume(secret: str, namespace: str, claim: str) -> PersistentVolume:
+    source = {"driver": "d", "volumeHandle": "h", "nodeStageSecretRef": {"namespace": "vault", "name": secret}}
+    spec = {"csi": source, "claimRef": {"namespace": namespace, "name": claim}}
+    return codec.from_tree(PersistentVolume, {"metadata": {"name": secret}, "spec": spec})
+
+
+VOLUMES = [volume("own", "a", "disk"), volume("elsewhere", "b", "disk"), volume("others", "a", "another")]
+
+
 class Pods:
     def __init__(self, *trees: dict[str, Any]) -> None:
         self.pods: list[Pod] = [codec.from_tree(Pod, tree) for tree in trees]
+
+    def volumes(self) -> list[PersistentVolume]:
+        return VOLUMES
 
     def pods_on_node(self, node_name: str) -> list[Pod]:
         return self.pods if node_name == "n1" else []
@@ -130,3 +142,11 @@ def test_others_are_none_of_its_business() -> None:
     assert not authorizer(POD).authorize(ask("list", "services", user=jane)).allowed
     nameless = User("system:node:", groups=(NODES,))
     assert 'unknown node for user "system:node:"' in authorizer(POD).authorize(ask("get", "pods", user=nameless)).reason
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "allowed"),
+    [("vault", "own", True), ("vault", "elsewhere", False), ("vault", "others", False), ("a", "own", False)],
+)
+def test_reads_what_drivers_are_told_about_volumes_of_its_pods(namespace: str, name: str, allowed: bool) -> None:
+    assert authorizer(POD).authorize(ask("get", "secrets", namespace, name)).allowed is allowed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api import codec, scheme
-from api.types import Pod
+from api.types import PersistentVolume, Pod
 from apiserver.auth.node import NodeAuthorizer
 from apiserver.auth.user import ALL_AUTHENTICATED, NODES, User
 from apiserver.requests import Attributes
@@ -17,6 +17,9 @@ LEASES = {"group": "coordination.k8s.io", "resource": "leases", "namespace": "ku
 
 
 class Pods:
+    def volumes(self) -> list[PersistentVolume]:
+        return []
+
     def pods_on_node(self, node_name: str) -> list[Pod]:
         raise AssertionError("what pods refer to is nothing to a node group")
 
