@@ -238,6 +238,9 @@ class Supervisor:
                 cwd=self.cluster.run_dir,
             )
         running.pid = child.pid
+        if not running.wanted:
+            # Who stopped it meanwhile had no process to tell.
+            _signal(child.pid, signal.SIGTERM)
         try:
             code = await child.wait()
         finally:
