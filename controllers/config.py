@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from cluster import connection, daemon
@@ -24,7 +24,7 @@ class ControllersConfig:
 
     node_grace_seconds: how long a node may be silent before it is taken to be lost.
     terminated_pod_threshold: how many finished pods may stay; 0 for any number.
-    load_balancer_addresses: what Services of type LoadBalancer get addresses from; None for nowhere.
+    load_balancer_addresses: what Services of type LoadBalancer get addresses from, at most one of an IP family.
     load_balancer_reserved: those of them that no Service gets.
     autoscaler: how HorizontalPodAutoscalers work.
     """
@@ -34,9 +34,16 @@ class ControllersConfig:
     root_ca_file: Path
     node_grace_seconds: float
     terminated_pod_threshold: int
-    load_balancer_addresses: IPv4Network | None
+    load_balancer_addresses: tuple[IPv4Network | IPv6Network, ...]
     autoscaler: AutoscalerSettings
     load_balancer_reserved: frozenset[str]
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    networks = tuple(map(ip_network, text.split(",")))
+    if len({network.version for network in networks}) != len(networks):
+        raise ValueError(f"{text} is more than one network of an IP family")
+    return networks
 
 
 def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
@@ -67,8 +74,9 @@ def parse(arguments: Sequence[str] | None = None) -> ControllersConfig:
     )
     group.add_argument(
         "--load-balancer-addresses",
-        type=IPv4Network,
-        metavar="CIDR",
+        type=_networks,
+        default=(),
+        metavar="CIDR[,CIDR]",
         help="what Services of type LoadBalancer get addresses from (default: they get none)",
     )
     group.add_argument(

@@ -9,6 +9,7 @@ from cluster.logs import get_logger
 from kubeproxy.announcer import ANNOUNCER_ANNOTATION, Announcer
 from kubeproxy.endpoints import LOCAL
 from kubeproxy.health_checks import HealthChecks
+from kubeproxy.ip_family import IPV4, IPV6
 from kubeproxy.pending import ServiceKey
 from kubeproxy.translate import load_balancer_addresses
 
@@ -34,7 +35,8 @@ class Balancers:
         key = metadata.namespace, metadata.name
         before = self._addresses.pop(key, None), self._ports.pop(key, None)
         if new is not None:
-            if metadata.annotations.get(ANNOUNCER_ANNOTATION) == self._node and (ips := load_balancer_addresses(new)):
+            ips = [ip for family in (IPV4, IPV6) for ip in load_balancer_addresses(new, family)]
+            if ips and metadata.annotations.get(ANNOUNCER_ANNOTATION) == self._node:
                 self._addresses[key] = ips
             if new.spec.external_traffic_policy == LOCAL and new.spec.health_check_node_port:
                 self._ports[key] = new.spec.health_check_node_port

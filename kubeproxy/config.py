@@ -38,7 +38,7 @@ class ProxyConfig:
 
     node: what is known of the node before its Node object is. dns: None when the cluster's DNS is elsewhere.
     networks: one, or one of each IP family in a dual-stack cluster, the primary's first.
-    load_balancer_addresses: those that nodes answer for; None when they are not this process's business.
+    load_balancer_addresses: those that nodes answer for; none when they are not this process's business.
     """
 
     daemon: daemon.DaemonConfig
@@ -46,7 +46,7 @@ class ProxyConfig:
     node: NodeView
     networks: tuple[Network, ...]
     dns: DnsConfig | None
-    load_balancer_addresses: ipaddress.IPv4Network | None = None
+    load_balancer_addresses: tuple[str, ...] = ()
 
 
 def cidrs(text: str) -> tuple[str, ...]:
@@ -152,8 +152,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--load-balancer-addresses",
-        type=ipaddress.IPv4Network,
-        metavar="CIDR",
+        type=cidrs,
+        default=(),
+        metavar="CIDR[,CIDR]",
         help="answer on this node's link for those of these addresses whose Services name this node (default: none)",
     )
     connection.add_flags(parser)

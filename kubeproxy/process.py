@@ -95,8 +95,8 @@ def _balance(
         endpoints = [endpoint for slice_ in slices_of_key(key) for endpoint in slice_.endpoints]
         return sum(each.node_name == node and each.conditions.ready is not False for each in endpoints)
 
-    pool = config.load_balancer_addresses
-    announcer = Announcer(pool, config.node.addresses[0]) if pool is not None and config.node.addresses else None
+    pools = config.load_balancer_addresses
+    announcer = Announcer(pools, config.node.addresses[0]) if pools and config.node.addresses else None
     health_checks = HealthChecks(local_endpoints, syncer.healthy)
     daemon.stack.push_async_callback(health_checks.close)
     balancers = Balancers(node, announcer, health_checks)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from api.types import Endpoint, EndpointSlice, Node, Service
 from cluster.informer import ObjectKey
@@ -11,9 +10,10 @@ from controllers.context import SERVICE_NAME_LABEL, Context
 from controllers.load_balancer.plan import (
     ANNOUNCER_ANNOTATION,
     NoAddress,
-    address_of,
+    Pool,
+    addresses_of,
     announced,
-    choose_address,
+    choose_addresses,
     choose_node,
     is_ours,
 )
@@ -25,13 +25,12 @@ NAME = "service-lb"
 class LoadBalancerController:
     """reconcile(service key). One worker: addresses are given out one at a time.
 
-    pool: None when there are no addresses to give out. reserved: those of it that no Service gets.
+    pools: at most one of an IP family; none when there are no addresses to give out. reserved: those of them that no
+    Service gets.
     """
 
-    def __init__(
-        self, context: Context, pool: ipaddress.IPv4Network | None, reserved: Collection[str] = frozenset()
-    ) -> None:
-        self._pool = pool
+    def __init__(self, context: Context, pools: Sequence[Pool], reserved: Collection[str] = frozenset()) -> None:
+        self._pools = pools
         self._reserved = reserved
         self._services = context.mirror(Service)
         self._nodes = context.informer(Node)
@@ -49,24 +48,25 @@ class LoadBalancerController:
         if not is_ours(service):
             await self._release(service)
             return
-        if self._pool is None:
+        if not self._pools:
             return
         try:
-            address = choose_address(service, self._pool, self._used_by_others(service), self._reserved)
+            addresses = choose_addresses(service, self._pools, self._used_by_others(service), self._reserved)
         except NoAddress as error:
             self._recorder.record(service, "Warning", "SyncLoadBalancerFailed", f"no address for it: {error}")
             await self._release(service)
             return
         current = service.metadata.annotations.get(ANNOUNCER_ANNOTATION, "")
         node = choose_node(service, self._nodes.items(), self._endpoints(key), current)
-        if address != address_of(service):
-            self._recorder.record(service, "Normal", "EnsuredLoadBalancer", f"Ensured load balancer: {address}")
-        await self._write(service, announced(service, address, node))
+        if addresses != addresses_of(service):
+            text = f"Ensured load balancer: {', '.join(addresses)}"
+            self._recorder.record(service, "Normal", "EnsuredLoadBalancer", text)
+        await self._write(service, announced(service, addresses, node))
 
     async def _release(self, service: Service) -> None:
         """Take back what it got of us."""
         if ANNOUNCER_ANNOTATION in service.metadata.annotations:
-            await self._write(service, announced(service, "", ""))
+            await self._write(service, announced(service, [], ""))
 
     async def _write(self, old: Service, new: Service) -> None:
         if new != old:
@@ -77,7 +77,8 @@ class LoadBalancerController:
         return {
             address
             for other in self._services.items()
-            if other.metadata.uid != service.metadata.uid and is_ours(other) and (address := address_of(other))
+            if other.metadata.uid != service.metadata.uid and is_ours(other)
+            for address in addresses_of(other)
         }
 
     def _endpoints(self, key: ObjectKey) -> list[Endpoint]:

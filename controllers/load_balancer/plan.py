@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -19,6 +19,9 @@ TYPE = "LoadBalancer"
 LOCAL = "Local"
 
 
+Pool = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 class NoAddress(Exception):
     """Why a Service gets no address."""
 
@@ -28,19 +31,32 @@ def is_ours(service: Service) -> bool:
     return service.spec.type == TYPE and service.spec.load_balancer_class in (None, CLASS)
 
 
-def address_of(service: Service) -> str:
-    """The address it has, "" for none."""
-    return next((ingress.ip for ingress in service.status.load_balancer.ingress if ingress.ip), "")
+def addresses_of(service: Service) -> list[str]:
+    """The addresses it has."""
+    return [ingress.ip for ingress in service.status.load_balancer.ingress if ingress.ip]
 
 
-def choose_address(
-    service: Service, pool: ipaddress.IPv4Network, used: Collection[str], reserved: Collection[str] = frozenset()
-) -> str:
-    """The address it has or asks for, else the first free one. Raises NoAddress."""
+def choose_addresses(
+    service: Service, pools: Sequence[Pool], used: Collection[str], reserved: Collection[str] = frozenset()
+) -> list[str]:
+    """An address of each of its IP families that there is a pool of. Raises NoAddress."""
+    families = service.spec.ip_families or ["IPv4"]
+    fitting = [pool for family in families for pool in pools if f"IPv{pool.version}" == family]
+    if not fitting:
+        raise NoAddress(f"its IP family is {', '.join(families)}, of which there is no pool")
+    wanted = service.spec.load_balancer_ip
+    if len(fitting) == 1 or not wanted:
+        return [choose_address(service, pool, used, reserved) for pool in fitting]
+    # The one address that can be asked for is of one family.
+    unasked = replace(service, spec=replace(service.spec, load_balancer_ip=""))
+    asks = [service if (pool.version == 6) == (":" in wanted) else unasked for pool in fitting]
+    return [choose_address(each, pool, used, reserved) for each, pool in zip(asks, fitting, strict=True)]
+
+
+def choose_address(service: Service, pool: Pool, used: Collection[str], reserved: Collection[str] = frozenset()) -> str:
+    """The pool's address it has or asks for, else the first free one. Raises NoAddress."""
     wanted = service.spec.load_balancer_ip
     used = {*used, *reserved}
-    if service.spec.ip_families == ["IPv6"]:
-        raise NoAddress(f"its only IP family is IPv6, the pool {pool} is of IPv4")
     if wanted:
         if not _within(wanted, pool):
             raise NoAddress(f"{wanted} is not in the pool {pool}")
@@ -49,9 +65,9 @@ def choose_address(
         if wanted in used:
             raise NoAddress(f"{wanted} is another Service's")
         return wanted
-    current = address_of(service)
-    if current and _within(current, pool) and current not in used:
-        return current
+    for current in addresses_of(service):
+        if _within(current, pool) and current not in used:
+            return current
     for candidate in pool.hosts():
         if str(candidate) not in used:
             return str(candidate)
@@ -72,9 +88,9 @@ def choose_node(service: Service, nodes: Iterable[Node], endpoints: Iterable[End
     return min(able, key=lambda name: _lot(service, name), default="")
 
 
-def announced(service: Service, address: str, node: str) -> Service:
-    """The Service with its address in its status and its node noted; without either where they are ""."""
-    ingress = [LoadBalancerIngress(ip=address, ip_mode="VIP")] if address else []
+def announced(service: Service, addresses: Sequence[str], node: str) -> Service:
+    """The Service with its addresses in its status and its node, if any, noted."""
+    ingress = [LoadBalancerIngress(ip=address, ip_mode="VIP") for address in addresses]
     annotations = {key: text for key, text in service.metadata.annotations.items() if key != ANNOUNCER_ANNOTATION}
     if node:
         annotations[ANNOUNCER_ANNOTATION] = node
@@ -85,7 +101,7 @@ def announced(service: Service, address: str, node: str) -> Service:
     )
 
 
-def _within(text: str, pool: ipaddress.IPv4Network) -> bool:
+def _within(text: str, pool: Pool) -> bool:
     try:
         return ipaddress.ip_address(text) in pool
     except ValueError:

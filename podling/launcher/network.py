@@ -38,7 +38,10 @@ def create_bridge(cluster: Cluster) -> None:
     if cluster.dual_stack:
         # A host may be set to have IPv6 on no new link.
         (_IPV6_SETTINGS / cluster.bridge / "disable_ipv6").write_text("0")
-        _ip("addr", "add", f"{cluster.host_ip_v6}/64", "dev", cluster.bridge, "nodad")
+        _ip_batch(
+            f"addr add {cluster.host_ip_v6}/64 dev {cluster.bridge} nodad",
+            f"route add {cluster.load_balancer_addresses_v6} dev {cluster.bridge} src {cluster.host_ip_v6}",
+        )
 
 
 def bridge_mac(cluster_id: str) -> str:

@@ -135,6 +135,16 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         return f"10.{128 + self.network_index}.255.0/24"
 
     @property
+    def load_balancer_addresses_v6(self) -> str:
+        """The same of a dual-stack cluster's other family."""
+        return f"{self._prefix_v6}:ff00::/112"
+
+    @property
+    def load_balancer_pools(self) -> list[str]:
+        """Both, or the one there is."""
+        return [self.load_balancer_addresses, *([self.load_balancer_addresses_v6] if self.dual_stack else [])]
+
+    @property
     def ingress_address(self) -> str:
         """Where Ingresses are reached: the last of the load balancers' addresses, which no Service gets."""
         return f"10.{128 + self.network_index}.255.254"

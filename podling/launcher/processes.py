@@ -189,7 +189,7 @@ def _controllers(cluster: Cluster) -> Process:
         "root-ca-file": cluster.pki / "ca.crt",
         "node-monitor-grace-period": NODE_MONITOR_GRACE_SECONDS,
         "horizontal-pod-autoscaler-sync-period": AUTOSCALER_SYNC_SECONDS,
-        "load-balancer-addresses": cluster.load_balancer_addresses,
+        "load-balancer-addresses": ",".join(cluster.load_balancer_pools),
         "load-balancer-reserved": cluster.ingress_address,
     }
     return _component(cluster, "controllers", flags, ("127.0.0.1", cluster.port(Port.CONTROLLERS_STATUS)))
@@ -290,7 +290,7 @@ def _kube_proxy(cluster: Cluster, node: Node, dns_sockets: tuple[int, ...]) -> P
         **_identity(cluster, f"kube-proxy-{node.name}"),
         "node-name": node.name,
         **_addresses(node),
-        "load-balancer-addresses": cluster.load_balancer_addresses,
+        "load-balancer-addresses": ",".join(cluster.load_balancer_pools),
         "cluster-dns": CLUSTER_DNS,
         "cluster-domain": CLUSTER_DOMAIN,
     }

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from api.types import Pod, PodIP
+from api import codec
+from api.types import Pod, PodIP, Service, ServiceStatus
+from kubeproxy.announcer import ANNOUNCER_ANNOTATION
 from tests.integration.kubeproxy.conftest import (
     CLIENT_IP,
     ENDPOINT_IPS,
@@ -31,6 +33,7 @@ CLIENT_V6 = "fd00:0:0:1::2"
 ENDPOINTS_V6 = ("fd00:0:0:1::11", "fd00:0:0:1::12", "fd00:0:0:1::13")
 SERVICES_V6 = "fd00:96::/112"
 SERVICE_V6 = "fd00:96::50"
+BALANCED_V6 = "fd77::ff00"
 NODE_PORT = 30080
 GATEWAY = "fe80::1"
 BOTH = {"clusterIPs": [SERVICE_IP, SERVICE_V6], "ipFamilies": ["IPv4", "IPv6"]}
@@ -160,6 +163,33 @@ async def test_policies_hold_for_both_families(dual: Network, api: FakeApiServer
     await api.put(policy(**web, ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "client"}}}]}]))
     await answers(dual.client, proxy, "ep0", ENDPOINT_IPS[0], PORT)
     assert ask(dual.client, ENDPOINTS_V6[0], PORT) == [f"six0 {CLIENT_V6}"]
+
+
+async def test_the_node_chosen_answers_for_a_load_balancers_addresses(
+    dual: Network, api: FakeApiServer, proxy: KubeProxy
+) -> None:
+    await proxy.stop()
+    proxy.start(*DUAL_STACK, f"--load-balancer-addresses=192.168.77.192/26,{BALANCED_V6}/124")
+    await proxy.wait_ready()
+    ingress = [{"ip": ip, "ipMode": "VIP"} for ip in ("192.168.77.200", BALANCED_V6)]
+    status = codec.from_tree(ServiceStatus, {"loadBalancer": {"ingress": ingress}})
+    made = replace(service(type="LoadBalancer", **BOTH), status=status)
+
+    def on(node: str) -> Service:
+        return replace(made, metadata=replace(made.metadata, annotations={ANNOUNCER_ANNOTATION: node}))
+
+    await api.put(on("here"), *endpoints())
+    await answers(dual.outside, proxy, "six", BALANCED_V6)
+    await answers(dual.outside, proxy, "ep", "192.168.77.200")
+    assert ask(dual.client, BALANCED_V6)[0].startswith("six")
+    shown = dual.node.run("ip", "-6", "address", "show", "dev", "eth0")
+    assert "deprecated" in next(line for line in shown.splitlines() if f"{BALANCED_V6}/128" in line)
+    # Whoever takes it over is known to the neighbours at once, whatever they knew.
+    dual.outside.ip("neigh", "replace", BALANCED_V6, "lladdr", "02:00:00:00:00:99", "dev", "eth0", "nud", "reachable")
+    await api.put(on("there"))
+    await eventually("it is given up", lambda: BALANCED_V6 not in dual.node.run("ip", "-6", "address"))
+    await api.put(on("here"))
+    await answers(dual.outside, proxy, "six", BALANCED_V6)
 
 
 @pytest.mark.usefixtures("proxy")

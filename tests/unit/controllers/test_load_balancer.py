@@ -14,6 +14,7 @@ from controllers.load_balancer.plan import (
     NoAddress,
     announced,
     choose_address,
+    choose_addresses,
     choose_node,
     is_ours,
 )
@@ -72,10 +73,25 @@ def test_why_there_is_no_address(wanted: str, used: tuple[str, ...], reason: str
         choose_address(service(loadBalancerIP=wanted), POOL, used)
 
 
-def test_a_service_of_ipv6_alone_gets_no_address_of_ipv4() -> None:
-    with pytest.raises(NoAddress, match="its only IP family is IPv6"):
-        choose_address(service(ipFamilies=["IPv6"]), POOL, ())
-    assert choose_address(service(ipFamilies=["IPv6", "IPv4"]), POOL, ()) == "10.0.255.1"
+POOL_V6 = ipaddress.IPv6Network("fd00:0:0:ff00::/112")
+BOTH = ["IPv4", "IPv6"]
+
+
+def test_a_service_gets_an_address_of_each_of_its_families() -> None:
+    assert choose_addresses(service(), [POOL, POOL_V6], ()) == ["10.0.255.1"]
+    both = service(ipFamilies=BOTH)
+    assert choose_addresses(both, [POOL, POOL_V6], {"fd00:0:0:ff00::1"}) == ["10.0.255.1", "fd00:0:0:ff00::2"]
+    assert choose_addresses(service(ipFamilies=BOTH[::-1]), [POOL, POOL_V6], ()) == ["fd00:0:0:ff00::1", "10.0.255.1"]
+    kept = announced(both, ["10.0.255.5", "fd00:0:0:ff00::7"], "a")
+    assert choose_addresses(kept, [POOL, POOL_V6], ()) == ["10.0.255.5", "fd00:0:0:ff00::7"]
+    asked = service(ipFamilies=BOTH, loadBalancerIP="fd00:0:0:ff00::9")
+    assert choose_addresses(asked, [POOL, POOL_V6], ()) == ["10.0.255.1", "fd00:0:0:ff00::9"]
+
+
+def test_a_family_without_a_pool() -> None:
+    assert choose_addresses(service(ipFamilies=BOTH), [POOL], ()) == ["10.0.255.1"]
+    with pytest.raises(NoAddress, match="its IP family is IPv6, of which there is no pool"):
+        choose_addresses(service(ipFamilies=["IPv6"]), [POOL], ())
 
 
 def test_a_node_that_can_keeps_it() -> None:
@@ -102,10 +118,10 @@ def test_local_traffic_needs_a_node_with_an_endpoint() -> None:
 
 
 def test_address_and_node_come_and_go_together() -> None:
-    with_both = announced(service(), "10.0.255.1", "a")
+    with_both = announced(service(), ["10.0.255.1"], "a")
     assert with_both.status.load_balancer.ingress[0].ip == "10.0.255.1"
     assert with_both.metadata.annotations == {ANNOUNCER_ANNOTATION: "a"}
-    assert announced(with_both, "", "") == service()
+    assert announced(with_both, [], "") == service()
 
 
 def test_reserved_addresses_are_nobodys() -> None:

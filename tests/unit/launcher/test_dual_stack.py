@@ -43,6 +43,8 @@ def test_every_component_is_told_both_families() -> None:
     told = flags(DUAL)
     services = "--service-cidr=10.96.0.0/16,fd70:6f64:ffff::/112"
     assert services in told["apiserver"] & told["kube-proxy-node-1"]
+    pools = "--load-balancer-addresses=10.130.255.0/24,fd70:6f64:3:ff00::/112"
+    assert pools in told["controllers"] & told["kube-proxy-node-1"]
     node = {"--node-ip=10.130.0.2,fd70:6f64:3::2", "--pod-cidr=10.130.1.0/24,fd70:6f64:3:1::/64"}
     assert node <= told["kubelet-node-1"] & told["kube-proxy-node-1"]
 
@@ -54,6 +56,7 @@ def test_no_two_networks_of_clusters_nodes_and_services_overlap() -> None:
         bridge = ipaddress.ip_network(f"{cluster.host_ip_v6}/64", strict=False)
         assert all(ipaddress.ip_address(node.ip_v6) in bridge for node in cluster.nodes)
         networks += [bridge, *(ipaddress.ip_network(node.pod_cidr_v6) for node in cluster.nodes)]
+        networks.append(ipaddress.ip_network(cluster.load_balancer_addresses_v6))
     networks.append(ipaddress.ip_network(DUAL.service_cidrs[1]))
     starts = sorted((network.network_address, network.broadcast_address) for network in networks)
     assert all(before[1] < after[0] for before, after in pairwise(starts))
