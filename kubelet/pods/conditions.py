@@ -70,7 +70,8 @@ def conditions(facts: Facts, previous: Iterable[PodCondition]) -> list[PodCondit
     before = {condition.type: condition for condition in previous}
     containers_ready = _containers_ready(facts)
     values = {
-        PodReadyToStartContainers: _Value(facts.sandbox_ready),
+        # The sandbox of a pod that is over is given back, and no other is made.
+        PodReadyToStartContainers: _Value(facts.sandbox_ready and facts.phase not in ("Succeeded", "Failed")),
         Initialized: _initialized(facts),
         Ready: _ready(facts, containers_ready),
         ContainersReady: containers_ready,

@@ -175,7 +175,10 @@ def test_a_container_that_cannot_start_says_why() -> None:
 def test_the_phase_of_ended_containers(policy: str, codes: tuple[int, int], over: bool, expected: str) -> None:
     runs = [run(name, state="exited", code=code) for name, code in zip(("a", "b"), codes, strict=True)]
     state = PodState.TERMINATED if over else PodState.RUNNING
-    assert told(pod(container("a"), container("b"), restartPolicy=policy), *runs, state=state).phase == expected
+    status = told(pod(container("a"), container("b"), restartPolicy=policy), *runs, state=state)
+    assert status.phase == expected
+    # No more containers are started in a sandbox that is given back.
+    assert condition(status, "PodReadyToStartContainers").status == ("False" if over else "True")
 
 
 def test_a_pod_has_not_ended_while_a_sidecar_still_runs() -> None:
