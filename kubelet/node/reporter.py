@@ -180,9 +180,9 @@ class NodeReporter:
             changes["metadata"] = {"labels": labels}
         if wanted.pod_cidr and not found.spec.pod_cidr:
             changes["spec"] = {"podCIDR": wanted.pod_cidr, "podCIDRs": wanted.pod_cidrs}
-        elif wanted.pod_cidr != found.spec.pod_cidr:
-            known = found.spec.pod_cidr
-            log.warning("the node is registered with another pod CIDR", registered=known, ours=wanted.pod_cidr)
+        elif wanted.pod_cidrs != (known := [cidr for cidr in found.spec.pod_cidrs or [found.spec.pod_cidr] if cidr]):
+            registered, ours = ",".join(known), ",".join(wanted.pod_cidrs)
+            log.warning("the node is registered with another pod CIDR", registered=registered, ours=ours)
         if not changes:
             return found
         return await self._client.patch(Node, wanted.name, "", changes)

@@ -195,6 +195,18 @@ def test_pods_are_reached_over_both_families_and_names_are_of_both(cluster: Clus
     assert names.count("name = web.default.svc.cluster.local") == 2
 
 
+def page(address: str, port: int) -> str:
+    """The code that this machine is answered there, or what went wrong."""
+    connection = http.client.HTTPConnection(address, port, timeout=30)
+    try:
+        connection.request("GET", "/")
+        return str(connection.getresponse().status)
+    except (OSError, http.client.HTTPException) as error:
+        return repr(error)
+    finally:
+        connection.close()
+
+
 class Load:
     """Asks all the time, over a new connection each time; counts what it is answered."""
 
@@ -207,13 +219,7 @@ class Load:
 
     def _run(self) -> None:
         while not self._stop.wait(0.02):
-            connection = http.client.HTTPConnection(*self._place, timeout=30)
-            try:
-                connection.request("GET", "/")
-                self.answers[str(connection.getresponse().status)] += 1
-            except (OSError, http.client.HTTPException) as error:
-                self.answers[repr(error)] += 1
-            connection.close()
+            self.answers[page(*self._place)] += 1
 
     def stop(self) -> Counter[str]:
         self._stop.set()
@@ -242,6 +248,21 @@ def test_a_policy_closes_pods_over_both_families(cluster: Cluster) -> None:
     cluster.apply(POLICY % "[{from: [{podSelector: {}}]}]")
     eventually("both are open", lambda: served(fetch(cluster, *places)))
     cluster.kubectl("delete", "networkpolicy", "web")
+
+
+def test_a_load_balancer_has_an_address_of_each_family(cluster: Cluster) -> None:
+    asked = service("balanced", type="LoadBalancer", ipFamilyPolicy="PreferDualStack")
+    cluster.kubectl("create", "-f", "-", stdin=json.dumps(asked))
+
+    def given() -> list[str]:
+        ingress = cluster.get("service", "balanced")["status"]["loadBalancer"].get("ingress", [])
+        return [each["ip"] for each in ingress]
+
+    addresses = eventually("there are addresses", given)
+    assert families(addresses) == ["IPv4", "IPv6"]
+    for address in addresses:
+        eventually(f"{address} answers the host", lambda address=address: page(address, 80) == "200")
+    cluster.kubectl("delete", "service", "balanced")
 
 
 def test_a_service_gains_and_gives_up_its_second_address(cluster: Cluster) -> None:
