@@ -48,7 +48,7 @@ class ObjectCache:
         read = self._reads.get(key)
         if read is None:
             read = self._reads[key] = asyncio.create_task(self._read(key), name=f"read-{namespace}/{name}")
-            read.add_done_callback(lambda _: self._reads.pop(key, None))
+            read.add_done_callback(lambda done: self._read_ended(key, done))
         # Others may be waiting for the same read: one that gives up must not end it.
         return await asyncio.shield(read)
 
@@ -81,6 +81,11 @@ class ObjectCache:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def _read_ended(self, key: Key, read: asyncio.Task[ConfigMap | Secret | None]) -> None:
+        self._reads.pop(key, None)
+        if not read.cancelled():
+            read.exception()  # told to whoever still waits
 
     async def _read(self, key: Key) -> ConfigMap | Secret | None:
         kind, namespace, name = key

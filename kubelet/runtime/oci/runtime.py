@@ -360,8 +360,13 @@ class OciRuntime:
         """A step that is not left half done: when the caller is cancelled it goes on to its end."""
         task = asyncio.create_task(step)
         self._unfinished.add(task)
-        task.add_done_callback(self._unfinished.discard)
+        task.add_done_callback(self._finished)
         return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._unfinished.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to the caller, if it still waits
 
 
 def _image_status(image: Image) -> ImageStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -46,3 +47,27 @@ async def test_one_that_went_before_it_was_watched(monkeypatch: pytest.MonkeyPat
     await asyncio.wait_for(changed.wait(), 5)
     assert await cache.get(ConfigMap, "default", "cm") is None
     await cache.close()
+
+
+async def test_a_failed_read_that_nobody_waits_for_is_no_complaint() -> None:
+    begun, answer = asyncio.Event(), asyncio.Event()
+
+    class Failing(OneObject):
+        async def get(self, record: type, name: str, namespace: str = "") -> ConfigMap:
+            begun.set()
+            await answer.wait()
+            raise errors.ServiceUnavailable("down")
+
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    cache = ObjectCache(Failing())  # type: ignore[arg-type]
+    alone = asyncio.create_task(cache.get(ConfigMap, "default", "cm"))
+    await begun.wait()
+    alone.cancel()
+    await asyncio.wait({alone})
+    answer.set()
+    async with asyncio.timeout(5):
+        await asyncio.wait(cache._reads.values())
+    del alone
+    gc.collect()
+    assert complaints == []
