@@ -213,8 +213,10 @@ class Store:
     def mark_pushed(self, name: str, digest: str) -> None:
         """A registry has the image under this full name from now on."""
         with self._writing():
-            kept = next(each for each in self._index().manifests if each.annotations[oci.REF_NAME] == name)
-            self._add({name: kept}, {name: digest})
+            kept = next((each for each in self._index().manifests if each.annotations[oci.REF_NAME] == name), None)
+            # None: the name was taken away while its image was being sent.
+            if kept is not None:
+                self._add({name: kept}, {name: digest})
 
     def in_use(self) -> Sequence[Image]:
         """The images whose topmost layer some container of this machine has mounted."""

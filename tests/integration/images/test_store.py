@@ -284,3 +284,8 @@ def test_many_processes_at_once(store: Store, tmp_path: Path) -> None:
     for number in range(4):
         base, own = store.resolve(f"app:{number}").layers
         assert (base / "etc/base").exists() and (own / "own").read_bytes() == bytes([number])
+
+
+def test_a_name_that_went_while_its_image_was_pushed_stays_gone(store: Store) -> None:
+    store.mark_pushed("docker.io/library/web:1", "sha256:" + 64 * "0")
+    assert list(store.list()) == []
