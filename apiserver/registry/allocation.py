@@ -140,6 +140,17 @@ class Allocations:
                 for port in ports_of(stored.record):
                     act(self.ports)(port, owner)
 
+    def address_listener(self, old: Stored | None, new: Stored | None) -> None:
+        """Take in a change of an IPAddress: those that are no Service's are not to be had."""
+        for stored, act in ((old, _drop), (new, _take)):
+            parent = stored.record.spec.parent_ref if stored is not None else None
+            if stored is None or parent is None or (parent.group, parent.resource) == ("", "services"):
+                continue
+            address = ipaddress.ip_address(stored.name)
+            pool = self.addresses.get(_family(address))
+            if pool is not None and int(address) in pool:
+                act(pool)(int(address), f"ipaddresses/{stored.name}")
+
     def addresses_of(self, service: Service) -> set[Address]:
         """The cluster addresses a Service holds, of this cluster's networks."""
         if service.spec.type == "ExternalName":

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from api import codec, defaults, scheme, validation
 from api.errors import Invalid
-from api.types import IPAddress, ObjectMeta, ParentReference, Service, ServicePort, ServiceSpec
+from api.types import IPAddress, IPAddressSpec, ObjectMeta, ParentReference, Service, ServicePort, ServiceSpec
 from apiserver.registry.allocation import Allocations, Full, Pool, Ranges
 from apiserver.registry.strategies.services import ServiceStrategy
 from apiserver.storage.keys import Keys
@@ -66,6 +66,32 @@ def test_a_service_gets_an_address_of_the_dynamic_band_and_claims_it(strategy: S
     }
     assert claim.spec.parent_ref == ParentReference(resource="services", namespace="default", name="s")
     assert sides[0].expected == 0
+
+
+def test_an_address_that_is_somebody_elses_is_not_given_out(
+    allocations: Allocations, strategy: ServiceStrategy
+) -> None:
+    parent = ParentReference(resource="things", name="it")
+    record = IPAddress(metadata=ObjectMeta(name="10.96.7.7"), spec=IPAddressSpec(parent_ref=parent))
+    data = codec.with_resource_version(codec.encode(record), 5)
+    held = Stored(scheme.find("ipaddresses"), "", "10.96.7.7", 5, data)
+    allocations.address_listener(None, held)
+    with pytest.raises(Invalid, match="provided IP is already allocated"):
+        strategy.allocate(service(cluster_ip="10.96.7.7", cluster_ips=["10.96.7.7"]), None)
+    allocations.address_listener(held, None)
+    assert strategy.allocate(service(cluster_ip="10.96.7.7", cluster_ips=["10.96.7.7"]), None)[1]
+
+
+def test_the_address_object_of_a_service_frees_nothing(allocations: Allocations, strategy: ServiceStrategy) -> None:
+    made, sides = strategy.allocate(service(), None)
+    hold(allocations, made)
+    address = made.spec.cluster_ip
+    data = codec.with_resource_version(sides[0].value or b"", 5)
+    own = Stored(scheme.find("ipaddresses"), "", address, 5, data)
+    allocations.address_listener(None, own)
+    allocations.address_listener(own, None)
+    with pytest.raises(Invalid, match="provided IP is already allocated"):
+        strategy.allocate(service("other", cluster_ip=address, cluster_ips=[address]), None)
 
 
 def test_an_address_of_choice_is_honoured_unless_it_is_taken_or_elsewhere(
