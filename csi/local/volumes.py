@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -65,6 +68,9 @@ class Volumes:
         self.snapshots = Snapshots(directory)
         self._directory = directory / "volumes"
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Calls about different volumes run side by side: whoever looks how much room there is takes it at once.
+        self._room = threading.Lock()
+        self._coming: dict[str, int] = {}
 
     def image(self, id: str) -> Path:
         return self._place(id) / "image"
@@ -98,11 +104,16 @@ class Volumes:
     def available_bytes(self) -> int:
         """What further volumes may ask for together: what all have been promised counts, used or not."""
         status = os.statvfs(self._directory)
-        promised, held = self.snapshots.promised_bytes(), 0
-        for volume in self.all():
-            promised += volume.capacity_bytes
-            held += self.image(volume.id).stat().st_blocks * 512
+        sizes = dict(self._coming) | {volume.id: volume.capacity_bytes for volume in self.all()}
+        promised = self.snapshots.promised_bytes() + sum(sizes.values())
+        held = sum(self._held_bytes(id) for id in sizes)
         return max(status.f_bavail * status.f_frsize + held - promised, 0)
+
+    def _held_bytes(self, id: str) -> int:
+        try:
+            return self.image(id).stat().st_blocks * 512
+        except FileNotFoundError:
+            return 0  # it is only being made
 
     def create(self, wish: Wish) -> LocalVolume:
         """The volume of this name, made unless it is there already."""
@@ -111,9 +122,21 @@ class Volumes:
             return _fitting(present, wish)
         origin = self._origin(wish)
         size = _size(wish, origin)
-        if size > (available := self.available_bytes()):
-            raise VolumeProblem(FULL, f"{text_of(size)} was asked for and {text_of(available)} is left on this node")
-        return self._make(LocalVolume(wish.name, size, size, wish.kind, wish.source, wish.snapshot), origin)
+        with self._promised(wish.name, size):
+            return self._make(LocalVolume(wish.name, size, size, wish.kind, wish.source, wish.snapshot), origin)
+
+    @contextmanager
+    def _promised(self, id: str, size: int) -> Iterator[None]:
+        """Keep the room of a volume while it is being made."""
+        with self._room:
+            if size > (available := self.available_bytes()):
+                text = f"{text_of(size)} was asked for and {text_of(available)} is left on this node"
+                raise VolumeProblem(FULL, text)
+            self._coming[id] = size
+        try:
+            yield
+        finally:
+            del self._coming[id]
 
     def _origin(self, wish: Wish) -> Origin | None:
         if wish.snapshot:
@@ -192,12 +215,13 @@ class Volumes:
             raise VolumeProblem(TOO_SMALL, f"the limit of {limit_bytes} bytes is less than the {size} bytes needed")
         if size <= volume.capacity_bytes:
             return volume
-        if size - volume.capacity_bytes > (available := self.available_bytes()):
-            missing = text_of(size - volume.capacity_bytes)
-            raise VolumeProblem(FULL, f"{missing} more was asked for and {text_of(available)} is left on this node")
-        os.truncate(self.image(id), size)
-        volume = replace(volume, capacity_bytes=size)
-        self._write(volume)
+        with self._room:
+            if size - volume.capacity_bytes > (available := self.available_bytes()):
+                missing = text_of(size - volume.capacity_bytes)
+                raise VolumeProblem(FULL, f"{missing} more was asked for and {text_of(available)} is left on this node")
+            os.truncate(self.image(id), size)
+            volume = replace(volume, capacity_bytes=size)
+            self._write(volume)
         return volume
 
     def format_whole(self, id: str) -> None:
