@@ -87,7 +87,7 @@ class Assembly:
         self.authenticator = Authenticator(self.verifier, config.static_tokens)
         self.allocations = Allocations(config.ranges, self.storage.keys)
         self.storage.caches["services"].on_change(self.allocations.listener)
-        self.storage.caches["ipaddresses"].on_change(self.allocations.address_listener)
+        self.storage.caches["ipaddresses.networking.k8s.io"].on_change(self.allocations.address_listener)
         self.admission = Admission(self._plugins())
         self.registries: dict[str, Registry] = {}
         self._add_stored(stored)
