@@ -35,7 +35,8 @@ def main() -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"of: up, memory, {', '.join(MEASURES)}, images, network, ingress, scale (default: all)",
+        help=f"of: up, memory, {', '.join(MEASURES)}, images, network, ingress, scale (default: all); "
+        f"parts of scale: {', '.join(scale.SCENARIOS)}",
     )
     parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     args = parser.parse_args()
@@ -63,8 +64,9 @@ def run(wanted: list[str]) -> list[Row]:
         rows += network.measure()
     if "ingress" in wanted:
         rows += ingress.measure()
-    if "scale" in wanted:
-        rows += scale.measure()
+    for name, scenario in scale.SCENARIOS.items():
+        if name in wanted or "scale" in wanted:
+            rows += scenario()
     return rows
 
 

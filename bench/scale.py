@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import uvloop
@@ -34,14 +34,39 @@ NAMESPACE = "scale"
 Scenario = Callable[[Cluster, Load], Awaitable[list[Row]]]
 
 
-def measure() -> list[Row]:
-    """All rows; about ten minutes."""
-    rows = _on(SMALL, lambda cluster, load: _plain(cluster, load, SMALL, 800))
-    rows += _on(LARGE, _large, ready=True)
-    rows += _on(LARGE, _spread)
-    rows += _on(LARGE, _apart)
-    rows += _on(LARGE, _preempting, "--hollow-node-cpu", "2")
-    return rows
+def small() -> list[Row]:
+    """Plain pods on a thousand nodes."""
+    return _on(SMALL, lambda cluster, load: _plain(cluster, load, SMALL, 800))
+
+
+def large() -> list[Row]:
+    """Nodes until ready, their memory, plain pods bound and running, a Deployment."""
+    return _on(LARGE, _large, ready=True)
+
+
+def spread() -> list[Row]:
+    """Pods with hard zone spread."""
+    return _on(LARGE, _spread)
+
+
+def apart() -> list[Row]:
+    """Pods of which no two may share a node."""
+    return _on(LARGE, _apart)
+
+
+def preempting() -> list[Row]:
+    """Pods that need others' places."""
+    return _on(LARGE, _preempting, "--hollow-node-cpu", "2")
+
+
+# By the names they can be asked for by; each has a cluster of its own and takes a minute or two.
+SCENARIOS: Mapping[str, Callable[[], list[Row]]] = {
+    "scale-small": small,
+    "scale-large": large,
+    "scale-spread": spread,
+    "scale-apart": apart,
+    "scale-preempting": preempting,
+}
 
 
 def _on(nodes: int, scenario: Scenario, *flags: str, ready: bool = False) -> list[Row]:

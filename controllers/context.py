@@ -38,8 +38,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 # Long enough not to press a server in trouble, short enough to be back soon after it is.
 MAX_BACKOFF_SECONDS = 15.0
-# Of one controller: when thousands of nodes or pods come at once, not each is told of.
-EVENTS_PER_SECOND = 100.0
+# Of one controller, after twice as many at once: when thousands of nodes or pods come together, not each is told of.
+EVENTS_PER_SECOND = 50.0
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
