@@ -19,6 +19,7 @@ from apiserver.grpc_door.server import GrpcDoor
 from apiserver.kubernetes_service import KubernetesService
 from apiserver.proxy_targets import ProxyTargets
 from apiserver.rest import assembly as rest
+from apiserver.rest import tls
 from apiserver.rest.proxy import ProxyEndpoints
 from apiserver.rest.server import RestServer
 from apiserver.storage import metrics
@@ -146,7 +147,8 @@ async def _open_doors(daemon: Daemon, config: ApiserverConfig, parts: Assembly) 
     advertised = f"{config.advertise_address}:{config.rest_addresses[0][1]}"
     for host, port in config.rest_addresses:
         try:
-            servers.append(await rest.start(services, host, port, _tls(config), advertised))
+            context = tls.context(files.ca_file, files.cert_file, files.key_file)
+            servers.append(await rest.start(services, host, port, context, advertised))
         except OSError as error:
             raise FatalError(
                 f"cannot serve REST on {host}:{port}: {reason(error)}; choose another --rest-address"
@@ -157,17 +159,6 @@ async def _open_doors(daemon: Daemon, config: ApiserverConfig, parts: Assembly) 
         # Its text names the address.
         raise FatalError(f"cannot serve gRPC on {error.strerror or error}; choose another --grpc-address") from error
     await door.serving(True)
-
-
-def _tls(config: ApiserverConfig) -> ssl.SSLContext:
-    """TLS that asks for a client certificate and also takes callers without one: they may bring a token."""
-    files = config.daemon
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(files.cert_file, files.key_file)
-    context.load_verify_locations(files.ca_file)
-    context.verify_mode = ssl.CERT_OPTIONAL
-    return context
 
 
 def _kubelet_tls(config: ApiserverConfig) -> ssl.SSLContext:

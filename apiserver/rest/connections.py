@@ -7,6 +7,7 @@ cancelled when the connection is lost.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ class Connections:
         self._streams: dict[RequestHandler, asyncio.Task[Any]] = {}
 
     def user_of(self, connection: RequestHandler) -> User | None:
-        """None when the client showed no certificate."""
+        """None when the client showed no certificate, or one that did not hold when it connected."""
         return self._users.get(connection)
 
     def token_of(self, connection: RequestHandler, authorization: str) -> str:
@@ -67,7 +68,7 @@ class Connections:
 
     def made(self, connection: RequestHandler, transport: asyncio.Transport) -> None:
         self._tokens[connection] = "", ""
-        user = user_from_peer(transport.get_extra_info("peercert"))
+        user = user_from_peer(transport.get_extra_info("peercert"), time.time())
         if user is not None:
             certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
             self._users[connection] = replace(user, extra=credential_id(certificate))

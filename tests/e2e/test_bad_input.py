@@ -250,8 +250,11 @@ def test_certificates_that_do_not_hold(untouched: Space, tmp_path: Path) -> None
             authority, tmp_path, name, "kubernetes-admin", start, organizations=("system:masters",), lifetime=lifetime
         )
         api = Api(untouched.cluster, certificate=(pair.cert_file, pair.key_file))
-        with pytest.raises((ssl.SSLError, ConnectionError)):
-            api.request("POST", untouched.path("cm"), config_map("x"))
+        if name == "expired":
+            _refused(api.request("POST", untouched.path("cm"), config_map("x")), 401, "Unauthorized", "Unauthorized")
+        else:
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                api.request("POST", untouched.path("cm"), config_map("x"))
         with _channel(untouched.cluster, pair) as channel, pytest.raises(grpc.RpcError) as refused:
             _create(channel, untouched, "x")
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE  # type: ignore[attr-defined]

@@ -17,11 +17,10 @@ import pytest
 from apiserver.auth import static_tokens
 from apiserver.auth.authn import Authenticator
 from apiserver.auth.service_accounts import TokenVerifier
-from apiserver.rest import assembly
+from apiserver.rest import assembly, tls
 from apiserver.rest.proxy import ProxyEndpoints
 from apiserver.rest.server import RestServer
 from cluster import pki
-from cluster.status_server import tls_context
 from tests.support.apiserver import Apiserver, Authority
 from tests.support.etcd import Etcd
 from tests.support.rest import ScriptedHandler, ScriptedStreams, ScriptedTargets
@@ -74,7 +73,7 @@ async def door(authority: TestAuthority, tmp_path: Path) -> AsyncIterator[Door]:
         ),
         "127.0.0.1",
         0,
-        tls_context(authority.ca_file, serving.cert_file, serving.key_file),
+        tls.context(authority.ca_file, serving.cert_file, serving.key_file),
     )
     url = f"https://127.0.0.1:{server.port}"
     admin = _session(url, authority.client_context(authority.issue("admin", organizations=("system:masters",))))

@@ -62,14 +62,20 @@ async def test_bearer_tokens(door: Door) -> None:
             }
 
 
-async def test_foreign_and_expired_certificates_end_at_the_handshake(door: Door, expired: Any, tmp_path: Any) -> None:
+async def test_who_shows_an_expired_certificate_is_nobody(door: Door, expired: Any) -> None:
+    late = door.context("late", lifetime=expired)
+    for headers, status in ({}, 401), ({"Authorization": "Bearer jane-token"}, 200):
+        async with aiohttp.request("GET", f"{door.url}{COLLECTION}", ssl=late, headers=headers) as answer:
+            assert answer.status == status, await answer.text()
+
+
+async def test_certificates_of_others_end_at_the_handshake(door: Door, tmp_path: Any) -> None:
     foreign = type(door.authority)(tmp_path / "foreign")
     foreign_context = foreign.client_context(foreign.issue("admin"))
     foreign_context.load_verify_locations(door.authority.ca_file)
-    for context in (door.context("late", lifetime=expired), foreign_context):
-        with pytest.raises(aiohttp.ClientError):
-            async with aiohttp.request("GET", f"{door.url}/version", ssl=context) as answer:
-                await answer.read()
+    with pytest.raises(aiohttp.ClientError):
+        async with aiohttp.request("GET", f"{door.url}/version", ssl=foreign_context) as answer:
+            await answer.read()
 
 
 async def test_impersonation(door: Door) -> None:

@@ -63,6 +63,9 @@ def test_a_refusal_stops_it() -> None:
 
 def test_certificate_subjects() -> None:
     subject = ((("organizationName", "devs"),), (("organizationName", "ops"),), (("commonName", "jane"),))
-    assert user_from_peer({"subject": subject}) == User("jane", groups=("devs", "ops", ALL_AUTHENTICATED))
-    assert user_from_peer({"subject": ((("organizationName", "devs"),),)}) is None
-    assert user_from_peer(None) is None
+    dates = {"notBefore": "Jan  1 00:00:10 1970 GMT", "notAfter": "Jan  1 00:00:20 1970 GMT"}
+    jane = User("jane", groups=("devs", "ops", ALL_AUTHENTICATED))
+    for now, user in {9.0: None, 10.0: jane, 20.0: jane, 20.5: None}.items():
+        assert user_from_peer({"subject": subject, **dates}, now) == user
+    assert user_from_peer({"subject": ((("organizationName", "devs"),),), **dates}, 15.0) is None
+    assert user_from_peer(None, 15.0) is None
