@@ -82,7 +82,8 @@ async def test_logs_tail_timestamps_and_limit(pods: Pods, streams: PodStreamsStu
 
 async def test_following_ends_with_the_container(pods: Pods, streams: PodStreamsStub) -> None:
     await pods.create("counts", shell("for i in 1 2 3; do echo $i; sleep 0.3; done"), restartPolicy="Never")
-    await pods.phase("counts", "Running")
+    # It may be over before anybody looks: what is followed then is all there was.
+    await pods.until("counts", "has begun", lambda pod: pod.status.phase in ("Running", "Succeeded"))
     async with asyncio.timeout(20):
         assert await logs(streams, pods, "counts", follow=True) == b"1\n2\n3\n"
 
@@ -111,7 +112,11 @@ async def test_logs_are_rotated_and_read_across_files(pods: Pods, streams: PodSt
     async def rotated() -> bool:
         return any(path.name.startswith("0.log.") for path in directory.iterdir())
 
+    async def all_said() -> bool:
+        return b"line 599 " in await logs(streams, pods, "grows")
+
     await pods.eventually("the log was rotated", rotated)
+    await pods.eventually("everything was said", all_said)
     text = await logs(streams, pods, "grows")
     assert text.splitlines() == [b"line %d of a log that grows" % i for i in range(600)]
     assert await logs(streams, pods, "grows", tail_lines=3) == b"".join(

@@ -164,7 +164,9 @@ async def test_who_asks_is_told_when_the_server_is_lost_and_before_what_it_tells
     assert story == [True, False, True, "a@6", "b@7"]
 
 
-async def test_a_watch_refused_again_and_again_is_asked_for_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watch_refused_again_and_again_is_asked_for_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
