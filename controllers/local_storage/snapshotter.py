@@ -107,11 +107,12 @@ class LocalSnapshotter:
             self._recorder.record(content, WARNING, "SnapshotContentCheckandUpdateFailed", message)
 
     async def _delete(self, content: VolumeSnapshotContent) -> None:
-        node = self._node_of(content)
-        if not node or self._nodes.get("", node) is None:
-            return  # gone with its node, or never found on any
+        """Where it is, or on every node when nothing says where; a node that is gone took it along."""
+        told = self._node_of(content)
+        nodes = [node.metadata.name for node in self._nodes.items() if told in ("", node.metadata.name)]
         try:
-            await self._drivers.delete_snapshot(node, handle(content))
+            for node in nodes:
+                await self._drivers.delete_snapshot(node, handle(content))
         except DriverFailure as failure:
             self._recorder.record(content, WARNING, "SnapshotDeleteError", f"Failed to delete snapshot: {failure}")
             raise
