@@ -124,5 +124,7 @@ class TablePrinter:
 
 
 def _cell(value: Any) -> str:
-    """A cell as text, its line breaks made visible so that a row stays a row."""
-    return "<none>" if value is None else str(value).replace("\n", "\\n")
+    """A cell as text, as kubectl writes it; line breaks are made visible so that a row stays a row."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value).replace("\n", "\\n")
