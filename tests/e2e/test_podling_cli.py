@@ -127,7 +127,8 @@ def test_describe_says_what_kubectl_says(space: Space, podling: Cli) -> None:
 
 
 def test_logs_and_exec(space: Space, podling: Cli) -> None:
-    script = "echo one; echo two; while ! test -e /go; do sleep 0.1; done; echo three"
+    # The second at its end is for the exec that lets it go on: a container that ends takes its execs with it.
+    script = "echo one; echo two; while ! test -e /go; do sleep 0.1; done; echo three; sleep 1"
     space.create(pod("talker", container(script), container(SLEEP, "side"), restartPolicy="Never"))
     space.wait_running("talker")
     space.logged("talker", "two", query="?container=main")
