@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ POLL_SECONDS = 0.03
 HOLLOW_POLL_SECONDS = 0.25
 HOLLOW_NODES_PER_SECOND = 40
 STOP_SECONDS = 60.0
+# Whatever the caller has: nobody else writes to what is made here, least of all to the sockets of etcd and supervisor.
+UMASK = 0o022
 # What ends a command from outside, beside Ctrl-C.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -39,6 +42,7 @@ def up(directory: Path, options: Options, tell: Tell) -> Cluster:
     """
     directory = directory.resolve()
     preflight.check_user()
+    os.umask(UMASK)
     with _os_errors_as_lines(f"cannot start a cluster in {directory}"):
         _check_machine(directory, options)
         directory.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
+import stat
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,6 +172,19 @@ def test_what_only_its_owner_can_put_back(stopped: Cluster, name: str, what: str
     with spoilt(pki / name, b"-----BEGIN CERTIFICATE-----\nnonsense\n"):
         advice = else_do.format(pki=pki)
         assert refused(stopped) == f"{pki / name} {what}: put it back from a copy, or {advice}"
+
+
+def test_a_caller_without_a_umask_opens_nothing_to_others(stopped: Cluster) -> None:
+    """Who may write to etcd's or the supervisor's socket has the cluster."""
+    command = [str(PODLING), "up", "--dir", str(stopped.directory)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, umask=0)
+    try:
+        assert done.returncode == 0, done
+        sockets = [path for path in (Path("/run/podling") / stopped.id).iterdir() if path.is_socket()]
+        assert len(sockets) >= 2
+        assert [path for path in sockets if stat.S_IMODE(path.stat().st_mode) & 0o022] == []
+    finally:
+        stopped.down()
 
 
 def test_a_broken_certificate_of_ours_is_made_anew(stopped: Cluster) -> None:
