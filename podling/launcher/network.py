@@ -49,13 +49,21 @@ def bridge_mac(cluster_id: str) -> str:
     return f"02:70:6c:{cluster_id[0:2]}:{cluster_id[2:4]}:{cluster_id[4:6]}"
 
 
+def node_mac(ip: str) -> str:
+    """A node's hardware address, from its IPv4 one (as CNI's plug-ins had it).
+
+    A node back from a power failure is found at once by neighbours who knew it before: their entries still hold.
+    """
+    return ":".join(("0a", "58", *(f"{int(part):02x}" for part in ip.split("."))))
+
+
 def create_node(cluster: Cluster, node: Node) -> None:
     """Make a node's namespace, join it to the bridge and route its pods from the host."""
     _ip("netns", "add", node.netns)
     if cluster.dual_stack:
         _enable_ipv6(node)
     _ip_batch(
-        f"link add {node.veth} type veth peer name eth0 netns {node.netns}",
+        f"link add {node.veth} type veth peer name eth0 address {node_mac(node.ip)} netns {node.netns}",
         f"link set {node.veth} master {cluster.bridge} up",
     )
     _ip_batch(
@@ -68,7 +76,7 @@ def create_node(cluster: Cluster, node: Node) -> None:
     _ip("route", "replace", node.pod_cidr, "via", node.ip, "dev", cluster.bridge)
     if cluster.dual_stack:
         _ip_batch(
-            f"addr add {node.ip_v6}/64 dev eth0",
+            f"addr add {node.ip_v6}/64 dev eth0 nodad",
             f"route add default via {cluster.host_ip_v6}",
             netns=node.netns,
         )
@@ -76,11 +84,8 @@ def create_node(cluster: Cluster, node: Node) -> None:
 
 
 def _enable_ipv6(node: Node) -> None:
-    """Have links to come take their addresses at once, instead of asking around for a second who else has them.
-
-    They are told to the neighbours, who may know the node from before it lost its power, by another hardware address.
-    """
-    settings = ("disable_ipv6=0", "accept_dad=0", "accept_ra=0", "ndisc_notify=1")
+    """Have links to come take their addresses at once, instead of asking around for a second who else has them."""
+    settings = ("disable_ipv6=0", "accept_dad=0", "accept_ra=0")
     arguments = [f"net.ipv6.conf.default.{setting}" for setting in settings]
     _run(["nsenter", f"--net={netns_path(node)}", "busybox", "sysctl", "-w", *arguments])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,3 +48,18 @@ def test_the_host_keeps_its_hardware_address_whichever_node_goes(cluster: Cluste
         assert hardware_address(cluster.bridge) == before
         network.create_node(cluster, node)
         assert hardware_address(cluster.bridge) == before
+
+
+def test_a_node_that_is_back_is_reached_at_its_first_packet(cluster: Cluster) -> None:
+    """Neighbours remember hardware addresses for a minute."""
+    first, second, _ = cluster.nodes
+
+    def ping() -> int:
+        command = ("ip", "netns", "exec", second.netns, "busybox", "ping", "-c", "1", "-W", "1", first.ip)
+        return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+
+    assert ping() == 0
+    network.cut_node(first)
+    network.remove_node(first)
+    network.create_node(cluster, first)
+    assert ping() == 0
