@@ -21,6 +21,7 @@ from kubelet.containers.images import Announcement, Images
 from kubelet.containers.mounts import MountProblem, Places, container_devices, container_mounts
 from kubelet.containers.problem import Problem
 from kubelet.containers.resources import container_resources
+from kubelet.file_errors import file_error_text
 from kubelet.metrics import pods as metrics
 from kubelet.objects import ObjectCache
 from kubelet.paths import Paths
@@ -98,7 +99,7 @@ class Starter:
         except StatusError as error:
             raise self._refuse(job, CONFIG_ERROR, error.message) from error
         except OSError as error:
-            raise self._refuse(job, CONFIG_ERROR, f"{error.strerror}: {error.filename}") from error
+            raise self._refuse(job, CONFIG_ERROR, file_error_text(error)) from error
         created = await self._create(job, spec)
         if await self._run(job, created):
             await self._post_start(job, created.id)

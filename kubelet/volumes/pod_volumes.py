@@ -16,6 +16,7 @@ from api.types import ConfigMap, Pod, ProjectedVolumeSource, Secret, ServiceAcco
 from cluster import kernel_mounts
 from cluster.logs import get_logger
 from kubelet.containers.fields import PodFacts
+from kubelet.file_errors import file_error_text
 from kubelet.objects import Kind, ObjectCache
 from kubelet.paths import Paths
 from kubelet.removal import remove_tree
@@ -80,7 +81,7 @@ class PodVolumes:
             elif isinstance(result, StatusError):
                 failures.append((volume.name, result.message))
             elif isinstance(result, OSError):
-                failures.append((volume.name, f"{result.strerror}: {result.filename}"))
+                failures.append((volume.name, file_error_text(result)))
             else:
                 raise result
         if failures:
