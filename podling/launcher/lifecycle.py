@@ -96,6 +96,7 @@ def _stop(directory: Path, tell: Tell) -> None:
 def _start(directory: Path, options: Options, ours: Lock, tell: Tell) -> Cluster:
     preflight.check_space(directory)
     cluster = stored_plan.update(directory, options)
+    preflight.check_etcd_flags(cluster)
     preflight.check_files(cluster)
     preflight.check_families(cluster)
     # What a crash left may hold the cluster's own ports.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ TOOLS = ("ip", "nsenter", "unshare", "runc", "conmon", "nft", "busybox")
 # etcd reserves 64 MB for its log at once and again when that is full; pods write too.
 LEAST_FREE_BYTES = 256 * 1024**2
 IPV6 = Path("/proc/sys/net/ipv6")
+_ENDPOINT = re.compile(r"unix:///\S+|(https?://)?[^/\s]+:\d{1,5}/?")
 
 _USERS = {
     Port.REST: "its REST API",
@@ -61,6 +63,18 @@ def check_space(directory: Path) -> None:
             f"the disk of {directory} has {free // 1024**2} MB left, a cluster needs {LEAST_FREE_BYTES // 1024**2} MB: "
             "make room, or choose another --dir"
         )
+
+
+def check_etcd_flags(cluster: Cluster) -> None:
+    """Raises LauncherError when an external etcd cannot be spoken to as the plan says."""
+    schemes = {endpoint.partition("://")[0] for endpoint in cluster.etcd_endpoints if "://" in endpoint}
+    if "https" in schemes and not cluster.etcd_ca_file:
+        raise LauncherError("--etcd-endpoints with https needs --etcd-ca-file, the authority of etcd's certificate")
+    if bool(cluster.etcd_cert_file) != bool(cluster.etcd_key_file):
+        raise LauncherError("--etcd-cert-file and --etcd-key-file belong together: give both or neither")
+    wrong = [endpoint for endpoint in cluster.etcd_endpoints if not _ENDPOINT.fullmatch(endpoint)]
+    if wrong:
+        raise LauncherError(f"--etcd-endpoints: {wrong[0]!r} is not an address such as https://10.0.0.1:2379")
 
 
 def check_files(cluster: Cluster) -> None:
