@@ -65,9 +65,13 @@ class Command:
         self._path = path
 
     def run(self, text: str) -> str:
-        done = subprocess.run(
-            [self._path, "-f", "-"], input=text, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
-        )
+        command = [self._path, "-f", "-"]
+        try:
+            done = subprocess.run(
+                command, input=text, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise KernelError(f"nft did not end within {COMMAND_SECONDS:.0f} s") from error
         if done.returncode != 0:
             raise KernelError(_first_line(done.stderr))
         return done.stdout

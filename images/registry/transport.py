@@ -69,8 +69,8 @@ class Transport:
         Raises RegistryError or one of its subclasses, by the status. A body that is a file must say its length.
         """
         url = urljoin(self._address(), path)
-        # Where an upload goes is the registry's to say, but credentials are for the registry only.
-        ours = urlsplit(url).netloc == urlsplit(self._address()).netloc
+        # Where an upload goes is the registry's to say, but credentials are for the registry only, never less hidden.
+        ours = urlsplit(url)[:2] == urlsplit(self._address())[:2]
         for attempt in (1, 2):
             request = Request(url, data=cast(bytes, body), headers=dict(headers or {}), method=method)
             request.add_header("User-Agent", _USER_AGENT)
