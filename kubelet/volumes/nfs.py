@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from cluster import kernel_mounts
 from kubelet.volumes.failure import VolumeFailure
 
 MOUNT_SECONDS = 120.0
+MODULE_SECONDS = 10.0
 _KINDS = frozenset({"nfs", "nfs4"})
 
 
@@ -49,5 +52,12 @@ def _is_there(place: Path) -> bool:
 
 
 def has_client() -> bool:
+    """Whether the kernel can mount NFS; its module is loaded for that, as a first mount would."""
+    if not _is_known() and (modprobe := shutil.which("modprobe")):
+        subprocess.run([modprobe, "-q", "nfs"], stderr=subprocess.DEVNULL, timeout=MODULE_SECONDS, check=False)
+    return _is_known()
+
+
+def _is_known() -> bool:
     lines = Path("/proc/filesystems").read_text().splitlines()
     return any(line.split()[-1] in _KINDS for line in lines)

@@ -34,6 +34,7 @@ from cluster.pb.csi_pb2_grpc import ControllerStub, NodeServicer, add_NodeServic
 from cluster.pb.pluginregistration_pb2_grpc import RegistrationServicer, add_RegistrationServicer_to_server
 from controllers.attach_detach.plan import attachment_of
 from csi.local import NAME
+from tests.support import nfs
 from tests.support.kubelet_node import NODE, NodeUnderTest, Pods
 
 FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
@@ -377,13 +378,34 @@ async def test_folders_of_the_node_by_claim(pods: Pods, tmp_path: Path) -> None:
     assert message.endswith('path "/not/there" does not exist')
 
 
+@pytest.mark.skipif(nfs.has_client(), reason="this kernel has an NFS client")
 async def test_an_nfs_volume_says_what_this_kernel_lacks(pods: Pods) -> None:
-    if any(line.split()[-1] in ("nfs", "nfs4") for line in Path("/proc/filesystems").read_text().splitlines()):
-        pytest.skip("this kernel has an NFS client")
     volume = {"name": "v", "nfs": {"server": "127.0.0.1", "path": "/export"}}
     await pods.create("nfs", main(FOREVER, {"name": "v", "mountPath": "/v"}), volumes=[volume])
     message = (await pods.events("nfs", "FailedMount"))["FailedMount"]
     assert "cannot mount 127.0.0.1:/export: this node's kernel has no NFS client" in message
+
+
+@pytest.mark.skipif(not nfs.can_be_mounted(), reason="this machine cannot mount NFS")
+async def test_nfs_volumes_are_shared(pods: Pods, tmp_path: Path) -> None:
+    export = tmp_path / "export"
+    export.mkdir()
+    with nfs.served(export, tmp_path / "server") as port:
+        options = {"mountOptions": ["vers=4.2", f"port={port}"], "modes": ["ReadWriteMany"]}
+        share = {"server": "127.0.0.1", "path": "/export"}
+        await bound_claim(pods.client, pods.namespace, "shared", nfs=share, **options)
+        place = {"name": "shared", "mountPath": "/v"}
+        await pods.create("reader", main(FOREVER, place), volumes=[claimed("shared")])
+        await pods.create("writer", main("echo a > /v/x", place), restartPolicy="Never", volumes=[claimed("shared")])
+        await said(pods, "writer")
+        assert (export / "x").read_text() == "a\n"
+        forbidden = main("echo b > /v/x 2> /dev/termination-log", place)
+        kept = {"restartPolicy": "Never", "volumes": [claimed("shared", readOnly=True)]}
+        await pods.create("kept", forbidden, **kept)
+        assert "Read-only file system" in await said(pods, "kept")
+        for name in ("reader", "writer", "kept"):
+            await pods.delete(name)
+    assert ":/export " not in Path("/proc/self/mounts").read_text()
 
 
 @pytest.fixture(autouse=True)
