@@ -89,7 +89,10 @@ class Monitor:
         self._lines: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
 
     async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(*self._command, stdout=asyncio.subprocess.PIPE)
+        # It warns of each set it was not told of before.
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
         self._reading = asyncio.create_task(self._read())
         await asyncio.sleep(0.5)
 
