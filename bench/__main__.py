@@ -12,7 +12,20 @@ from typing import Any
 
 import uvloop
 
-from bench import environment, images, ingress, network, pods, rest, scale, services, startup, volumes, watching
+from bench import (
+    environment,
+    images,
+    ingress,
+    network,
+    pods,
+    rest,
+    scale,
+    services,
+    startup,
+    throughput,
+    volumes,
+    watching,
+)
 from bench.results import Row, markdown
 from podling.launcher.plan import Cluster
 
@@ -26,6 +39,7 @@ MEASURES: dict[str, Callable[[Cluster], Coroutine[Any, Any, list[Row]]]] = {
     "pods": pods.measure,
     "volumes": volumes.measure,
     "services": services.measure,
+    "throughput": throughput.measure,
 }
 
 
