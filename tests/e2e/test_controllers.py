@@ -87,8 +87,8 @@ def test_a_lost_pod_is_replaced_and_a_strange_one_adopted(space: Space) -> None:
     freed = sorted(_names(space, "pods", "app=web"))[0]
     space.merge("pods", freed, {"metadata": {"labels": {"app": "freed"}}})
     space.wait("orphaned", "pods", freed, lambda tree: "ownerReferences" not in tree["metadata"])
+    eventually("three, one of them free", lambda: len(_names(space, "pods")) == 3, state=space.story)
     space.wait_deployment("web")
-    assert len(_names(space, "pods")) == 3
     # One that matches is adopted, and then is one too many.
     space.create(pod("strange", labels=labels))
     eventually("two again", lambda: len(_names(space, "pods", "app=web")) == 2, state=space.story)

@@ -22,7 +22,8 @@ import pytest
 from cluster import pki
 from cluster.client import Client
 from cluster.connection import Connection, open_channel
-from tests.support.etcd import Etcd, free_port, running_etcd
+from tests.support.etcd import Etcd, running_etcd
+from tests.support.ports import free_port
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0

@@ -22,7 +22,7 @@ from api.types import Lease, Node, Pod
 from cluster.client import Client, PatchKind
 from cluster.informer import Informer
 from tests.support.apiserver import Apiserver
-from tests.support.etcd import free_port
+from tests.support.ports import free_port
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0

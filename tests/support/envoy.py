@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -20,16 +19,9 @@ from ingress.xds.listeners import Bind
 from ingress.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Snapshot
 from ingress.xds.server import DiscoveryServer, serve
 from tests.support.polling import eventually
+from tests.support.ports import LOOPBACK, free_port
 
-LOOPBACK = "127.0.0.1"
 Addresses = Mapping[str, Iterable[tuple[str, int]]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Ingress:

@@ -32,7 +32,7 @@ from cluster.connection import Connection
 from images.bootstrap import bootstrap
 from images.store import Store
 from tests.support.apiserver import LOOPBACK, Apiserver, Authority
-from tests.support.etcd import Etcd, free_port
+from tests.support.etcd import Etcd
 from tests.support.netns import Namespace as NetworkNamespace
 from tests.support.netns import ip
 
@@ -353,4 +353,4 @@ def condition(object: Pod | Node, type: str) -> str:
     return next((found.status for found in object.status.conditions if found.type == type), "")
 
 
-__all__ = ["NODE", "NodeUnderTest", "Pods", "condition", "free_port", "prepare_namespace"]
+__all__ = ["NODE", "NodeUnderTest", "Pods", "condition", "prepare_namespace"]

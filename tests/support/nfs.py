@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kubelet.volumes.nfs import has_client as has_client
 from tests.support.cluster import eventually
-from tests.support.etcd import free_port
+from tests.support.ports import free_port
 
 SERVER = "ganesha.nfsd"
 _CONFIG = """

@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.support.ports import free_port
+
 DEADLINE_SECONDS = 20.0
 
 
@@ -38,7 +40,7 @@ def registry(
 ) -> Iterator[RunningRegistry]:
     """Run one. htpasswd: `user:bcrypt` lines. tls: certificate and key."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = free_port()
     config: dict[str, object] = {
         "version": 0.1,
         "log": {"level": "error"},
@@ -60,12 +62,6 @@ def registry(
     finally:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -14,8 +14,9 @@ from apiserver.etcd.errors import Compacted, FutureRevision, RequestTooLarge, Un
 from apiserver.etcd.watch import EtcdWatch
 from apiserver.storage import transactions
 from tests.support.apiserver import Authority
-from tests.support.etcd import Etcd, free_port
+from tests.support.etcd import Etcd
 from tests.support.polling import eventually
+from tests.support.ports import free_port
 
 PREFIX = b"/t/"
 

@@ -22,8 +22,9 @@ from cluster.client import Client, EventType, PatchKind
 from cluster.connection import open_channel
 from cluster.informer import Informer
 from tests.support.apiserver import Apiserver
-from tests.support.etcd import Etcd, free_port
+from tests.support.etcd import Etcd
 from tests.support.polling import eventually
+from tests.support.ports import free_port
 
 RSS_LIMIT_KIB = 110 * 1024
 

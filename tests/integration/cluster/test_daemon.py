@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.tls import TestAuthority
 
 PROGRAM = """
@@ -95,11 +96,7 @@ def start(tmp_path: Path) -> Iterator[object]:
     started: list[Started] = []
 
     def start(mode: str, port: int = 0) -> Started:
-        if not port:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
-        started.append(Started(authority, port, mode))
+        started.append(Started(authority, port or free_port(), mode))
         return started[-1]
 
     yield start

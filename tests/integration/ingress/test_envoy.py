@@ -5,44 +5,22 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ssl
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import grpc
-import pytest
 
 from cluster import pki
 from ingress import rules
 from ingress.model import Certificate, Forward, Host, Route, Table
 from tests.support import ingresses as support
-from tests.support.envoy import LOOPBACK, Ingress, NamedServer, get, running
+from tests.support.envoy import Ingress, NamedServer, get
 from tests.support.ingresses import AnyService, ingress, path, rule
 from tests.support.polling import eventually
+from tests.support.ports import LOOPBACK
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-
-
-@pytest.fixture
-async def envoy(tmp_path: Path) -> AsyncIterator[Ingress]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def servers() -> AsyncIterator[list[NamedServer]]:
-    """Two servers, "one" and "two"."""
-    started = [await NamedServer(name).start() for name in ("one", "two")]
-    yield started
-    for server in started:
-        await server.close()
 
 
 def table_of(*paths: dict[str, object], host: str = "h.org", **more: object) -> Table:

@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from api.types import HTTPRoute
 from ingress.model import Entry, Table
-from tests.support.envoy import LOOPBACK, Ingress, NamedServer, free_port, get, running
+from tests.support.envoy import Ingress, NamedServer, get
 from tests.support.gateways import a_gateway, a_route, compiled, listener, path, rule
 from tests.support.ingresses import AnyService
 from tests.support.polling import eventually
+from tests.support.ports import LOOPBACK, free_port
 
 # Ingresses have no part in it.
 NOTHING = Table(())
-
-
-@pytest.fixture
-async def envoy(tmp_path: Path) -> AsyncIterator[Ingress]:
-    async with running(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def servers() -> AsyncIterator[list[NamedServer]]:
-    """Two servers, of the Services "one" and "two"."""
-    started = [await NamedServer(name).start() for name in ("one", "two")]
-    yield started
-    for server in started:
-        await server.close()
 
 
 async def publish(envoy: Ingress, servers: list[NamedServer], *routes: HTTPRoute, more: int = 0) -> None:

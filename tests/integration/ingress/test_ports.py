@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ingress.model import Table
 from ingress.ports import is_free
-from tests.support.envoy import LOOPBACK, running
+from tests.support.envoy import running
+from tests.support.ports import LOOPBACK
 
 
 def test_a_port_that_somebody_listens_at_on_all_addresses_is_not_free() -> None:

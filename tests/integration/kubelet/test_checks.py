@@ -22,7 +22,7 @@ from cluster import pki
 from kubelet.probes.checks import Target, check
 from kubelet.probes.tracker import Answer, Outcome
 from kubelet.runtime.base import Runtime
-from tests.support.etcd import free_port
+from tests.support.ports import free_port
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

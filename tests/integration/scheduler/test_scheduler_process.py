@@ -18,8 +18,8 @@ from cluster.connection import Connection, open_channel
 from cluster.pb import scheduler_pb2 as pb
 from cluster.pb import scheduler_pb2_grpc as pb_grpc
 from tests.support.control_plane import Component, anew, eventually
-from tests.support.etcd import free_port
 from tests.support.objects import claim, node, pod, storage_class
+from tests.support.ports import free_port
 
 
 def condition(pod, type_="PodScheduled"):
