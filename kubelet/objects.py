@@ -10,18 +10,17 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from api.errors import Forbidden, NotFound
+from api.errors import NotFound
 from api.types import ConfigMap, Secret
 from cluster.client import Client
 from cluster.informer import Informer
+from kubelet.patience import patiently
 
 Kind = type[ConfigMap] | type[Secret]
 Key = tuple[Kind, str, str]
 
 # A watch may wait: what was read a moment ago is hardly stale, and most short-lived pods never need one.
 WATCH_AFTER_SECONDS = 2.0
-# The API server may hear of a pod's binding a moment after its node does; until then it refuses the node.
-FORBIDDEN_RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 @dataclass(slots=True)
@@ -89,12 +88,7 @@ class ObjectCache:
 
     async def _read(self, key: Key) -> ConfigMap | Secret | None:
         kind, namespace, name = key
-        for delay in FORBIDDEN_RETRY_SECONDS:
-            try:
-                return await self._get(kind, namespace, name)
-            except Forbidden:
-                await asyncio.sleep(delay)
-        return await self._get(kind, namespace, name)
+        return await patiently(lambda: self._get(kind, namespace, name))
 
     async def _get(self, kind: Kind, namespace: str, name: str) -> ConfigMap | Secret | None:
         try:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final
 
-from api.errors import Forbidden, StatusError
+from api.errors import StatusError
 from api.types import CSIDriver, Pod, Secret
 from cluster.client import Client
+from kubelet.patience import patiently
 from kubelet.volumes.failure import VolumeFailure
-from kubelet.volumes.tokens import FORBIDDEN_RETRY_SECONDS, Tokens
+from kubelet.volumes.tokens import Tokens
 
 TOKENS: Final = "csi.storage.k8s.io/serviceAccount.tokens"
 # What the API server gives who asks for no certain lifetime.
 _DEFAULT_LIFETIME_SECONDS: Final = 3600
-
-T = TypeVar("T")
 
 
 class Credentials:
@@ -34,7 +31,7 @@ class Credentials:
             return {}
         namespace, _, name = reference.partition("/")
         try:
-            found = await _patiently(lambda: self._client.get(Secret, name, namespace))
+            found = await patiently(lambda: self._client.get(Secret, name, namespace))
         except StatusError as error:
             raise VolumeFailure(f"failed to get secret {reference} for the CSI driver: {error.message}") from error
         return {key: base64.b64decode(value).decode("utf-8", "replace") for key, value in found.data.items()}
@@ -50,13 +47,3 @@ class Credentials:
             status = await self._tokens.issue(pod, each.audience, lifetime)
             issued[each.audience] = {"token": status.token, "expirationTimestamp": status.expiration_timestamp}
         return {TOKENS: json.dumps(issued)}
-
-
-async def _patiently(read: Callable[[], Awaitable[T]]) -> T:
-    """The API server may hear of the pod's node a moment after the node."""
-    for delay in FORBIDDEN_RETRY_SECONDS:
-        try:
-            return await read()
-        except Forbidden:
-            await asyncio.sleep(delay)
-    return await read()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ import grpc
 from msgspec.structs import replace
 
 from api import node_terms, quantity
-from api.errors import Conflict, Forbidden, NotFound
+from api.errors import Conflict, NotFound
 from api.types import (
     CSIVolumeSource,
     Node,
@@ -28,6 +28,7 @@ from cluster.client import Client
 from kubelet.csi.drivers import DriverFailure
 from kubelet.metrics.volumes import MountedClaim
 from kubelet.paths import Paths
+from kubelet.patience import patiently
 from kubelet.volumes import host_path, nfs
 from kubelet.volumes.csi import CsiVolume, CsiVolumes
 from kubelet.volumes.failure import VolumeFailure
@@ -36,7 +37,6 @@ from kubelet.volumes.ownership import apply_fs_group
 # Conditions of a claim that say its volume has not all of its new size.
 RESIZE_CONDITIONS = ("Resizing", "FileSystemResizePending")
 # As for objects: the API server may hear of the binding a moment after the node.
-FORBIDDEN_RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 T = TypeVar("T", bound=Record)
 
@@ -96,7 +96,7 @@ class PersistentVolumes:
         source, namespace = volume.persistent_volume_claim, pod.metadata.namespace
         name = source.claim_name if source is not None else f"{pod.metadata.name}-{volume.name}"
         try:
-            claim = await _patiently(lambda: self._client.get(PersistentVolumeClaim, name, namespace))
+            claim = await patiently(lambda: self._client.get(PersistentVolumeClaim, name, namespace))
         except NotFound as error:
             raise VolumeFailure(f"failed to fetch PVC from API server: {error.message}") from error
         if source is None and not any(
@@ -112,7 +112,7 @@ class PersistentVolumes:
     async def _volume(self, claim: PersistentVolumeClaim) -> PersistentVolume:
         name = claim.spec.volume_name
         try:
-            found = await _patiently(lambda: self._client.get(PersistentVolume, name))
+            found = await patiently(lambda: self._client.get(PersistentVolume, name))
         except NotFound as error:
             raise VolumeFailure(f"failed to fetch PV from API server: {error.message}") from error
         reference = found.spec.claim_ref
@@ -246,12 +246,3 @@ def _inline(pod: Pod, name: str, source: CSIVolumeSource) -> CsiVolume:
         attributes=dict(source.volume_attributes),
         publish_secret=f"{pod.metadata.namespace}/{secret.name}" if secret is not None else "",
     )
-
-
-async def _patiently(read: Callable[[], Awaitable[T]]) -> T:
-    for delay in FORBIDDEN_RETRY_SECONDS:
-        try:
-            return await read()
-        except Forbidden:
-            await asyncio.sleep(delay)
-    return await read()

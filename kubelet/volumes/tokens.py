@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass
 
 from api import timestamps
-from api.errors import Forbidden, StatusError
+from api.errors import StatusError
 from api.types import (
     BoundObjectReference,
     ObjectMeta,
@@ -18,13 +17,12 @@ from api.types import (
     TokenRequestStatus,
 )
 from cluster.client import Client
+from kubelet.patience import patiently
 from kubelet.volumes.failure import VolumeFailure
 
 DEFAULT_EXPIRATION_SECONDS = 3600
 REFRESH_SHARE = 0.8
 MAX_AGE_SECONDS = 24 * 3600.0
-# As for objects: the API server may hear of the binding a moment after the node.
-FORBIDDEN_RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,4 @@ class Tokens:
             raise VolumeFailure(f"failed to fetch token: {error.message}") from error
 
     async def _create(self, wish: TokenRequest, account: str) -> TokenRequest:
-        for delay in FORBIDDEN_RETRY_SECONDS:
-            try:
-                return await self._client.create(wish, name=account, subresource="token")
-            except Forbidden:
-                await asyncio.sleep(delay)
-        return await self._client.create(wish, name=account, subresource="token")
+        return await patiently(lambda: self._client.create(wish, name=account, subresource="token"))
