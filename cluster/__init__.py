@@ -1,3 +1,7 @@
 """How a process belongs to the cluster: connection, client, informers, queues, lifecycle, PKI."""
 
-from cluster import prometheus_import as prometheus_import
+import os
+
+# Before gRPC is first imported: our children only exec, and its preparations for a fork that goes on using it cost time
+# and fill logs.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")

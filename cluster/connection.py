@@ -7,12 +7,8 @@ certificate for the status server.
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import dataclass
 from pathlib import Path
-
-# Our children only exec; gRPC's preparations for a fork that goes on using it cost time and fill logs.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, TypeVar
 
-import prometheus_client
 import uvloop
 
 from api.errors import StatusError
 from cluster import logs, memory, pem
 from cluster.logs import get_logger
+from cluster.prometheus_import import CONTENT_TYPE_LATEST, generate_latest
 from cluster.status_server import Check, Page, StatusServer, tls_context
 
 DRAIN_SECONDS = 10.0
@@ -229,7 +229,7 @@ def _check_identity(config: DaemonConfig) -> None:
 
 
 async def _metrics_page() -> tuple[str, bytes]:
-    return prometheus_client.CONTENT_TYPE_LATEST, prometheus_client.generate_latest()
+    return CONTENT_TYPE_LATEST, generate_latest()
 
 
 def main(component: str, config: Config, run: Callable[[Daemon, Config], Coroutine[Any, Any, None]]) -> NoReturn:
