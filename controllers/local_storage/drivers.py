@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from api.errors import StatusError
 from api.types import Node
@@ -58,37 +59,39 @@ class NodeDrivers:
         self._identity = identity
 
     async def create(self, node_name: str, request: pb.CreateVolumeRequest) -> pb.Volume:
-        answer = await self._call(node_name, lambda stub: stub.CreateVolume(request, timeout=CALL_SECONDS))
+        answer = await self._call(node_name, lambda driver: driver.CreateVolume, request)
         return answer.volume
 
     async def delete(self, node_name: str, volume_id: str) -> None:
         request = pb.DeleteVolumeRequest(volume_id=volume_id)
-        await self._call(node_name, lambda stub: stub.DeleteVolume(request, timeout=CALL_SECONDS))
+        await self._call(node_name, lambda driver: driver.DeleteVolume, request)
 
     async def expand(
         self, node_name: str, request: pb.ControllerExpandVolumeRequest
     ) -> pb.ControllerExpandVolumeResponse:
-        return await self._call(node_name, lambda stub: stub.ControllerExpandVolume(request, timeout=CALL_SECONDS))
+        return await self._call(node_name, lambda driver: driver.ControllerExpandVolume, request)
 
     async def take_snapshot(self, node_name: str, request: pb.CreateSnapshotRequest) -> pb.Snapshot:
-        answer = await self._call(node_name, lambda stub: stub.CreateSnapshot(request, timeout=CALL_SECONDS))
+        answer = await self._call(node_name, lambda driver: driver.CreateSnapshot, request)
         return answer.snapshot
 
     async def delete_snapshot(self, node_name: str, snapshot_id: str) -> None:
         request = pb.DeleteSnapshotRequest(snapshot_id=snapshot_id)
-        await self._call(node_name, lambda stub: stub.DeleteSnapshot(request, timeout=CALL_SECONDS))
+        await self._call(node_name, lambda driver: driver.DeleteSnapshot, request)
 
     async def find_snapshot(self, node_name: str, snapshot_id: str) -> pb.Snapshot | None:
         request = pb.ListSnapshotsRequest(snapshot_id=snapshot_id)
-        answer = await self._call(node_name, lambda stub: stub.ListSnapshots(request, timeout=CALL_SECONDS))
+        answer = await self._call(node_name, lambda driver: driver.ListSnapshots, request)
         return answer.entries[0].snapshot if answer.entries else None
 
-    async def _call(self, node_name: str, call: Callable[[ControllerStub], Awaitable[R]]) -> R:
+    async def _call(
+        self, node_name: str, method: Callable[[ControllerStub], Callable[..., Awaitable[R]]], request: Message
+    ) -> R:
         """Raises DriverFailure. A channel each: calls are few and kubelets many."""
         address = self._address(node_name)
         channel = connection.open_channel(replace(self._identity, server=address), server_name=node_name)
         try:
-            return await call(ControllerStub(channel))
+            return await method(ControllerStub(channel))(request, timeout=CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise DriverFailure(error.code(), error.details() or "no reason given") from None
         finally:

@@ -16,6 +16,7 @@ from api.types import (
     VolumeSnapshotContent,
 )
 from cluster.connection import Connection
+from cluster.events import NORMAL, WARNING
 from cluster.informer import ObjectKey
 from controllers.context import Context
 from controllers.local_storage import DRIVER
@@ -35,7 +36,6 @@ from controllers.persistent_volume import names
 from controllers.persistent_volume.matching import claim_class
 
 NAME = "local-provisioner"
-NORMAL, WARNING = "Normal", "Warning"
 
 
 class LocalProvisioner:

@@ -18,6 +18,7 @@ from api.types import (
 )
 from cluster import csi
 from cluster.connection import Connection
+from cluster.events import NORMAL, WARNING
 from cluster.informer import ObjectKey
 from cluster.pb import csi_pb2 as pb
 from controllers.context import Context
@@ -28,7 +29,6 @@ from controllers.mirror import key_of
 from controllers.persistent_volume.matching import wanted_size
 
 NAME = "local-resizer"
-NORMAL, WARNING = "Normal", "Warning"
 RESIZING = "Resizing"
 FILE_SYSTEM_PENDING = "FileSystemResizePending"
 STORAGE = "storage"

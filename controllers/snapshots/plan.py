@@ -23,7 +23,6 @@ from api.types import (
 from controllers.snapshots import contents, names
 
 GROUP = "snapshot.storage.k8s.io"
-NORMAL, WARNING = "Normal", "Warning"
 
 
 @dataclass(frozen=True, slots=True)
