@@ -42,21 +42,13 @@ class Announcer:
 
     def _change(self, wanted: set[str]) -> None:
         have = self._addresses() if self._announced is None else self._announced
+        # If this fails half way, what is there is looked at anew.
+        self._announced = None
         link = self._link() if have != wanted else ""
         for address in have - wanted:
-            if ":" in address:
-                loopback.ip("-6", "address", "delete", f"{address}/128", "dev", link)
-            else:
-                loopback.remove(address)
+            _give_up(address, link)
         for address in wanted - have:
-            if ":" in address:
-                # Never the sender of what this node says: that is for its own address.
-                lifetimes = ("valid_lft", "forever", "preferred_lft", "0")
-                loopback.ip("-6", "address", "replace", f"{address}/128", "dev", link, "nodad", *lifetimes)
-                _advertise(link, address)
-            else:
-                loopback.add(address)
-                _tell_by_arp(link, address)
+            _take(address, link)
         self._announced = wanted
 
     def _is_ours(self, address: str) -> bool:
@@ -77,6 +69,24 @@ class Announcer:
             if self._node_ip == words[3].partition("/")[0]:
                 return words[1]
         return ""
+
+
+def _take(address: str, link: str) -> None:
+    if ":" in address:
+        # Never the sender of what this node says: that is for its own address.
+        lifetimes = ("valid_lft", "forever", "preferred_lft", "0")
+        loopback.ip("-6", "address", "replace", f"{address}/128", "dev", link, "nodad", *lifetimes)
+        _advertise(link, address)
+    else:
+        loopback.add(address)
+        _tell_by_arp(link, address)
+
+
+def _give_up(address: str, link: str) -> None:
+    if ":" in address:
+        loopback.ip("-6", "address", "delete", f"{address}/128", "dev", link)
+    else:
+        loopback.remove(address)
 
 
 def _tell_by_arp(link: str, address: str) -> None:
