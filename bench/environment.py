@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import tempfile
@@ -11,10 +12,13 @@ from pathlib import Path
 
 import msgspec
 
+from api.errors import NotFound
+from api.types import Namespace, ObjectMeta, ServiceAccount
 from cluster.client import Client
 from cluster.connection import Connection, open_channel
 from podling.launcher.plan import Cluster
 
+ACCOUNT_SECONDS = 30.0
 PODLING = Path(sys.executable).parent / "podling"
 
 
@@ -42,6 +46,18 @@ def processes(cluster: Cluster) -> dict[str, tuple[int, float]]:
 
 def down(path: Path) -> None:
     subprocess.run([PODLING, "down", "--dir", path], check=True, capture_output=True)
+
+
+async def namespace(client: Client, name: str) -> None:
+    """Make a namespace and wait for its service account: without it no pod is let in."""
+    await client.create(Namespace(metadata=ObjectMeta(name=name)))
+    async with asyncio.timeout(ACCOUNT_SECONDS):
+        while True:
+            try:
+                await client.get(ServiceAccount, "default", name)
+                return
+            except NotFound:
+                await asyncio.sleep(0.05)
 
 
 def connection(cluster: Cluster) -> Connection:

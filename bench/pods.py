@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
-from api.types import Container, Namespace, ObjectMeta, Pod, PodSpec
+from api.types import Container, ObjectMeta, Pod, PodSpec
 from bench import environment
 from bench.results import Row, p50_p99, percentile
 from cluster.client import Client, EventType
@@ -26,8 +26,7 @@ COMMAND = ["sleep", "3600"]
 
 async def measure(cluster: Cluster) -> list[Row]:
     async with environment.client(cluster) as client:
-        await client.create(Namespace(metadata=ObjectMeta(name="pods")))
-        await _account(client)
+        await environment.namespace(client, "pods")
         single = await _singles(client)
         runc = await asyncio.to_thread(_runc_runs, cluster)
         seconds = await _burst(client)
@@ -53,19 +52,6 @@ def _pod(name: str) -> Pod:
     container = Container(name="main", image="busybox", command=COMMAND)
     spec = PodSpec(containers=[container], termination_grace_period_seconds=0)
     return Pod(metadata=ObjectMeta(name=name, namespace="pods"), spec=spec)
-
-
-async def _account(client: Client) -> None:
-    """Wait for the namespace's service account: without it no pod is let in."""
-    from api.errors import NotFound
-    from api.types import ServiceAccount
-
-    for _ in range(200):
-        try:
-            await client.get(ServiceAccount, "default", "pods")
-            return
-        except NotFound:
-            await asyncio.sleep(0.05)
 
 
 async def _running(client: Client, revision: int, count: int) -> float:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from api import codec
-from api.errors import NotFound
-from api.types import Namespace, ObjectMeta, Pod, Service, ServiceAccount
+from api.types import Namespace, Pod, Service
 from bench import environment
 from bench.results import Row
 from cluster.client import Client
@@ -45,7 +44,7 @@ open("/dev/termination-log", "w").write(str(sent / (now - started)))
 async def measure(cluster: Cluster) -> list[Row]:
     here, there = cluster.nodes[0].name, cluster.nodes[1].name
     async with environment.client(cluster) as client:
-        await _prepare(client)
+        await environment.namespace(client, SPACE)
         await client.create(_pod("server", there, _SERVER))
         server = await _until(client, "server", lambda pod: pod.status.phase == "Running")
         service = await client.create(_service())
@@ -67,17 +66,6 @@ async def measure(cluster: Cluster) -> list[Row]:
 
 def _rate(bytes_per_second: float) -> str:
     return f"{bytes_per_second * 8 / 1e9:.1f} Gbit/s"
-
-
-async def _prepare(client: Client) -> None:
-    await client.create(Namespace(metadata=ObjectMeta(name=SPACE)))
-    async with asyncio.timeout(WAIT_SECONDS):
-        while True:
-            try:
-                await client.get(ServiceAccount, "default", SPACE)
-                return
-            except NotFound:
-                await asyncio.sleep(POLL_SECONDS)
 
 
 async def _stream(client: Client, name: str, node: str, address: str) -> float:

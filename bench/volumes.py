@@ -8,8 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from api import codec
-from api.errors import NotFound
-from api.types import ConfigMap, Namespace, ObjectMeta, PersistentVolumeClaim, Pod, ServiceAccount
+from api.types import ConfigMap, Namespace, ObjectMeta, PersistentVolumeClaim, Pod
 from bench import environment
 from bench.results import Row, p50_p99, percentile
 from cluster.client import Client, EventType
@@ -46,15 +45,9 @@ async def measure(cluster: Cluster) -> list[Row]:
 
 
 async def _prepare(client: Client) -> None:
-    await client.create(Namespace(metadata=ObjectMeta(name=SPACE)))
+    await environment.namespace(client, SPACE)
     await client.create(ConfigMap(metadata=ObjectMeta(name="some", namespace=SPACE), data={"key": "value"}))
     await client.create(_claim("kept"))
-    while True:
-        try:
-            await client.get(ServiceAccount, "default", SPACE)
-            return
-        except NotFound:
-            await asyncio.sleep(0.05)
 
 
 def _claim(name: str) -> PersistentVolumeClaim:
