@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from podling.launcher.plan import SERVICE_CIDR, SERVICE_CIDR_V6
 from tests.support.cluster import Cluster, eventually
+from tests.support.load import Load
 
 WEB = """
 apiVersion: apps/v1
@@ -207,30 +207,10 @@ def page(address: str, port: int) -> str:
         connection.close()
 
 
-class Load:
-    """Asks all the time, over a new connection each time; counts what it is answered."""
-
-    def __init__(self, address: str, port: int) -> None:
-        self.answers: Counter[str] = Counter()
-        self._place = address, port
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.02):
-            self.answers[page(*self._place)] += 1
-
-    def stop(self) -> Counter[str]:
-        self._stop.set()
-        self._thread.join()
-        return self.answers
-
-
 def test_no_request_of_either_family_is_lost_while_pods_roll(cluster: Cluster) -> None:
     port = cluster.get("service", "web")["spec"]["ports"][0]["nodePort"]
     [*addresses, _] = cluster.get("node", "node-1")["status"]["addresses"]
-    loads = [Load(each["address"], port) for each in addresses]
+    loads = [Load(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}") for ip in (each["address"] for each in addresses)]
     try:
         cluster.kubectl("rollout", "restart", "deployment/web")
         cluster.kubectl("rollout", "status", "deployment/web")

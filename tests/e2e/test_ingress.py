@@ -5,9 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import threading
 import urllib.request
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 from podling.launcher.plan import Port
 from podling.launcher.stored_plan import read
 from tests.support.cluster import Cluster, eventually
+from tests.support.load import Load
 
 HOST = "web.example.com"
 MANIFEST = """
@@ -126,41 +125,8 @@ def ask(address: str, host: str = HOST) -> int:
         connection.close()
 
 
-class Load:
-    """A client that asks all the time, over one connection or a new one each time; counts what it is answered."""
-
-    def __init__(self, address: str, *, keep_alive: bool, host: str = HOST) -> None:
-        self.answers: Counter[str] = Counter()
-        self._address = address
-        self._host = host
-        self._keep_alive = keep_alive
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        connection = http.client.HTTPConnection(self._address, timeout=30)
-        while not self._stop.wait(0.02):
-            try:
-                connection.request("GET", "/", headers={"Host": self._host})
-                answer = connection.getresponse()
-                answer.read()
-                self.answers[str(answer.status)] += 1
-            except (OSError, http.client.HTTPException) as error:
-                self.answers[repr(error)] += 1
-                connection.close()
-            if not self._keep_alive:
-                connection.close()
-        connection.close()
-
-    def stop(self) -> Counter[str]:
-        self._stop.set()
-        self._thread.join()
-        return self.answers
-
-
 def test_no_request_is_lost_while_pods_roll_and_the_control_process_restarts(cluster: Cluster, address: str) -> None:
-    loads = [Load(address, keep_alive=keep_alive) for keep_alive in (True, False)]
+    loads = [Load(address, HOST, keep_alive=keep_alive) for keep_alive in (True, False)]
     try:
         cluster.kubectl("rollout", "restart", "deployment/web")
         cluster.podling("restart", "ingress")
@@ -198,7 +164,7 @@ def test_routes_of_a_gateway_are_served_and_lose_no_request_while_pods_roll(clus
     well = {"Accepted": "Accepted", "ResolvedRefs": "ResolvedRefs"}
     eventually("the route is told that all is well", lambda: conditions(cluster) == well)
     eventually("so is the Gateway", lambda: attached(cluster) == (address, [1, 1]))
-    loads = [Load(where, keep_alive=True, host=host) for where in (address, f"{address}:8080")]
+    loads = [Load(where, host, keep_alive=True) for where in (address, f"{address}:8080")]
     try:
         cluster.kubectl("rollout", "restart", "deployment/web")
         cluster.kubectl("rollout", "status", "deployment/web")

@@ -13,18 +13,9 @@ from podling.launcher import preflight, processes, stored_plan
 from podling.launcher.errors import LauncherError
 from podling.launcher.plan import NETWORK_INDEXES, Cluster
 from podling.launcher.stored_plan import Options
+from tests.support.plans import plan
 
-PLAIN = Cluster(
-    id="abc123",
-    directory="/c",
-    network_index=2,
-    node_count=2,
-    node_cpu=1.0,
-    node_memory=1 << 30,
-    image_store="/images",
-    grpc="127.0.0.1:6464",
-    rest="127.0.0.1:6463",
-)
+PLAIN = plan()
 DUAL = replace(PLAIN, dual_stack=True)
 
 

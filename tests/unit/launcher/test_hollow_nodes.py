@@ -9,21 +9,11 @@ from podling.launcher import processes
 from podling.launcher.errors import LauncherError
 from podling.launcher.plan import HOLLOW_NODES_PER_PROCESS, Cluster
 from podling.launcher.stored_plan import check_counts
+from tests.support.plans import plan
 
 
 def cluster(hollow: int, nodes: int = 0) -> Cluster:
-    return Cluster(
-        id="abc123",
-        directory="/tmp/podling-plan",
-        network_index=7,
-        node_count=nodes,
-        node_cpu=2.0,
-        node_memory=2**30,
-        image_store="/var/lib/podling/images",
-        grpc="127.0.0.1:6514",
-        rest="127.0.0.1:6513",
-        hollow_node_count=hollow,
-    )
+    return plan(node_count=nodes, hollow_node_count=hollow)
 
 
 def started(hollow: int) -> list[config.Config]:

@@ -7,19 +7,9 @@ import ipaddress
 from msgspec.structs import replace
 
 from podling.launcher import processes
-from podling.launcher.plan import Cluster
+from tests.support.plans import plan
 
-PLAIN = Cluster(
-    id="abc123",
-    directory="/c",
-    network_index=2,
-    node_count=1,
-    node_cpu=1.0,
-    node_memory=1 << 30,
-    image_store="/images",
-    grpc="127.0.0.1:6464",
-    rest="127.0.0.1:6463",
-)
+PLAIN = plan(node_count=1)
 WITH_INGRESS = replace(PLAIN, ingress=True)
 
 

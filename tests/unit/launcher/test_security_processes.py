@@ -6,20 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from podling.launcher.plan import Cluster
 from podling.launcher.processes import control_plane, on_node
+from tests.support.plans import plan
 
-CLUSTER = Cluster(
-    id="abc123",
-    directory="/c",
-    network_index=2,
-    node_count=2,
-    node_cpu=1.0,
-    node_memory=1 << 30,
-    image_store="/images",
-    grpc="127.0.0.1:6464",
-    rest="127.0.0.1:6463",
-)
+CLUSTER = plan()
 
 
 def flags(name: str) -> dict[str, str]:
