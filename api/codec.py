@@ -13,7 +13,7 @@ import msgspec
 
 from api import go_json
 from api.canonical import canonical as canonical_form
-from api.errors import BadRequest
+from api.errors import BadRequest, Undecodable
 from api.go_syntax import syntax_error
 from api.scalar_forms import UnmarshalError
 from api.strict import field_problems as field_problems
@@ -103,7 +103,7 @@ def canonical(record: R) -> R:
     try:
         return canonical_form(record)
     except UnmarshalError as error:
-        raise BadRequest(_cannot_be_handled(type(record), to_tree(record), str(error))) from None
+        raise _undecodable(type(record), to_tree(record), str(error)) from None
 
 
 def _from_odd_tree(record_type: type[R], tree: Any) -> R:
@@ -111,15 +111,15 @@ def _from_odd_tree(record_type: type[R], tree: Any) -> R:
     try:
         return msgspec.convert(go_json.normalise(record_type, tree), record_type)
     except UnmarshalError as error:
-        raise BadRequest(_cannot_be_handled(record_type, tree, str(error))) from None
+        raise _undecodable(record_type, tree, str(error)) from None
 
 
-def _cannot_be_handled(record_type: type[Record], tree: Any, cause: str) -> str:
+def _undecodable(record_type: type[Record], tree: Any, cause: str) -> Undecodable:
     given = tree if isinstance(tree, dict) else {}
     expected = _kind(record_type)
     kind = given.get("kind") or expected
     version = str(given.get("apiVersion") or getattr(record_type(), "api_version", "v1")).rpartition("/")[2]
-    return f'{kind} in version "{version}" cannot be handled as a {expected}: {cause}'
+    return Undecodable(kind, version, expected, cause)
 
 
 def _kind(record_type: type[Record]) -> str:

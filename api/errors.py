@@ -149,6 +149,14 @@ class BadRequest(StatusError):
         super().__init__(message)
 
 
+class Undecodable(BadRequest):
+    """A document that is no record of the kind it should be; `cause` says why, without naming the kinds."""
+
+    def __init__(self, kind: str, version: str, expected: str, cause: str) -> None:
+        super().__init__(f'{kind} in version "{version}" cannot be handled as a {expected}: {cause}')
+        self.cause = cause
+
+
 class Expired(StatusError):
     """The requested revision or continue token is no longer held: list again."""
 

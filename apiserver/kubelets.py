@@ -96,8 +96,9 @@ class Kubelets:
         # The certificate must be this node's own, whatever address its Node object claims.
         channel = connection.open_channel(replace(self._identity, server=address), server_name=node_name)
         self._channels[node_name] = (address, channel)
-        if known is not None:
-            await known[1].close()
+        gone = [self._channels.pop(name)[1] for name in tuple(self._channels) if self._node(name) is None]
+        for unused in [known[1], *gone] if known is not None else gone:
+            await unused.close()
         return channel
 
     def _address(self, node_name: str) -> str:

@@ -71,10 +71,8 @@ def decode_delete_options(body: bytes) -> DeleteOptions:
         return _DEFAULT_DELETE
     options = codec.decode(DeleteOptions, body)
     if options.kind not in ("", "DeleteOptions"):
-        raise errors.BadRequest(
-            f'{options.kind} in version "{options.api_version or "v1"}" cannot be handled as a DeleteOptions: '
-            f"converting (v1.{options.kind}) to (v1.DeleteOptions): unknown conversion"
-        )
+        cause = f"converting (v1.{options.kind}) to (v1.DeleteOptions): unknown conversion"
+        raise errors.Undecodable(options.kind, options.api_version or "v1", "DeleteOptions", cause)
     return options
 
 

@@ -77,10 +77,8 @@ def from_tree(expected: Kind, tree: Any, field_validation: str, as_written: Any 
     problems = strict.field_problems(expected.record, tree if as_written is None else as_written)
     if problems and field_validation == STRICT:
         version = expected.api_version.rpartition("/")[2]
-        raise errors.BadRequest(
-            f'{expected.kind} in version "{version}" cannot be handled as a {expected.kind}: '
-            f"strict decoding error: {', '.join(problems)}"
-        )
+        cause = f"strict decoding error: {', '.join(problems)}"
+        raise errors.Undecodable(expected.kind, version, expected.kind, cause)
     return record, tuple(problems)
 
 
@@ -103,10 +101,8 @@ def may_repeat(body: bytes, tree: Any) -> bool:
 def _check_kind(expected: Kind, api_version: Any, kind: Any) -> None:
     if kind and kind != expected.kind:
         version = str(api_version or expected.api_version).rpartition("/")[2]
-        raise errors.BadRequest(
-            f'{kind} in version "{version}" cannot be handled as a {expected.kind}: '
-            f"converting ({version}.{kind}) to ({version}.{expected.kind}): unknown conversion"
-        )
+        cause = f"converting ({version}.{kind}) to ({version}.{expected.kind}): unknown conversion"
+        raise errors.Undecodable(kind, version, expected.kind, cause)
     if api_version and api_version != expected.api_version:
         raise errors.BadRequest(
             f"the API version in the data ({api_version}) does not match "

@@ -18,7 +18,6 @@ from apiserver.registry import bodies
 from apiserver.registry.bodies import Kind
 
 _OPERATION: Final = frozenset({"op", "path", "from", "value"})
-_HANDLED: Final = " cannot be handled as a "
 
 
 def record(
@@ -30,11 +29,8 @@ def record(
     """
     try:
         result, _ = bodies.from_tree(expected, tree, bodies.IGNORE)
-    except errors.BadRequest as error:
-        _, handled, cause = error.message.partition(_HANDLED)
-        if not handled:
-            raise
-        raise _invalid(tree, document, cause.partition(": ")[2]) from None
+    except errors.Undecodable as error:
+        raise _invalid(tree, document, error.cause) from None
     if field_validation == bodies.IGNORE:
         return result, ()
     found = [*problems]

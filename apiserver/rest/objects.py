@@ -167,10 +167,8 @@ def _told(repeats: tuple[str, ...], resource: Resource, options: WriteOptions) -
     """The warnings of keys repeated in YAML, as `fieldValidation` has it. Raises `BadRequest` where it is strict."""
     if repeats and options.field_validation == "Strict":
         problem = "\n  ".join(("yaml: unmarshal errors:", *repeats))
-        raise errors.BadRequest(
-            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-            f"strict decoding error: {problem}"
-        )
+        cause = f"strict decoding error: {problem}"
+        raise errors.Undecodable(resource.kind, resource.version, resource.kind, cause)
     return () if options.field_validation == "Ignore" else repeats
 
 

@@ -71,6 +71,7 @@ class Volumes:
         # Calls about different volumes run side by side: whoever looks how much room there is takes it at once.
         self._room = threading.Lock()
         self._coming: dict[str, int] = {}
+        self._copying_bytes = 0
 
     def image(self, id: str) -> Path:
         return self._place(id) / "image"
@@ -105,7 +106,7 @@ class Volumes:
         """What further volumes may ask for together: what all have been promised counts, used or not."""
         status = os.statvfs(self._directory)
         sizes = dict(self._coming) | {volume.id: volume.capacity_bytes for volume in self.all()}
-        promised = self.snapshots.promised_bytes() + sum(sizes.values())
+        promised = self.snapshots.promised_bytes() + self._copying_bytes + sum(sizes.values())
         held = sum(self._held_bytes(id) for id in sizes)
         return max(status.f_bavail * status.f_frsize + held - promised, 0)
 
@@ -177,13 +178,24 @@ class Volumes:
                 raise VolumeProblem(EXISTS, f"there already is a snapshot {name} of another volume")
             return present
         volume = self.get(id)
-        needed = self.image(id).stat().st_blocks * 512
-        # A copy must not take what volumes have been promised.
-        if needed > (available := self.available_bytes()):
-            text = f"a snapshot of {id} needs {text_of(needed)} and {text_of(available)} is left on this node"
-            raise VolumeProblem(FULL, text)
         taken = LocalSnapshot(name, id, volume.capacity_bytes, volume.formatted_bytes, volume.kind, now_ns)
-        return self.snapshots.create(taken, lambda image: self._copy_to(id, image))
+        with self._room_for_copy(id):
+            return self.snapshots.create(taken, lambda image: self._copy_to(id, image))
+
+    @contextmanager
+    def _room_for_copy(self, id: str) -> Iterator[None]:
+        """Keep room for a copy of a volume while it is made: it must not take what volumes have been promised."""
+        needed = self._held_bytes(id)
+        with self._room:
+            if needed > (available := self.available_bytes()):
+                text = f"a snapshot of {id} needs {text_of(needed)} and {text_of(available)} is left on this node"
+                raise VolumeProblem(FULL, text)
+            self._copying_bytes += needed
+        try:
+            yield
+        finally:
+            with self._room:
+                self._copying_bytes -= needed
 
     def _copy_to(self, id: str, target: Path) -> bool:
         """Copy a volume's image as it is at one moment; whether the copy shares blocks with it.
