@@ -11,9 +11,11 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -21,6 +23,9 @@ from . import oci
 from .errors import CorruptImage
 from .registry.keyring import Credential
 from .store import Store
+
+# How long a record may be there before its image is.
+_COMING_SECONDS: Final = 3600.0
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -48,14 +53,17 @@ def credential_hash(credential: Credential) -> str:
 
 
 def remember(store: Store, image_id: str, repository: str, origin: Origin | None) -> None:
-    """An image was pulled from a repository with this credential, or with none. Forgets images that are gone."""
+    """An image is pulled from a repository with this credential, or with none. Forgets images that are gone.
+
+    To be called before the store has the image: whoever dies in between must not leave it to everybody.
+    """
     directory = _directory(store)
     with store.usable():
         directory.mkdir(exist_ok=True, mode=0o700)
         with _locked(directory):
             known = {image.id.removeprefix("sha256:") for image in store.list()}
             for file in directory.iterdir():
-                if file.name not in known:
+                if file.name not in known and file.stat().st_mtime < time.time() - _COMING_SECONDS:
                     file.unlink(missing_ok=True)
             record = _read(store, image_id) or _Record()
             held = record.repositories.setdefault(repository, _Repository())

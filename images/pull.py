@@ -15,6 +15,7 @@ from .errors import ImageError
 from .pull_request import Outcome, Request
 from .pulling import pull
 from .reference import parse
+from .registry.keyring import Credential
 from .registry.trust import Trust
 from .store import Store
 
@@ -24,12 +25,17 @@ def run(request: Request) -> Outcome:
     store = Store(request.store)
     # Without credentials first when there are none; otherwise the given ones only, as upstream's kubelet.
     by_credential = {offer.credential: offer for offer in reversed(request.offers)}
-    try:
-        done = pull(store, request.image, Trust(Path(request.certs_dir)), list(by_credential)[::-1])
-        offer = by_credential.get(done.credential) if done.credential is not None else None
+
+    def remember(credential: Credential | None, image_id: str) -> None:
+        offer = by_credential.get(credential) if credential is not None else None
         # The node's own credentials are from no Secret: all its pods have them.
         origin = offer.origin if offer is not None and offer.uid else None
-        access.remember(store, done.image.id, parse(request.image).repository, origin)
+        access.remember(store, image_id, parse(request.image).repository, origin)
+
+    try:
+        done = pull(store, request.image, Trust(Path(request.certs_dir)), list(by_credential)[::-1], taking_in=remember)
+        if not done.changed:
+            remember(done.credential, done.image.id)
     except ImageError as error:
         return Outcome(error=str(error), kind=type(error).__name__)
     return Outcome(size_bytes=done.image.size_bytes)

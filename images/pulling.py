@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from . import oci
@@ -63,6 +64,8 @@ class Pulled:
 
 
 Told = Callable[[Progress], None]
+# (the credential that was let in, image id), before the store has an image that it did not have.
+TakingIn = Callable[[Credential | None, str], None]
 
 
 def pull(
@@ -72,6 +75,7 @@ def pull(
     credentials: Sequence[Credential] = (),
     told: Told = lambda progress: None,
     architecture: str = "",
+    taking_in: TakingIn = lambda credential, image_id: None,
 ) -> Pulled:
     """Have the store hold what a registry has under this name now. Credentials are tried in turn.
 
@@ -83,7 +87,8 @@ def pull(
         try:
             registry = Registry(reference, trust, credential)
             with _one_at_a_time(store, reference):
-                image, changed = _Pull(store, reference, registry, told, architecture).run()
+                attempt = _Pull(store, reference, registry, told, architecture)
+                image, changed = attempt.run(partial(taking_in, credential))
             return Pulled(image, changed, credential)
         except (AccessDenied, NotInRegistry) as error:
             # Registries say "not found" of what somebody may not see.
@@ -103,7 +108,8 @@ class _Pull:
         self._told = told
         self._architecture = architecture or machine_architecture()
 
-    def run(self) -> tuple[Image, bool]:
+    def run(self, taking_in: Callable[[str], None]) -> tuple[Image, bool]:
+        """The image, and whether anything had to be fetched."""
         wanted = self._reference.digest or self._reference.tag
         resolved = self._reference.digest or self._registry.digest(wanted)
         if (present := self._present(resolved)) is not None:
@@ -120,6 +126,7 @@ class _Pull:
             try:
                 with self._store.receiving() as folder:
                     self._receive_all(folder, manifest, diff_ids)
+                    taking_in(oci.digest_of(config))
                     return self._store.adopt(folder, data, config, {str(self._reference): resolved}), True
             except NoSuchImage:
                 if attempt == _ATTEMPTS:

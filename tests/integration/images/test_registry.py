@@ -359,6 +359,22 @@ def test_who_may_use_what_was_pulled_with_a_secret(store: Store, tmp_path: Path)
     assert not access.allows(store, image, "elsewhere.com/app", [])
 
 
+def test_whose_an_image_is_is_known_before_it_is_there(store: Store, fake: Fake, tmp_path: Path) -> None:
+    name, seen = f"{fake.address}/app:1", []
+
+    def taking_in(credential: object, image_id: str) -> None:
+        access.remember(store, image_id, "private", Origin("u1", "ns", "cred", "hash1"))
+        # Another node of this machine takes in something else meanwhile.
+        access.remember(store, "sha256:other", "other", None)
+        seen.append((image_id, len(store.list())))
+
+    image = pull(store, name, Trust(), taking_in=taking_in).image
+    assert seen == [(image.id, 0)]
+    assert not access.allows(store, image.id, "private", [])
+    pull(store, name, Trust(), taking_in=taking_in)
+    assert len(seen) == 1, "what is there already is not taken in"
+
+
 def test_saved_images_are_loaded_with_the_same_digest(store: Store, other: Store, tmp_path: Path) -> None:
     filled(store, tmp_path, "one:1")
     store.tag("one:1", "two:2")
