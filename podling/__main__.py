@@ -10,10 +10,11 @@ from podling.errors import CommandError
 
 def main() -> None:
     """Run one command; exit 0, 1 with one line when it cannot be carried out, 130 on Ctrl-C."""
-    from podling.app import build
-    from podling.cli.separator import separated
-
     try:
+        # A tenth of a second and more, in which Ctrl-C is to be as quiet as later.
+        from podling.app import build
+        from podling.cli.separator import separated
+
         build()(separated(sys.argv[1:]))
     except CommandError as error:
         print(f"podling: {error}", file=sys.stderr)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from podling.launcher import lock
 from tests.support.chaos import Processes, is_alive
 from tests.support.cluster import PODLING, Cluster, eventually
 from tests.support.kube import Space
@@ -126,8 +127,9 @@ def test_up_broken_off_half_way_leaves_nothing(
 ) -> None:
     crashing.down()
     command = start(crashing, "up")
-    # Somewhere between the first line of Python and the last process.
-    time.sleep(generator.uniform(0.3, 1.5))
+    # Before, Python itself may be starting, which answers a signal in ways of its own.
+    eventually("up is at work", lambda: lock.held(crashing.directory), interval=0.01)
+    time.sleep(generator.uniform(0.0, 1.2))
     command.send_signal(number)
     code, said = finish(command)
     # The other is what a shell tells as the first: it was so early that nobody handled it.
@@ -139,7 +141,8 @@ def test_up_broken_off_half_way_leaves_nothing(
 def test_up_after_an_up_that_was_killed(crashing: Cluster, generator: random.Random) -> None:
     crashing.down()
     first = start(crashing, "up")
-    time.sleep(generator.uniform(0.3, 1.5))
+    # Somewhere between the first line of Python and the last process.
+    time.sleep(generator.uniform(0.0, 1.5))
     first.kill()
     finish(first)
     crashing.up()
