@@ -13,7 +13,6 @@ _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _UNDERSCORE_LABEL = "[_a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _UNDERSCORE_SUBDOMAIN = rf"{_UNDERSCORE_LABEL}(\.{_UNDERSCORE_LABEL})*"
-_LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
@@ -23,7 +22,6 @@ _LONGEST_CACHED = 253 + 1 + 63  # a prefix, a slash and a name
 _LABEL_RE = re.compile(_LABEL)
 _SUBDOMAIN_RE = re.compile(_SUBDOMAIN)
 _UNDERSCORE_SUBDOMAIN_RE = re.compile(_UNDERSCORE_SUBDOMAIN)
-_LABEL_1035_RE = re.compile(_LABEL_1035)
 _QUALIFIED_RE = re.compile(_QUALIFIED)
 _LABEL_VALUE_RE = re.compile(_LABEL_VALUE)
 _CONFIG_KEY_RE = re.compile(_CONFIG_KEY)
@@ -40,10 +38,6 @@ _SUBDOMAIN_MESSAGE = (
 _UNDERSCORE_SUBDOMAIN_MESSAGE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.',"
     " and must start and end with an alphanumeric character"
-)
-_LABEL_1035_MESSAGE = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-',"
-    " start with an alphabetic character, and end with an alphanumeric character"
 )
 _QUALIFIED_MESSAGE = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
@@ -90,14 +84,6 @@ def dns1123_subdomain_with_underscores(value: str) -> list[str]:
     problems = [max_length_message(253)] if len(value) > 253 else []
     if not _UNDERSCORE_SUBDOMAIN_RE.fullmatch(value):
         problems.append(regex_message(_UNDERSCORE_SUBDOMAIN_MESSAGE, _UNDERSCORE_SUBDOMAIN, "example.com"))
-    return problems
-
-
-def dns1035_label(value: str) -> list[str]:
-    """A DNS label starting with a letter: Services' names."""
-    problems = [max_length_message(63)] if len(value) > 63 else []
-    if not _LABEL_1035_RE.fullmatch(value):
-        problems.append(regex_message(_LABEL_1035_MESSAGE, _LABEL_1035, "my-name", "abc-123"))
     return problems
 
 

@@ -53,7 +53,7 @@ _Compare = Callable[[Any, Any], Iterator[FieldError]]
 _NAMES: dict[type[Record], metadata.NameCheck] = {
     t.IPAddress: service_addresses.ip_address_name,
     t.Namespace: names.dns1123_label,
-    t.Service: names.dns1035_label,
+    t.Service: names.dns1123_label,
     t.StatefulSet: names.dns1123_label,
     t.Event: names.path_segment,
     t.EventsV1Event: names.path_segment,

@@ -144,7 +144,7 @@ def _backend(backend: IngressBackend, path: str) -> Errors:
     if not service.name:
         yield FieldError.required(f"{path}.service.name")
     else:
-        yield from well_formed(service.name, f"{path}.service.name", names.dns1035_label)
+        yield from well_formed(service.name, f"{path}.service.name", names.dns1123_label)
     if service.port.name and service.port.number:
         yield FieldError.invalid(path, "", "cannot set both port name & port number")
     elif service.port.name:
