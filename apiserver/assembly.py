@@ -88,6 +88,7 @@ class Assembly:
         self.allocations = Allocations(config.ranges, self.storage.keys)
         self.storage.caches["services"].on_change(self.allocations.listener)
         self.storage.caches["ipaddresses.networking.k8s.io"].on_change(self.allocations.address_listener)
+        self.storage.caches["servicecidrs.networking.k8s.io"].on_change(self.allocations.network_listener)
         self.admission = Admission(self._plugins())
         self.registries: dict[str, Registry] = {}
         self._add_stored(stored)

@@ -1,7 +1,8 @@
 """The ServiceCIDR `kubernetes`: which network this cluster's Service addresses are taken from, for clients to read.
 
 Made at every start when absent, and said to be ready (upstream: controlplane/controller/defaultservicecidr). It tells,
-it does not rule: addresses come from the flag's network whatever becomes of the object.
+it does not rule: addresses come from the flag's network whatever becomes of the object. Further ServiceCIDRs do rule
+(`apiserver.registry.allocation`); `controllers.service_cidrs` says when they are ready.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from controllers.replicaset.kinds import REPLICA_SETS, REPLICATION_CONTROLLERS
 from controllers.resource_quota.controller import ResourceQuotaController
 from controllers.root_ca import RootCAPublisher
 from controllers.service_account import ServiceAccountController
+from controllers.service_cidrs import ServiceCIDRController
 from controllers.snapshots.controller import SnapshotController
 from controllers.statefulset.controller import StatefulSetController
 from controllers.ttl_after_finished import TTLAfterFinishedController
@@ -48,6 +49,7 @@ def add_all(context: Context, config: ControllersConfig, certificates: str) -> N
     EndpointsController(context)
     EndpointSliceMirroringController(context)
     LoadBalancerController(context, config.load_balancer_addresses, config.load_balancer_reserved)
+    ServiceCIDRController(context)
     ReplicaController(context, REPLICA_SETS)
     ReplicaController(context, REPLICATION_CONTROLLERS)
     DeploymentController(context)

@@ -53,6 +53,7 @@ def _declarations(ip: IpFamily) -> dict[Container, tuple[str, str]]:
         Container.IDLE_NODE_PORTS: ("set", f"type {_NODE_PORT_KEY};"),
         Container.NODE_ADDRESSES: ("set", f"type {address};"),
         Container.LOCAL_PODS: ("set", f"type {address}; flags interval;"),
+        Container.SERVICE_NETWORKS: ("set", f"type {address}; flags interval;"),
         Container.HAIRPINS: ("set", f"type {address} . {address};"),
     }
     for protocol in ("tcp", "udp", "sctp"):
@@ -83,7 +84,7 @@ def _nat_chains(network: Network) -> list[str]:
             "nat-prerouting",
             "type nat hook prerouting priority dstnat; policy accept;",
             # Only this node's pods are sure to get their answers through this node without it.
-            f"{ip} daddr {network.service_cidr} {ip} saddr != @local-pods jump mark-for-masquerade",
+            f"{ip} daddr @service-networks {ip} saddr != @local-pods jump mark-for-masquerade",
             "jump services",
         ),
         _chain("nat-output", "type nat hook output priority -100; policy accept;", "jump services"),
@@ -105,7 +106,7 @@ def _filter_chains(network: Network) -> list[str]:
             f"{ip} daddr {network.dns_address} return" if network.dns_address else "",
             f"{ip} daddr . meta l4proto . th dport @idle-ports goto refuse",
             f"{ip} daddr @node-addresses meta l4proto . th dport @idle-node-ports goto refuse",
-            f"{ip} daddr {network.service_cidr} goto refuse",
+            f"{ip} daddr @service-networks goto refuse",
         ),
         *(
             _chain(

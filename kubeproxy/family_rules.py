@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from api.types import EndpointSlice, Service
 from kubeproxy.base_table import Network, base_table
 from kubeproxy.endpoints import NodeView
-from kubeproxy.items import STAND_IN_TABLE, TABLE
+from kubeproxy.items import STAND_IN_TABLE, TABLE, Container, Element
 from kubeproxy.kernel import Kernel, affinity_clients
 from kubeproxy.pending import ServiceKey
 from kubeproxy.ruleset import Owner, RuleSet
@@ -28,7 +28,7 @@ class FamilyRules:
     def __init__(self, network: Network) -> None:
         self.family = network.family
         self._network = network
-        self._cluster_ips = ipaddress.ip_network(network.service_cidr)
+        self._cluster_ips = [ipaddress.ip_network(network.service_cidr)]
         self._rules = RuleSet(network.family)
         self.stale: set[Flow] = set()
         self.without_local: Counter[str] = Counter()
@@ -42,6 +42,13 @@ class FamilyRules:
         """Those with rules."""
         return [owner for owner in self._rules.owners if isinstance(owner, tuple)]
 
+    def join(self, cidrs: Iterable[str]) -> bool:
+        """Cluster IPs come from these networks, too, those of this family. Returns whether that is news."""
+        before = self._cluster_ips
+        networks = self.family.networks([self._network.service_cidr, *cidrs])
+        self._cluster_ips = list(map(ipaddress.ip_network, networks))
+        return self._cluster_ips != before
+
     def change(
         self,
         services: Mapping[ServiceKey, tuple[Service | None, Sequence[EndpointSlice]]],
@@ -52,7 +59,8 @@ class FamilyRules:
         """Take over changed services (with their slices) and node; the transactions for the table as it was."""
         rules: dict[Owner, ServiceRules] = {}
         if node_changed:
-            rules[NODE_OWNER] = ServiceRules(own=node_items(node, self.family))
+            networks = {Element(Container.SERVICE_NETWORKS, str(network)): "" for network in self._cluster_ips}
+            rules[NODE_OWNER] = ServiceRules(own=node_items(node, self.family) | networks)
         for key, (service, slices) in services.items():
             old = self._rules.rules_of(key)
             new = ServiceRules()

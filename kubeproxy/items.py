@@ -31,6 +31,7 @@ class Container(StrEnum):
     IDLE_NODE_PORTS = "idle-node-ports"
     NODE_ADDRESSES = "node-addresses"
     LOCAL_PODS = "local-pods"
+    SERVICE_NETWORKS = "service-networks"
     HAIRPINS = "hairpins"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from api.types import EndpointSlice, NetworkPolicy, Node, Service
+from api.types import EndpointSlice, NetworkPolicy, Node, Service, ServiceCIDR
 from cluster.client import Client
 from cluster.clock import LoopClock
 from cluster.connection import open_channel
@@ -52,6 +52,7 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
     services = Informer(client, Service)
     slices = Informer(client, EndpointSlice, indexes={"service": _service_index})
     node = Informer(client, Node, field_selector=f"metadata.name={config.node.name}")
+    cidrs = Informer(client, ServiceCIDR)
 
     service_of_key = partial(_service_of_key, services)
     slices_of_key = partial(slices.by_index, "service")
@@ -59,10 +60,12 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
     services.add_handler(syncer.service_changed)
     slices.add_handler(syncer.slice_changed)
     node.add_handler(syncer.node_changed)
+    cidrs.add_handler(syncer.service_cidr_changed)
     daemon.spawn("services", services.run())
     daemon.spawn("endpoint-slices", slices.run())
     daemon.spawn("node", node.run())
-    await asyncio.gather(services.synced.wait(), slices.synced.wait(), node.synced.wait())
+    daemon.spawn("service-cidrs", cidrs.run())
+    await asyncio.gather(*(informer.synced.wait() for informer in (services, slices, node, cidrs)))
 
     try:
         await syncer.sync()

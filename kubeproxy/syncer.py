@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from api import timestamps
-from api.types import EndpointSlice, Node, Service
+from api.types import EndpointSlice, Node, Service, ServiceCIDR
 from cluster.clock import Clock
 from cluster.logs import get_logger
 from kubeproxy import conntrack, metrics
@@ -47,6 +47,7 @@ class Syncer:
     ) -> None:
         self._kernel = kernel
         self._families = [FamilyRules(network) for network in networks]
+        self._cidrs: dict[str, list[str]] = {}
         self._bare_node = node
         self._node = node
         self._service = service
@@ -83,11 +84,24 @@ class Syncer:
         if view == self._node:
             return
         if view.zone != self._node.zone:
-            for key in {key for rules in self._families for key in rules.services}:
-                self._pending.service_changed(key, self._clock.monotonic())
+            self._look_at_all()
         self._node = view
         self._node_changed = True
         self._note_queued()
+
+    def service_cidr_changed(self, old: ServiceCIDR | None, new: ServiceCIDR | None) -> None:
+        """An informer's handler."""
+        for object in (old, new):
+            if object is not None:
+                self._cidrs.pop(object.metadata.name, None)
+        if new is not None:
+            self._cidrs[new.metadata.name] = new.spec.cidrs
+        cidrs = [cidr for cidrs in self._cidrs.values() for cidr in cidrs]
+        news = [rules.join(cidrs) for rules in self._families]
+        if any(news):
+            self._look_at_all()
+            self._node_changed = True
+            self._note_queued()
 
     @property
     def node(self) -> NodeView:
@@ -98,6 +112,10 @@ class Syncer:
         """Whether no change has been waiting for long."""
         since = self._pending.oldest_since
         return since is None or self._clock.monotonic() - since < UNHEALTHY_AFTER_SECONDS
+
+    def _look_at_all(self) -> None:
+        for key in {key for rules in self._families for key in rules.services}:
+            self._pending.service_changed(key, self._clock.monotonic())
 
     async def run(self) -> None:
         """Carry out changes as they come, until cancelled."""

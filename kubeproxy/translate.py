@@ -10,7 +10,7 @@ Neighbours: `kubeproxy.endpoints` chooses destinations; `kubeproxy.base_table` d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import NamedTuple
@@ -131,20 +131,19 @@ def translate(
     slices: Iterable[EndpointSlice],
     node: NodeView,
     previous: Mapping[str, tuple[Destination, ...]],
-    cluster_ips: IPv4Network | IPv6Network | None = None,
+    cluster_ips: Sequence[IPv4Network | IPv6Network] = (),
     ip: IpFamily = IPV4,
 ) -> ServiceRules:
     """The items of one service on this node, of one IP family; none when kube-proxy has nothing to do for it.
 
     previous: the rows of the same service's last rules, so that destinations keep their numbers.
-    cluster_ips: the network of cluster IPs, none of which can be anybody's external one: whoever may write a service
+    cluster_ips: the networks of cluster IPs, none of which can be anybody's external one: whoever may write a service
     could draw another service's traffic to his own.
     """
     rules = ServiceRules()
     address = cluster_ip(service, ip)
     if address:
-        if cluster_ips is not None:
-            service = _without(service, cluster_ips)
+        service = _without(service, cluster_ips)
         slices = list(slices)
         for port in service.spec.ports:
             selection = select(service, port, slices, node, ip)
@@ -152,11 +151,15 @@ def translate(
     return rules
 
 
-def _without(service: Service, cluster_ips: IPv4Network | IPv6Network) -> Service:
+def _without(service: Service, cluster_ips: Sequence[IPv4Network | IPv6Network]) -> Service:
     """The service without external IPs that are cluster IPs."""
     external = service.spec.external_ips
-    kept = [text for text in external if not (family_of(text).canonical(text) and ip_address(text) in cluster_ips)]
+    kept = [text for text in external if not (family_of(text).canonical(text) and _is_in(text, cluster_ips))]
     return service if kept == external else replace(service, spec=replace(service.spec, external_ips=kept))
+
+
+def _is_in(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    return any(ip_address(address) in network for network in networks)
 
 
 def node_items(node: NodeView, ip: IpFamily = IPV4) -> dict[Item, str]:

@@ -4,7 +4,8 @@ A claim is a key of its own in the transaction that writes the Service: two Serv
 address, whoever else writes at the same time, and a claim lives exactly as long as its Service. What is in
 use is known from the watch cache; a stale guess costs another attempt, never correctness.
 
-The claim of an address is its IPAddress object, as upstream's (KEP-1880): it shows whose the address is.
+The claim of an address is its IPAddress object, as upstream's (KEP-1880): it shows whose the address is. The
+networks are the flag's, and those of whatever ServiceCIDRs are ready.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Final
 
 from api import codec, scheme
 from api.errors import Invalid
-from api.types import IPAddress, IPAddressSpec, ObjectMeta, ParentReference, Service
+from api.types import IPAddress, IPAddressSpec, ObjectMeta, ParentReference, Service, ServiceCIDR
 from apiserver.registry.metadata import created
 from apiserver.storage.keys import Keys, object_key, split_object_key, storage_of
 from apiserver.storage.transactions import Side
@@ -49,11 +50,11 @@ class Full(Exception):
 class Pool:
     """Numbers `first` to `last`; `static` of them are handed out only on request or when nothing else is left."""
 
-    def __init__(self, first: int, last: int, static: int) -> None:
+    def __init__(self, first: int, last: int, static: int, owners: dict[int, str] | None = None) -> None:
         self.first = first
         self.last = last
         self._static = static
-        self._owners: dict[int, str] = {}
+        self._owners: dict[int, str] = {} if owners is None else owners
 
     def __contains__(self, number: int) -> bool:
         return self.first <= number <= self.last
@@ -83,6 +84,48 @@ class Pool:
         raise Full
 
 
+class Addresses:
+    """Addresses of one IP family, as numbers: of the cluster's own network, and of those of further ServiceCIDRs."""
+
+    def __init__(self, network: Network) -> None:
+        self._owners: dict[int, str] = {}
+        self._pools = {network: _address_pool(network, self._owners)}
+        self._own = network
+
+    @property
+    def networks(self) -> list[Network]:
+        """The cluster's own first."""
+        return list(self._pools)
+
+    def join(self, networks: Iterable[Network]) -> None:
+        """Hand out addresses of these networks, too, and no longer of others. What is taken stays so."""
+        wanted = dict.fromkeys((self._own, *networks))
+        self._pools = {each: self._pools.get(each) or _address_pool(each, self._owners) for each in wanted}
+
+    def __contains__(self, number: int) -> bool:
+        return any(number in pool for pool in self._pools.values())
+
+    def owner(self, number: int) -> str | None:
+        """The object key of the Service that holds an address, of whatever network."""
+        return self._owners.get(number)
+
+    def take(self, number: int, owner: str) -> None:
+        self._owners[number] = owner
+
+    def drop(self, number: int, owner: str) -> None:
+        if self._owners.get(number) == owner:
+            del self._owners[number]
+
+    def choose(self) -> str:
+        """A free address at random, of the first network that has one. Raises `Full`."""
+        for network, pool in self._pools.items():
+            try:
+                return str(network.network_address + (pool.choose() - int(network.network_address)))
+            except Full:
+                continue
+        raise Full
+
+
 @dataclass(frozen=True, slots=True)
 class Ranges:
     """What the cluster hands out: addresses of `cidr`, node ports `first_port` to `last_port`.
@@ -105,10 +148,6 @@ class Ranges:
         """As in `spec.ipFamilies`, the primary first."""
         return tuple(map(_family, self.networks))
 
-    def network(self, family: str) -> Network:
-        """The network of one of `families`."""
-        return next(network for network in self.networks if _family(network) == family)
-
 
 class Allocations:
     """The pools and their keys in etcd; `addresses` by IP family. Follows the Services cache through `listener`."""
@@ -116,7 +155,8 @@ class Allocations:
     def __init__(self, ranges: Ranges, keys: Keys) -> None:
         self.ranges = ranges
         self._keys = keys
-        self.addresses = {_family(network): _address_pool(network) for network in ranges.networks}
+        self.addresses = {_family(network): Addresses(network) for network in ranges.networks}
+        self._further: dict[str, list[Network]] = {}
         size = ranges.last_port - ranges.first_port + 1
         self.ports = Pool(ranges.first_port, ranges.last_port, _band(size, STATIC_PORTS))
 
@@ -127,8 +167,7 @@ class Allocations:
 
     def choose_address(self, family: str) -> str:
         """A free address at random. Raises `Full`."""
-        network = self.ranges.network(family)
-        return str(network.network_address + (self.addresses[family].choose() - int(network.network_address)))
+        return self.addresses[family].choose()
 
     def listener(self, old: Stored | None, new: Stored | None) -> None:
         """Take in a change of a Service."""
@@ -148,11 +187,22 @@ class Allocations:
                 continue
             address = ipaddress.ip_address(stored.name)
             pool = self.addresses.get(_family(address))
-            if pool is not None and int(address) in pool:
+            if pool is not None:
                 act(pool)(int(address), f"ipaddresses/{stored.name}")
 
+    def network_listener(self, old: Stored | None, new: Stored | None) -> None:
+        """Take in a change of a ServiceCIDR: while it is ready, addresses are to be had of its networks."""
+        for stored in (old, new):
+            if stored is not None:
+                self._further.pop(stored.name, None)
+        if new is not None and is_ready(new.record):
+            self._further[new.name] = [ipaddress.ip_network(text, strict=False) for text in new.record.spec.cidrs]
+        for family, addresses in self.addresses.items():
+            further = [self._further[name] for name in sorted(self._further)]
+            addresses.join(each for each in itertools.chain.from_iterable(further) if _family(each) == family)
+
     def addresses_of(self, service: Service) -> set[Address]:
-        """The cluster addresses a Service holds, of this cluster's networks."""
+        """The cluster addresses a Service holds, of this cluster's IP families."""
         if service.spec.type == "ExternalName":
             return set()
         addresses = set()
@@ -161,8 +211,7 @@ class Allocations:
                 address = ipaddress.ip_address(text)
             except ValueError:
                 continue
-            pool = self.addresses.get(_family(address))
-            if pool is not None and int(address) in pool:
+            if _family(address) in self.addresses:
                 addresses.add(address)
         return addresses
 
@@ -211,17 +260,24 @@ def _family(of: Network | Address) -> str:
     return f"IPv{of.version}"
 
 
-def _address_pool(network: Network) -> Pool:
+def is_ready(service_cidr: ServiceCIDR) -> bool:
+    """Whether new addresses are to be had of a ServiceCIDR."""
+    conditions = service_cidr.status.conditions
+    ready = any(condition.type == "Ready" and condition.status == "True" for condition in conditions)
+    return ready and service_cidr.metadata.deletion_timestamp is None
+
+
+def _address_pool(network: Network, owners: dict[int, str]) -> Pool:
     # Neither the network's address nor the broadcast address, which IPv6 does without, is anybody's.
     first, last = int(network.network_address) + 1, int(network.broadcast_address) - (network.version == 4)
-    return Pool(first, last, _band(last - first + 1, STATIC_ADDRESSES))
+    return Pool(first, last, _band(last - first + 1, STATIC_ADDRESSES), owners)
 
 
-def _take(pool: Pool) -> Callable[[int, str], None]:
+def _take(pool: Pool | Addresses) -> Callable[[int, str], None]:
     return pool.take
 
 
-def _drop(pool: Pool) -> Callable[[int, str], None]:
+def _drop(pool: Pool | Addresses) -> Callable[[int, str], None]:
     return pool.drop
 
 

@@ -79,15 +79,18 @@ class ServiceStrategy(Strategy):
         pool = self._allocations.addresses.get(family_of(wanted))
         if pool is None:
             return  # kept from when the cluster had this family, too
-        problem = ""
-        if int(address) not in pool:
-            network = self._allocations.ranges.network(family_of(wanted))
-            problem = f"the provided IP ({wanted}) is not in the valid range. The range of valid IPs is {network}"
-        elif pool.owner(int(address)) not in (None, owner):
+        holder = pool.owner(int(address))
+        if holder == owner:
+            return  # also when its network gives out no addresses any more
+        if holder is not None:
             problem = "provided IP is already allocated"
-        if problem:
-            message = f"failed to allocate IP {wanted}: {problem}"
-            raise self._invalid(name, FieldError.invalid(_IPS, together, message))
+        elif int(address) not in pool:
+            networks = ", ".join(map(str, pool.networks))
+            problem = f"the provided IP ({wanted}) is not in the valid range. The range of valid IPs is {networks}"
+        else:
+            return
+        message = f"failed to allocate IP {wanted}: {problem}"
+        raise self._invalid(name, FieldError.invalid(_IPS, together, message))
 
     def _with_ports(self, owner: str, name: str, spec: ServiceSpec) -> ServiceSpec:
         used = {port.node_port for port in spec.ports}

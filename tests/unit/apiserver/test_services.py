@@ -10,7 +10,19 @@ from msgspec.structs import replace
 
 from api import codec, defaults, scheme, validation
 from api.errors import Invalid
-from api.types import IPAddress, IPAddressSpec, ObjectMeta, ParentReference, Service, ServicePort, ServiceSpec
+from api.types import (
+    Condition,
+    IPAddress,
+    IPAddressSpec,
+    ObjectMeta,
+    ParentReference,
+    Service,
+    ServiceCIDR,
+    ServiceCIDRSpec,
+    ServiceCIDRStatus,
+    ServicePort,
+    ServiceSpec,
+)
 from apiserver.registry.allocation import Allocations, Full, Pool, Ranges
 from apiserver.registry.strategies.services import ServiceStrategy
 from apiserver.storage.keys import Keys
@@ -237,6 +249,49 @@ def test_the_pools_follow_the_cache(strategy: ServiceStrategy, allocations: Allo
     allocations.listener(stored, None)
     assert allocations.addresses["IPv4"].owner(number) is None
     assert allocations.ports.owner(made.spec.ports[0].node_port) is None
+
+
+def put_network(allocations: Allocations, name: str, *cidrs: str, **metadata: Any) -> None:
+    ready = Condition(type="Ready", status="True")
+    record = ServiceCIDR(
+        metadata=ObjectMeta(name=name, **metadata),
+        spec=ServiceCIDRSpec(cidrs=list(cidrs)),
+        status=ServiceCIDRStatus(conditions=[ready]),
+    )
+    data = codec.with_resource_version(codec.encode(record), 5)
+    allocations.network_listener(None, Stored(scheme.find("servicecidrs"), "", name, 5, data))
+
+
+def test_a_ready_service_cidrs_addresses_are_to_be_had(strategy: ServiceStrategy, allocations: Allocations) -> None:
+    wanted = service(cluster_ip="203.0.113.10", cluster_ips=["203.0.113.10"])
+    with pytest.raises(Invalid, match=r"The range of valid IPs is 10.96.0.0/16"):
+        strategy.allocate(wanted, None)
+    put_network(allocations, "more", "203.0.113.0/24", "fd00::/112")
+    made, sides = strategy.allocate(wanted, None)
+    assert list(claims(sides)) == ["/registry/ipaddresses/203.0.113.10"]
+    hold(allocations, made)
+    with pytest.raises(Invalid, match="already allocated"):
+        strategy.allocate(replace(wanted, metadata=replace(wanted.metadata, name="other")), None)
+
+
+def test_an_address_of_a_service_cidr_that_goes_stays_its_holders(
+    strategy: ServiceStrategy, allocations: Allocations
+) -> None:
+    put_network(allocations, "more", "203.0.113.0/24")
+    made, _ = strategy.allocate(service(cluster_ip="203.0.113.10", cluster_ips=["203.0.113.10"]), None)
+    hold(allocations, made)
+    put_network(allocations, "more", "203.0.113.0/24", deletion_timestamp="2026-01-01T00:00:00Z")
+    assert strategy.allocate(made, made) == (made, [])
+    with pytest.raises(Invalid, match="not in the valid range"):
+        strategy.allocate(service("t", cluster_ip="203.0.113.11", cluster_ips=["203.0.113.11"]), None)
+
+
+def test_a_full_network_is_followed_by_the_next() -> None:
+    small = Allocations(Ranges(ipaddress.ip_network("10.96.0.0/30")), Keys())
+    put_network(small, "more", "203.0.113.0/24")
+    for number in (1, 2):
+        hold(small, service(f"s{number}", cluster_ip=f"10.96.0.{number}", cluster_ips=[f"10.96.0.{number}"]))
+    assert small.choose_address("IPv4").startswith("203.0.113.")
 
 
 def test_a_pool_uses_its_static_band_last_and_then_is_full() -> None:

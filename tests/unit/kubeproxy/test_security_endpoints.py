@@ -45,6 +45,6 @@ def test_a_network_is() -> None:
 
 def test_no_service_takes_another_ones_cluster_ip_for_its_external_one() -> None:
     owner = service(externalIPs=["10.96.0.1", "192.0.2.1"])
-    rules = translate(owner, [endpoint_slice("10.0.0.1")], HERE, {}, IPv4Network("10.96.0.0/16"))
+    rules = translate(owner, [endpoint_slice("10.0.0.1")], HERE, {}, [IPv4Network("10.96.0.0/16")])
     keys = {item.key for item in rules.own if isinstance(item, Element) and item.container is Container.SERVICE_PORTS}
     assert keys == {"10.96.0.50 . tcp . 80", "192.0.2.1 . tcp . 80"}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from api.types import EndpointSlice, Service
+from api.types import EndpointSlice, ObjectMeta, Service, ServiceCIDR, ServiceCIDRSpec
 from kubeproxy import metrics, syncer
 from kubeproxy.base_table import Network
 from kubeproxy.endpoints import NodeView
@@ -91,6 +91,20 @@ async def test_a_table_is_replaced_only_while_another_stands_in(node: Node) -> N
     assert third == "delete table ip podling-stand-in\n"
 
 
+async def test_service_cidrs_join_and_leave_the_cluster_networks(node: Node) -> None:
+    await node.syncer.sync()
+    assert set(node.elements("service-networks")) == {"10.96.0.0/16"}
+    more = ServiceCIDR(metadata=ObjectMeta(name="more"), spec=ServiceCIDRSpec(cidrs=["203.0.113.0/24", "fd00::/64"]))
+    within = ServiceCIDR(metadata=ObjectMeta(name="kubernetes"), spec=ServiceCIDRSpec(cidrs=["10.96.0.0/20"]))
+    for each in (more, within):
+        node.syncer.service_cidr_changed(None, each)
+    await node.syncer.sync()
+    assert set(node.elements("service-networks")) == {"10.96.0.0/16", "203.0.113.0/24"}
+    node.syncer.service_cidr_changed(more, None)
+    await node.syncer.sync()
+    assert set(node.elements("service-networks")) == {"10.96.0.0/16"}
+
+
 async def test_a_change_is_a_small_transaction(node: Node) -> None:
     await node.syncer.sync()
     node.put_service(service())
@@ -133,7 +147,7 @@ async def test_running_it_carries_out_changes_as_they_come_and_retries(
     node.kernel.refusals = 2
     node.kernel.accepted.clear()
     node.put_service(service())
-    assert await asyncio.to_thread(node.kernel.accepted.wait, 5)
+    assert await asyncio.to_thread(node.kernel.accepted.wait, 60)
     assert node.elements("idle-ports") == {"10.96.0.50 . tcp . 80": ""}
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
