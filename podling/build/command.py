@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from cluster import kernel_mounts
 from images import incoming
 from images.image import Image
+from images.reference import parse as parse_name
 from images.registry.trust import DEFAULT_CERTS_DIR, Trust
 from images.store import Store
 from podling.build import execution, mounts
@@ -65,6 +66,9 @@ def build(
     if folder is not None and not folder.is_dir():
         raise CommandError(f"the build context {context} is no folder")
     name, data, ignored = _read(folder, file)
+    with store_errors():
+        for wanted in tag or ():
+            parse_name(wanted)
     options = BuildOptions(
         context=folder,
         dockerfile=data,

@@ -16,6 +16,7 @@ from images.compression import MALFORMED, is_compressed, open_decompressed
 from images.errors import ImageError
 from images.unpack import unpack_layer
 from podling.build import paths
+from podling.build.modes import Chmod
 from podling.build.sources import Entry, Source, SourceError
 
 _XATTRS = ("security.capability",)
@@ -27,7 +28,7 @@ class Ownership:
 
     uid: int = 0
     gid: int = 0
-    mode: int | None = None
+    mode: Chmod | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def _put(entry: Entry, destination: Path, owner: Ownership) -> None:
 
 def _own(destination: Path, entry: Entry, owner: Ownership) -> None:
     os.chown(destination, owner.uid, owner.gid)
-    destination.chmod(stat.S_IMODE(entry.mode) if owner.mode is None else owner.mode)
+    mode = stat.S_IMODE(entry.mode)
+    destination.chmod(owner.mode.of(mode, is_folder=stat.S_ISDIR(entry.mode)) if owner.mode else mode)
     for name in _XATTRS:
         if name in os.listxattr(entry.file):
             os.setxattr(destination, name, os.getxattr(entry.file, name))

@@ -36,6 +36,7 @@ def fetch(address: str, folder: Path, checksum: str) -> Source:
         digest = _download(address, file)
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        reason = (isinstance(reason, OSError) and reason.strerror) or reason
         raise SourceError(
             f"cannot fetch {address}: {reason}. Without a network, put the file into the build context and COPY it"
         ) from error

@@ -79,7 +79,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
             end = pattern.find("]", index + 2)
             if end < 0:
                 raise PatternError(f"a [ is not closed: {pattern}")
-            inside = pattern[index + 1 : end].replace("\\", "\\\\")
+            inside = pattern[index + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
             result += f"[{inside}]"
             index = end
         elif character == "\\" and index + 1 < len(pattern):

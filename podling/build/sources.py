@@ -25,6 +25,10 @@ class SourceError(Exception):
     """What was named is not there, or may not be used. The text is for people."""
 
 
+class NothingFits(SourceError):
+    """A pattern that fits nothing."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """A root files are taken from. `name` is what people call it; `strict`: no link may lead out of it."""
@@ -65,7 +69,22 @@ def find(origin: Origin, pattern: str, excluded: Sequence[str] = ()) -> list[Sou
     left_out = ignore.parse("\n".join(excluded))
     found = [source for name in names if (source := _source(origin, name, left_out)) is not None]
     if not found:
-        raise SourceError(_missing(origin, pattern, inside))
+        kind = NothingFits if glob.has_magic(inside) else SourceError
+        raise kind(_missing(origin, pattern, inside))
+    return found
+
+
+def find_all(origin: Origin, words: Sequence[str], excluded: Sequence[str]) -> list[Source]:
+    """What several words name. A pattern may fit nothing if others do: so files are copied that need not be there."""
+    found: list[Source] = []
+    missing: list[SourceError] = []
+    for word in words:
+        try:
+            found += find(origin, word, excluded)
+        except NothingFits as error:
+            missing.append(error)
+    if missing and not found:
+        raise missing[0]
     return found
 
 

@@ -118,6 +118,14 @@ def find_source(stages: Sequence[Stage], here: Stage, name: str) -> Stage | None
     return _find(before, name)
 
 
+def not_yet(stages: Sequence[Stage], here: Stage, name: str) -> str:
+    """Why a name is no source although a stage has it; "" when none has."""
+    found = _find(stages[here.index :], name)
+    if found is None:
+        return ""
+    return "a stage cannot take from itself" if found is here else f"stage {name} comes later: move it before this one"
+
+
 def target(stages: Sequence[Stage], name: str) -> Stage:
     """The stage to build. Raises CommandError."""
     if not name:

@@ -18,6 +18,7 @@ from podling.build import (
     execution,
     fetching,
     ignore,
+    modes,
     mounts,
     paths,
     sources,
@@ -30,6 +31,7 @@ from podling.build.copying import Ownership, Target
 from podling.build.dockerfile import Instruction, without_heredocs
 from podling.build.execution import Command
 from podling.build.ignore import PatternError
+from podling.build.modes import Chmod, ModeError
 from podling.build.mounts import Bound, MountError, MountWish
 from podling.build.sources import Origin, Source, SourceError
 from podling.build.stages import Stage
@@ -55,7 +57,7 @@ class _Copy:
     target: str
     is_folder: bool
     chown: str
-    mode: int | None
+    mode: Chmod | None
 
 
 class Steps:
@@ -75,7 +77,7 @@ class Steps:
             state = states.apply(built.state, instruction, self._build.inputs)
             if instruction.keyword == "WORKDIR":
                 return self._make_working_folder(replace(built, state=state), instruction)
-        except (SourceError, WordError, MountError, UnknownUser, PatternError) as error:
+        except (SourceError, WordError, MountError, ModeError, UnknownUser, PatternError) as error:
             raise CommandError(str(error)) from error
         history = states.history(instruction, self._build.created)
         return replace(built, state=state, history=(*built.history, history))
@@ -212,9 +214,8 @@ class Steps:
             if any(not fetching.is_address(word) for word in wanted.words):
                 name = states.expand(built.state, instruction.flag("from"), build.inputs)
                 origin = stack.enter_context(self._origin(stage, name))
-                for word in wanted.words:
-                    if not fetching.is_address(word):
-                        found += sources.find(origin, word, excluded)
+                local = [word for word in wanted.words if not fetching.is_address(word)]
+                found += sources.find_all(origin, local, excluded)
             found += self._fetched(instruction, wanted, scratch)
             texts = self._texts(built.state, instruction)
             many = len(found) + len(texts) > 1
@@ -229,7 +230,7 @@ class Steps:
                 wanted.target,
                 wanted.is_folder,
                 wanted.chown,
-                wanted.mode,
+                wanted.mode.text if wanted.mode else None,
                 instruction.flag("unpack"),
             )
 
@@ -256,14 +257,12 @@ class Steps:
             raise CommandError(f"{instruction.keyword} needs a source and a destination")
         target = expanded[-1]
         chmod = states.expand(state, instruction.flag("chmod"), self._build.inputs)
-        if chmod and not (set(chmod) <= set("01234567") and len(chmod) <= 4):
-            raise CommandError(f"--chmod={chmod} is not an octal mode such as 0755")
         if instruction.keyword == "COPY" and any(map(fetching.is_address, expanded[:-1])):
             raise CommandError("COPY takes files of the context; to fetch an address, use ADD")
         chown = states.expand(state, instruction.flag("chown"), self._build.inputs)
         is_folder = target in (".", "..") or target.endswith(("/", "/.", "/.."))
         path = states.absolute(state, target)
-        return _Copy(expanded[:-1], path, is_folder, chown, int(chmod, 8) if chmod else None)
+        return _Copy(expanded[:-1], path, is_folder, chown, modes.parse(chmod) if chmod else None)
 
     def _fetched(self, instruction: Instruction, wanted: _Copy, scratch: Path) -> list[Source]:
         addresses = [word for word in wanted.words if fetching.is_address(word)]
@@ -293,6 +292,8 @@ class Steps:
             yield self._context
             return
         earlier = stages.find_source(build.stages, stage, name)
+        if earlier is None and (later := stages.not_yet(build.stages, stage, name)):
+            raise SourceError(f"--from={name}: {later}")
         if earlier is not None:
             layers, label = build.stage(earlier).layers, f"stage {earlier.label}"
         else:

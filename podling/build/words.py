@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from podling.build import patterns
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[*#@!?-]")
 _MODIFIER = re.compile(r":?[-+?]")
+_PATTERN_MODIFIER = re.compile(r"##?|%%?|//?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_.][^\s=]*=|\"[^\"]+\"=|'[^']+'=")
 
 
@@ -106,6 +109,7 @@ class _Expansion:
         self._variables = variables
         self._escape = escape
         self._keep = keep_quotes
+        self._keep_escapes = keep_quotes
         self.at = at
 
     def run(self, until: str = "") -> str:
@@ -160,7 +164,7 @@ class _Expansion:
         """In double quotes only some characters can be escaped; before others the escape is itself."""
         following = self._text[self.at + 1 : self.at + 2]
         self.at += 1 + len(following)
-        if self._keep or (not everywhere and following not in ('"', "$", self._escape)):
+        if self._keep_escapes or (not everywhere and following not in ('"', "$", self._escape)):
             return self._escape + following
         return following
 
@@ -185,9 +189,12 @@ class _Expansion:
         if self._text[self.at : self.at + 1] == "}":
             self.at += 1
             return value or ""
+        if pattern := _PATTERN_MODIFIER.match(self._text, self.at):
+            self.at = pattern.end()
+            return self._cut(value or "", pattern[0])
         match = _MODIFIER.match(self._text, self.at)
         if match is None:
-            raise WordError(f"unsupported modifier in ${{{name}...}}: there are :- - :+ + :? and ?")
+            raise WordError(f"unsupported modifier in ${{{name}...}}: there are :- - :+ + :? ? # ## % %% / and //")
         self.at = match.end()
         word = self.run(until="}")
         has = value is not None and (value != "" or not match[0].startswith(":"))
@@ -198,3 +205,21 @@ class _Expansion:
         if not has:
             raise WordError(f"{name} is not set{': ' + word if word else ''}")
         return value or ""
+
+    def _cut(self, value: str, modifier: str) -> str:
+        """A value without what a pattern fits, or with something else in its place."""
+        pattern = self._pattern(until="/" if modifier[0] == "/" else "}")
+        twice = len(modifier) == 2
+        if modifier[0] == "/":
+            replacement = self.run(until="}")
+            return patterns.replaced(value, pattern, self._escape, replacement, everywhere=twice)
+        cut = patterns.without_prefix if modifier[0] == "#" else patterns.without_suffix
+        return cut(value, pattern, self._escape, longest=twice)
+
+    def _pattern(self, until: str) -> str:
+        """A pattern keeps its escapes: they say which * is one."""
+        before, self._keep_escapes = self._keep_escapes, True
+        try:
+            return self.run(until=until)
+        finally:
+            self._keep_escapes = before

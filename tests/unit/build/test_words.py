@@ -7,7 +7,7 @@ import pytest
 from podling.build import ignore, words
 from podling.build.words import WordError
 
-KNOWN = {"x": "1", "empty": "", "path": "a b"}
+KNOWN = {"x": "1", "empty": "", "path": "a b", "file": "a.tar.gz", "dir": "/x/y/z"}
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,17 @@ KNOWN = {"x": "1", "empty": "", "path": "a b"}
         (r'"a\"b\n"', r'a"b\n'),
         ("$", "$"),
         ("$nope.", "."),
+        ("${file%.*}|${file%%.*}|${file#*.}|${file##*.}", "a.tar|a|tar.gz|gz"),
+        ("${file%zip}${file#?}${nope#a}", "a.tar.gz.tar.gz"),
+        ("${file/a/$x}|${file//a/o}|${file/t*g/}|${file//nope/y}", "1.tar.gz|o.tor.gz|a.z|a.tar.gz"),
+        (r"${dir//\//-}|${dir/\*/}|${file%$nope}", "-x-y-z|/x/y/z|a.tar.gz"),
     ],
 )
 def test_variables_are_replaced_as_docker_does(text: str, result: str) -> None:
     assert words.expand(text, KNOWN) == result
 
 
-@pytest.mark.parametrize("text", ["${x", "'a", '"a', "${}", "${x%y}", "${nope:?must be set}"])
+@pytest.mark.parametrize("text", ["${x", "'a", '"a', "${}", "${x^y}", "${x/a}", "${nope:?must be set}"])
 def test_what_cannot_be_read_is_said(text: str) -> None:
     with pytest.raises(WordError):
         words.expand(text, KNOWN)
@@ -51,6 +55,7 @@ def test_words_and_assignments() -> None:
         ("*\n!*.md\nREADME.md", ["a", "README.md"], ["docs.md"]),
         ("# comment\n\n a? ", ["ab"], ["a", "abc", "# comment"]),
         ("x[0-9]", ["x1"], ["xa"]),
+        ("x[[]", ["x["], ["x"]),
         ("sub/**/end", ["sub/end", "sub/a/b/end"], ["sub/other"]),
     ],
 )
