@@ -9,7 +9,7 @@ from podling.errors import CommandError
 
 
 def main() -> None:
-    """Run one command; exit 0, 1 with one line when it cannot be carried out, 130 on Ctrl-C."""
+    """Run one command; exit 0, 1 (or the error's code) with one line when it cannot be done, 130 on Ctrl-C."""
     try:
         # A tenth of a second and more, in which Ctrl-C is to be as quiet as later.
         from podling.app import build
@@ -18,7 +18,7 @@ def main() -> None:
         build()(separated(sys.argv[1:]))
     except CommandError as error:
         print(f"podling: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

@@ -69,7 +69,7 @@ def run(
         image=image,
         command=command,
         entrypoint=entrypoint,
-        environment=[*_env_file(env_file), *(_given(text) for text in env or ())],
+        environment=[*_env_file(env_file), *given(env or [])],
         ports=publish or (),
         volumes=volume or (),
         network=network,
@@ -173,9 +173,10 @@ def _need(names: tuple[str, ...], command: str) -> None:
         raise CommandError(f"say which: podling {command} NAME ...")
 
 
-def _given(text: str) -> str:
-    """A variable without a value is the one of this shell."""
-    return text if "=" in text else f"{text}={os.environ.get(text, '')}"
+def given(texts: list[str]) -> list[str]:
+    """A variable without a value is the one of this shell; one that is not set here is not passed on."""
+    pairs = [text if "=" in text or text not in os.environ else f"{text}={os.environ[text]}" for text in texts]
+    return [pair for pair in pairs if "=" in pair]
 
 
 def _env_file(file: Path | None) -> list[str]:
@@ -185,4 +186,4 @@ def _env_file(file: Path | None) -> list[str]:
         lines = [line.strip() for line in file.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"cannot read --env-file {file}: {error}") from None
-    return [_given(line) for line in lines if line and not line.startswith("#")]
+    return given([line for line in lines if line and not line.startswith("#")])

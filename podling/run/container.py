@@ -83,6 +83,8 @@ def pod(wish: Wish, config: RunConfig | None) -> Tree:
     if probe := _readiness(config.healthcheck if config else None):
         main["readinessProbe"] = probe
     restart, _, _ = wish.restart.partition(":")
+    if wish.remove and restart != "no":
+        raise CommandError(f"--rm and --restart {wish.restart} exclude each other: what is restarted never ends")
     spec: Tree = {
         "containers": [{name: value for name, value in main.items() if value not in ("", [], {}, False)}],
         "restartPolicy": _choice(_RESTARTS, restart, "--restart"),
@@ -105,7 +107,7 @@ def environment(given: Sequence[str]) -> dict[str, str]:
     for text in given:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise CommandError(f"-e {text}: it is NAME=VALUE")
+            raise CommandError(f"-e {text}: it is NAME=VALUE, or NAME of a variable here")
         found[name] = value
     return found
 
@@ -154,6 +156,21 @@ def status(tree: Tree, now: float) -> str:
         ended = timestamps.age(state["terminated"].get("finishedAt", ""), now)
         return f"Exited ({state['terminated']['exitCode']}) {ended} ago"
     return str(state.get("waiting", {}).get("reason") or tree.get("status", {}).get("phase") or "Created")
+
+
+def never_began(tree: Tree) -> str:
+    """Why the container's command could not even be started; "" when it could, or may still be."""
+    for each in tree.get("status", {}).get("containerStatuses", ()):
+        for state in (each.get("state", {}), each.get("lastState", {})):
+            ended = state.get("terminated", {})
+            if ended.get("reason") == "StartError":
+                return str(ended.get("message") or ended["reason"])
+    return ""
+
+
+def exit_code_of(reason: str) -> int:
+    """Docker's, of a command that could not be started: 127 not found, 126 anything else."""
+    return 127 if re.search("not found|no such file", reason) else 126
 
 
 def trouble(tree: Tree) -> str:

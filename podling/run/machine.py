@@ -83,13 +83,16 @@ class Machine:
                 raise CommandError(f"container {name} was removed before it started")
             seen.append(found)
             states = [each["state"] for each in found.get("status", {}).get("containerStatuses", ())]
-            if states and "waiting" not in states[0]:
+            if (states and "waiting" not in states[0]) or container.never_began(found):
                 return True
             waited = time.monotonic() - began
             return bool(container.trouble(found)) and (waited > _TROUBLE_SECONDS or bool(states))
 
         if not wait_until(self.server, POD, self.namespace, name, settled, _START_SECONDS):
             raise CommandError(f"{name} is still being started: podling describe pod {name} says what it waits for")
+        if reason := container.never_began(seen[-1]):
+            self._delete(seen[-1], 0)
+            raise CommandError(f"cannot start {name}: {reason}", exit_code=container.exit_code_of(reason))
         if trouble := container.trouble(seen[-1]):
             self._delete(seen[-1], 0)
             raise CommandError(f"cannot start {name}: {trouble}")

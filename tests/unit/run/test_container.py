@@ -7,7 +7,7 @@ import pytest
 from images.oci import Healthcheck, RunConfig
 from podling.cli.separator import separated
 from podling.errors import CommandError
-from podling.run import container, publish
+from podling.run import commands, container, publish
 from podling.run.container import Wish
 from podling.run.publish import Published
 
@@ -122,3 +122,27 @@ def test_published_ports_as_rules() -> None:
 )
 def test_where_the_inner_command_begins(typed: str, understood: str) -> None:
     assert " ".join(separated(typed.split())) == understood
+
+
+def test_a_command_that_cannot_be_started() -> None:
+    def pod(**status: object) -> dict[str, object]:
+        return {"status": {"containerStatuses": [status]}}
+
+    ended = {"terminated": {"reason": "StartError", "exitCode": 128, "message": 'exec: "x": not found in $PATH'}}
+    assert container.never_began(pod(state=ended)) == 'exec: "x": not found in $PATH'
+    assert container.never_began(pod(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended))
+    assert container.never_began(pod(state={"terminated": {"reason": "Error", "exitCode": 1}})) == ""
+    assert container.never_began(pod(state={"running": {}})) == ""
+    assert container.exit_code_of("stat /nope: no such file or directory") == 127
+    assert container.exit_code_of("exec /etc/passwd: permission denied") == 126
+
+
+def test_what_is_removed_at_its_end_is_not_restarted() -> None:
+    with pytest.raises(CommandError, match="--rm and --restart always exclude each other"):
+        container.pod(Wish(name="a", image="b", remove=True, restart="always"), None)
+
+
+def test_variables_of_this_shell_are_passed_on_when_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIVEN", "1=2")
+    monkeypatch.delenv("ABSENT", raising=False)
+    assert commands.given(["GIVEN", "ABSENT", "A=", "B=3"]) == ["GIVEN=1=2", "A=", "B=3"]
