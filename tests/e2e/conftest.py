@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, eventually
 from tests.support.kube import Api, Space
 
 _numbers = itertools.count(1)
@@ -21,9 +21,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster.up("--nodes", "3", "--node-memory", "1Gi")
     try:
         yield cluster
-        restarts = {
-            line.split()[0]: int(line.split()[-1]) for line in cluster.podling("status").stdout.splitlines()[1:]
-        }
+        told = eventually("every process is well", lambda: _well(cluster), state=cluster.logs)
+        restarts = {line.split()[0]: int(line.split()[-1]) for line in told.splitlines()[1:]}
         complaints = cluster.complaints()
         ends = (cluster.directory / "log" / "launcher.log").read_text()
     finally:
@@ -31,6 +30,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     assert cluster.leaks() == []
     assert restarts == {name: cluster.restarted.count(name) for name in restarts}, ends
     assert complaints == [], "\n".join(complaints)
+
+
+def _well(cluster: Cluster) -> str:
+    """What `podling status` tells, once all are well: who is busy may answer too late once."""
+    done = cluster.podling("status", check=False)
+    return done.stdout if done.returncode == 0 else ""
 
 
 @pytest.fixture
@@ -42,7 +47,9 @@ def make_space(cluster: Cluster) -> Iterator[Callable[[], Space]]:
         space = Space(cluster, f"test-{next(_numbers)}")
         space.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space.name}})
         made.append(space)
+        # What controllers put into every namespace: pods wait for it, and tests count what is there.
         space.wait("there", "serviceaccounts", "default", bool)
+        space.wait("there", "configmaps", "kube-root-ca.crt", bool)
         return space
 
     yield make

@@ -44,6 +44,10 @@ def untouched(space: Space) -> Iterator[Space]:
     """A namespace with some objects in it, which must be as they were after the test."""
     space.create(config_map("there", a="1"), deployment("idle", container(), replicas=0), service("idle"))
     space.wait("observed", "deployments", "idle", lambda tree: tree["status"].get("observedGeneration") == 1)
+    # Its replica set is written once more, with the first status.
+    [replica_set] = space.list("replicasets")
+    name = replica_set["metadata"]["name"]
+    space.wait("observed", "replicasets", name, lambda tree: tree["status"].get("observedGeneration") == 1)
     before = _everything(space)
     yield space
     assert _everything(space) == before
@@ -271,7 +275,7 @@ def _channel(cluster: Cluster, pair: pki.Pair | None) -> grpc.Channel:
 def _create(channel: grpc.Channel, space: Space, name: str) -> Any:
     target = pb.Target(version="v1", resource="configmaps", namespace=space.name)
     body = json.dumps(config_map(name, a="1")).encode()
-    return ObjectsStub(channel).Create(pb.CreateRequest(target=target, body=body), timeout=10)
+    return ObjectsStub(channel).Create(pb.CreateRequest(target=target, body=body), timeout=60)
 
 
 def test_no_certificate_no_service(untouched: Space) -> None:
@@ -341,7 +345,7 @@ def test_etcd_answers_holders_of_its_own_authority_only(cluster: Cluster) -> Non
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(cluster.directory / "pki" / "admin.crt", cluster.directory / "pki" / "admin.key")
-    connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=5)
+    connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=60)
     with pytest.raises((ssl.SSLError, ConnectionError)):
         connection.request("POST", "/v3/kv/range", b"{}")
         connection.getresponse()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from tests.support.cluster import eventually
 from tests.support.kube import Space, Tree
-from tests.support.manifests import WEB, config_map, container, deployment, pod, secret, service
+from tests.support.manifests import WEB, config_map, container, deployment, pod, secret, service, web
+from tests.support.patience import Follower
 
 
 def _names(space: Space, word: str, labels: str = "") -> set[str]:
@@ -30,27 +30,19 @@ def _available(trees: list[Tree]) -> int:
 
 def test_a_rolling_update_keeps_within_its_bounds(space: Space) -> None:
     strategy = {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}}
-    probe = {"readinessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 1}}
+    probe = {"readinessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 1, "timeoutSeconds": 10}}
     space.create(deployment("web", container(**probe), replicas=4, spec=strategy))
     space.wait_deployment("web")
     counts: list[tuple[int, int]] = []
-    done = threading.Event()
 
-    def watch() -> None:
-        while not done.is_set():
-            trees = space.list("pods", "app=web")
-            counts.append((_living(trees), _available(trees)))
-            done.wait(0.02)
+    def look(pods: dict[str, Tree]) -> None:
+        trees = list(pods.values())
+        counts.append((_living(trees), _available(trees)))
 
-    watching = threading.Thread(target=watch)
-    watching.start()
-    try:
+    with Follower(space.cluster, space.path("pods"), look):
         space.kubectl("set", "env", "deployment/web", "A=b")
         space.wait_deployment("web")
-    finally:
-        done.set()
-        watching.join(10)
-    assert max(living for living, _ in counts) == 5
+    assert max(living for living, _ in counts) <= 5
     assert min(available for _, available in counts) >= 3
     assert len(space.list("replicasets", "app=web")) == 2
 
@@ -60,18 +52,16 @@ def test_recreate_ends_the_old_before_the_new(space: Space) -> None:
     space.create(deployment("web", container(), replicas=2, spec={"strategy": {"type": "Recreate"}}, **grace))
     space.wait_deployment("web")
     old = _names(space, "pods", "app=web")
-    mixed: list[set[str]] = []
-    space.kubectl("set", "env", "deployment/web", "A=b")
 
-    def renewed() -> bool:
-        names = _names(space, "pods", "app=web")
-        if names & old and names - old:
-            mixed.append(names)
-        return len(names - old) == 2
+    def look(pods: dict[str, Tree]) -> None:
+        # One that has ended and is still shown runs nothing any more.
+        running = {name for name, tree in pods.items() if tree["status"].get("phase") not in ("Succeeded", "Failed")}
+        assert not (running & old and pods.keys() - old), sorted(pods)
 
-    eventually("new pods", renewed, interval=0.01)
-    assert mixed == []
-    space.wait_deployment("web")
+    with Follower(space.cluster, space.path("pods"), look):
+        space.kubectl("set", "env", "deployment/web", "A=b")
+        eventually("new pods", lambda: len(_names(space, "pods", "app=web") - old) == 2)
+        space.wait_deployment("web")
 
 
 def test_a_lost_pod_is_replaced_and_a_strange_one_adopted(space: Space) -> None:
@@ -100,7 +90,10 @@ def test_history_is_kept_short(space: Space) -> None:
     for number in range(4):
         space.kubectl("set", "env", "deployment/web", f"A={number}")
         space.wait(
-            "seen", "deployments", "web", lambda d: d["status"]["observedGeneration"] == d["metadata"]["generation"]
+            "seen",
+            "deployments",
+            "web",
+            lambda d: d["status"].get("observedGeneration") == d["metadata"]["generation"],
         )
     eventually("two sets", lambda: len(space.list("replicasets")) == 2)
 
@@ -129,13 +122,17 @@ def test_deleting_and_leaving_orphans(space: Space) -> None:
 
 
 def test_deleting_in_the_foreground_waits_for_what_is_owned(space: Space) -> None:
-    stubborn = container("trap '' TERM; while true; do sleep 0.1; done")
-    space.create(deployment("web", stubborn, replicas=1, terminationGracePeriodSeconds=1))
+    space.create(deployment("web", container(), replicas=1))
     space.wait_deployment("web")
+    [held] = _names(space, "pods")
+    space.merge("pods", held, {"metadata": {"finalizers": ["e2e.example/hold"]}})
     space.delete("deployments", "web", propagationPolicy="Foreground")
+    space.wait("going", "pods", held, lambda tree: tree["metadata"].get("deletionTimestamp"))
     tree = space.get("deployments", "web")
     assert tree["metadata"]["finalizers"] == ["foregroundDeletion"]
     assert tree["metadata"]["deletionTimestamp"]
+    assert len(space.list("replicasets")) == 1
+    space.merge("pods", held, {"metadata": {"finalizers": None}})
     eventually("gone", lambda: space.find("deployments", "web") is None, interval=0.01)
     assert space.list("pods") == [] and space.list("replicasets") == []
 
@@ -227,7 +224,7 @@ def test_namespaces_come_with_what_pods_need(space: Space) -> None:
 
 
 def test_endpoints_without_a_selector_are_the_users(space: Space) -> None:
-    space.create(pod("web", container(WEB)), pod("client"))
+    space.create(pod("web", web()), pod("client"))
     [tree, _] = space.wait_running("web", "client")
     tree_of_service = service("manual")
     del tree_of_service["spec"]["selector"]

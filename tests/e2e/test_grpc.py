@@ -52,7 +52,7 @@ class Reflected:
         call = kind(
             f"/{service}/{method}", request_serializer=make.SerializeToString, response_deserializer=answer.FromString
         )
-        result = call(make(**request), timeout=10)
+        result = call(make(**request), timeout=60)
         return list(result) if described.server_streaming else [result]
 
 
@@ -114,8 +114,8 @@ def test_without_a_certificate_nothing_is_told(cluster: Cluster) -> None:
     with _channel(cluster, "") as channel:
         for attempt in (
             lambda: Reflected(channel).services(),
-            lambda: channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=5),
-            lambda: channel.unary_unary("/podling.v1.Objects/Get")(b"", timeout=5),
+            lambda: channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=60),
+            lambda: channel.unary_unary("/podling.v1.Objects/Get")(b"", timeout=60),
         ):
             with pytest.raises(grpc.RpcError) as refused:
                 attempt()

@@ -39,12 +39,17 @@ def test_every_index_succeeds_once_while_the_controllers_are_killed_and_pods_del
 
 def test_a_pod_that_is_disrupted_is_replaced_and_not_counted(space: Space) -> None:
     rules = [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
-    space.create(_job("robust", "sleep 3", backoffLimit=0, podFailurePolicy={"rules": rules}))
+    script = "until test -e /go; do sleep 0.1; done"
+    space.create(_job("robust", script, backoffLimit=0, podFailurePolicy={"rules": rules}))
     labels = "job-name=robust"
-    pod = eventually("a pod that runs", lambda: next((p for p in space.list("pods", labels) if _runs(p)), None))
-    name = pod["metadata"]["name"]
+
+    def running(but: str = "") -> str:
+        return next((n for p in space.list("pods", labels) if _runs(p) and (n := p["metadata"]["name"]) != but), "")
+
+    name = eventually("a pod that runs", running)
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
     space.api.call("POST", f"{space.path('pods', name)}/eviction", eviction)
+    space.nudge(eventually("another pod that runs", lambda: running(name)), "touch /go")
     job = space.wait("to be complete", "jobs", "robust", _is("Complete"), seconds=60)
     assert (job["status"]["succeeded"], job["status"].get("failed", 0)) == (1, 0)
     assert name not in {

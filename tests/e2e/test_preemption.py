@@ -29,22 +29,23 @@ def test_a_victim_goes_gracefully_and_the_room_is_kept(space: Space, important: 
     cpus = int(space.get("nodes", "node-3")["status"]["allocatable"]["cpu"])
     most = {"requests": {"cpu": f"{cpus * 1000 - 200}m"}}
     there = {"kubernetes.io/hostname": "node-3"}
-    slow = container("trap 'sleep 2; exit 0' TERM; sleep 3600 & wait", resources=most)
-    space.create(pod("low", slow, nodeSelector=there, terminationGracePeriodSeconds=20))
+    # It ends when told, so that there is time to look.
+    slow = container("trap 'until test -e /go; do sleep 0.1; done; exit 0' TERM; sleep 3600 & wait", resources=most)
+    space.create(pod("low", slow, nodeSelector=there, terminationGracePeriodSeconds=100))
     space.wait_running("low")
     space.create(pod("high", container(resources=most), nodeSelector=there, priorityClassName=important))
     waiting = space.wait("nominated", "pods", "high", lambda tree: tree["status"].get("nominatedNodeName"))
     assert waiting["status"]["nominatedNodeName"] == "node-3"
     assert waiting["spec"].get("nodeName") is None
     going = space.wait("going", "pods", "low", lambda tree: tree["metadata"].get("deletionTimestamp"))
-    assert going["metadata"]["deletionGracePeriodSeconds"] == 20
+    assert going["metadata"]["deletionGracePeriodSeconds"] == 100
     [target] = [each for each in going["status"]["conditions"] if each["type"] == "DisruptionTarget"]
     assert (target["status"], target["reason"]) == ("True", "PreemptionByScheduler")
+    space.nudge("low", "touch /go")
     [high] = space.wait_running("high")
     assert high["spec"]["nodeName"] == "node-3"
     assert "nominatedNodeName" not in high["status"]
-    [event] = [each for each in space.list("events") if each["reason"] == "Preempted"]
-    assert event["involvedObject"]["name"] == "low"
+    event = space.wait_event("Preempted", "low")
     assert event["message"] == f"Preempted by pod {high['metadata']['uid']} on node node-3"
 
 

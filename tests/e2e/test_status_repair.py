@@ -12,6 +12,7 @@ def test_a_status_written_by_another_is_repaired(space: Space) -> None:
     before = space.wait("ready", "pods", "web", ready)
 
     tree = space.get("pods", "web")
+    del tree["metadata"]["resourceVersion"]  # whatever its kubelet writes meanwhile
     for condition in tree["status"]["conditions"]:
         if condition["type"] in ("Ready", "ContainersReady"):
             condition.update(status="False", reason="NodeLost")

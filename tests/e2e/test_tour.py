@@ -19,9 +19,9 @@ from tests.support.tour import Command, File, Page, read
 
 TOUR = Path(__file__).parents[2] / "docs" / "tour"
 PAGES = sorted(path for path in TOUR.glob("*.md") if path.name != "README.md")
-COMMAND_SECONDS = 120
-RETRY_SECONDS = 60
-WALK_SECONDS = 600
+COMMAND_SECONDS = 200
+RETRY_SECONDS = 120
+WALK_SECONDS = 900
 
 
 @contextmanager

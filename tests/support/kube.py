@@ -19,6 +19,9 @@ from tests.support.streaming import Streaming, streaming
 
 Tree = dict[str, Any]
 
+# For whatever takes a moment on a machine that has nothing else to do.
+PATIENCE_SECONDS = 60
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -111,7 +114,9 @@ class Space:
     def delete(self, word: str, name: str, **options: Any) -> None:
         self.api.call("DELETE", self.path(word, name), options)
 
-    def wait(self, what: str, word: str, name: str, check: Callable[[Tree], Any], *, seconds: float = 30) -> Tree:
+    def wait(
+        self, what: str, word: str, name: str, check: Callable[[Tree], Any], *, seconds: float = PATIENCE_SECONDS
+    ) -> Tree:
         """The object, once `check` says yes to it; on time-out fails with it as it is."""
         seen: list[Tree | None] = [None]
 
@@ -127,7 +132,7 @@ class Space:
             state=lambda: f"{json.dumps((seen[0] or {}).get('status'))}\n{self.story()}",
         )
 
-    def gone(self, word: str, name: str, *, seconds: float = 30) -> None:
+    def gone(self, word: str, name: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         eventually(
             f"{word}/{name} gone",
             lambda: self.find(word, name) is None,
@@ -136,14 +141,17 @@ class Space:
             state=self.story,
         )
 
-    def wait_event(self, reason: str, name: str = "", *, seconds: float = 30) -> Tree:
-        """The first event of this reason (about the object `name`): events are told after what they tell of."""
+    def wait_event(self, reason: str, name: str = "", *, message: str = "", seconds: float = PATIENCE_SECONDS) -> Tree:
+        """The first event of this reason (about the object `name`, whose message begins so): events are told after
+        what they tell of."""
 
         def found() -> Tree | None:
             events = (event for event in self.list("events") if event["reason"] == reason)
-            return next((each for each in events if name in ("", each["involvedObject"]["name"])), None)
+            ours = (each for each in events if name in ("", each["involvedObject"]["name"]))
+            return next((each for each in ours if each["message"].startswith(message)), None)
 
-        event: Tree = eventually(f"the event {reason} {name}", found, seconds=seconds, interval=0.05, state=self.story)
+        what = f"the event {reason} {name} {message}"
+        event: Tree = eventually(what, found, seconds=seconds, interval=0.05, state=self.story)
         return event
 
     def story(self) -> str:
@@ -153,14 +161,18 @@ class Space:
 
     # -- pods --------------------------------------------------------------------------------------------
 
-    def wait_running(self, *names: str, seconds: float = 30) -> list[Tree]:
+    def wait_running(self, *names: str, seconds: float = PATIENCE_SECONDS) -> list[Tree]:
         """Each pod's containers are ready."""
         return [self.wait("Ready", "pods", name, ready, seconds=seconds) for name in names]
 
-    def wait_phase(self, name: str, phase: str, *, seconds: float = 30) -> Tree:
+    def wait_schedulable(self, node: str) -> None:
+        """A node that was cordoned or tainted is free of taints: a controller takes its own away some time after."""
+        self.wait("open to pods", "nodes", node, lambda tree: not tree["spec"].keys() & {"taints", "unschedulable"})
+
+    def wait_phase(self, name: str, phase: str, *, seconds: float = PATIENCE_SECONDS) -> Tree:
         return self.wait(f"to be {phase}", "pods", name, lambda pod: pod["status"]["phase"] == phase, seconds=seconds)
 
-    def wait_deployment(self, name: str, *, seconds: float = 60) -> Tree:
+    def wait_deployment(self, name: str, *, seconds: float = PATIENCE_SECONDS) -> Tree:
         """Rolled out: every replica updated and available, none too many."""
 
         def rolled_out(tree: Tree) -> bool:
@@ -172,7 +184,7 @@ class Space:
 
         return self.wait("rolled out", "deployments", name, rolled_out, seconds=seconds)
 
-    def wait_endpoints(self, service: str, count: int, *, seconds: float = 30) -> None:
+    def wait_endpoints(self, service: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> None:
         """As many addresses of the Service are ready."""
 
         def addresses() -> int:
@@ -187,7 +199,7 @@ class Space:
         assert answer.code == 200, answer.body
         return answer.body.decode()
 
-    def logged(self, pod: str, text: str, *, seconds: float = 30, query: str = "") -> str:
+    def logged(self, pod: str, text: str, *, seconds: float = PATIENCE_SECONDS, query: str = "") -> str:
         """The pod's log, once `text` stands in it."""
         seen = [""]
 
@@ -201,7 +213,7 @@ class Space:
     # -- kubectl -----------------------------------------------------------------------------------------
 
     def run(
-        self, *arguments: str, stdin: str | None = None, timeout: float = 60, env: Mapping[str, str] | None = None
+        self, *arguments: str, stdin: str | None = None, timeout: float = 120, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """kubectl in this namespace, whatever it answers."""
         environment = {**self.cluster.env, **(env or {})}
@@ -216,7 +228,7 @@ class Space:
         self,
         *arguments: str,
         stdin: str | None = None,
-        timeout: float = 60,
+        timeout: float = 120,
         stderr: str = "",
         env: Mapping[str, str] | None = None,
     ) -> str:
@@ -241,6 +253,14 @@ class Space:
         done = self.run("exec", pod, *chosen, "--", "sh", "-c", command)
         assert done.returncode == 0, f"exec in {pod}: {command}\n{done}"
         return done.stdout + done.stderr
+
+    def nudge(self, pod: str, command: str, container: str = "") -> None:
+        """Run a shell command that makes its container end, or go on to its end.
+
+        A container takes its execs with it: which of the two ends first is open, so what is said of this is not asked.
+        """
+        chosen = ("-c", container) if container else ()
+        self.run("exec", pod, *chosen, "--", "sh", "-c", command)
 
 
 def ready(pod: Tree) -> bool:

@@ -6,6 +6,8 @@ import http.client
 import threading
 from collections import Counter
 
+from tests.support.cluster import eventually
+
 
 class Load:
     """A client that asks all the time, over one connection or a new one each time; counts what it is answered."""
@@ -17,7 +19,7 @@ class Load:
         self._host = host or address
         self._keep_alive = keep_alive
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -35,7 +37,11 @@ class Load:
                 connection.close()
         connection.close()
 
-    def stop(self) -> Counter[str]:
-        self._stop.set()
-        self._thread.join()
+    def stop(self, *, least: int = 20) -> Counter[str]:
+        """What it was answered, once that are at least so many answers."""
+        try:
+            eventually(f"{least} answers", lambda: self.answers.total() >= least, state=lambda: str(self.answers))
+        finally:
+            self._stop.set()
+            self._thread.join()
         return self.answers

@@ -20,6 +20,12 @@ def container(script: str = SLEEP, name: str = "main", **fields: Any) -> Tree:
     return {"name": name, "image": "busybox", "command": ["sh", "-c", script], **fields}
 
 
+def web(name: str = "main", **fields: Any) -> Tree:
+    """A web server that is ready once it serves: one that has only been started may not listen yet."""
+    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 10}
+    return container(WEB, name, readinessProbe=probe, **fields)
+
+
 def python(script: str, name: str = "main", **fields: Any) -> Tree:
     """A container that runs a Python script."""
     return {"name": name, "image": "python", "command": ["python3", "-u", "-c", script], **fields}

@@ -12,7 +12,7 @@ from typing import Any
 from tests.support.cluster import Cluster
 from tests.support.kube import Answer, Api, Space, Tree
 
-PATIENCE_SECONDS = 40
+PATIENCE_SECONDS = 90
 RETRY_SECONDS = 0.1
 # What a server says that cannot do its work just now: perhaps it has done it all the same.
 UNSURE = (500, 503, 504)

@@ -23,7 +23,7 @@ class Streaming:
         for reader in self._readers:
             reader.start()
 
-    def until(self, text: str, *, seconds: float = 30) -> str:
+    def until(self, text: str, *, seconds: float = 60) -> str:
         """The first line from here on with `text` in it."""
         deadline = time.monotonic() + seconds
         while True:
@@ -37,17 +37,17 @@ class Streaming:
             if text in line:
                 return line
 
-    def end(self, *, seconds: float = 30) -> int:
+    def end(self, *, seconds: float = 60) -> int:
         """Its exit code, once it ends by itself."""
         code = self.process.wait(seconds)
-        while (line := self._coming.get(timeout=5)) is not None:
+        while (line := self._coming.get(timeout=60)) is not None:
             self.lines.append(line)
         return code
 
     def errors(self) -> str:
         """What it wrote to stderr so far; everything once it has ended."""
         if self.process.poll() is not None:
-            self._readers[1].join(5)
+            self._readers[1].join(60)
         return "".join(self._errors)
 
     def _read(self) -> None:
@@ -78,5 +78,5 @@ def streaming(*command: str, env: Mapping[str, str]) -> Iterator[Streaming]:
             yield talk
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
             talk.errors()
