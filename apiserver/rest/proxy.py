@@ -1,16 +1,17 @@
 """nodes/proxy, pods/proxy, services/proxy: a request passed on to what runs in the cluster, its answer passed back.
 
 Bodies stream both ways; upgraded connections (WebSockets) are joined byte by byte. As upstream: a path without a final
-slash is redirected for GET and HEAD, redirects of the backend stay below the proxied path, pods' and Services'
-certificates are not checked. Unlike upstream, links in HTML pages are passed on as they are.
+slash is redirected for GET and HEAD, the backend's redirects and the links in its HTML pages stay below the proxied
+path, pods' and Services' certificates are not checked.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import zlib
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from aiohttp import hdrs, web
@@ -19,7 +20,7 @@ from yarl import URL
 
 from api import errors
 from apiserver.proxy_targets import RESOURCES, ProxyTargets, Target
-from apiserver.rest import replies
+from apiserver.rest import html_links, replies
 from apiserver.rest.byte_transports import UpgradedConnection
 from apiserver.rest.call import Call
 from apiserver.rest.request_info import RequestInfo
@@ -142,12 +143,23 @@ async def _pass_back(
     headers = CIMultiDict((name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP)
     if (location := headers.get(hdrs.LOCATION)) is not None:
         headers[hdrs.LOCATION] = _below(prefix, location, target)
+    page = html_links.decoder(headers) if request.method != "HEAD" else None
+    if page is not None:
+        for name in (hdrs.CONTENT_LENGTH, hdrs.CONTENT_ENCODING):
+            headers.popall(name, None)
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
     await response.prepare(request)
     try:
-        async for chunk in answer.content.iter_any():
-            await response.write(chunk)
-    except aiohttp.ClientError as error:
+        if page is None:
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+        else:
+            rewriter = html_links.LinkRewriter(lambda url: _below(prefix, url, target))
+            async for chunk in answer.content.iter_any():
+                for piece in page.feed(chunk):
+                    await response.write(rewriter.feed(piece))
+            await response.write(rewriter.finish())
+    except (aiohttp.ClientError, zlib.error) as error:
         # That this is not all of it, only a connection broken off can tell.
         if request.transport is not None:
             request.transport.abort()
@@ -227,13 +239,16 @@ def _redirect_to_folder(call: Call, prefix: str) -> web.StreamResponse:
 
 
 def _below(prefix: str, location: str, target: Target) -> str:
-    """A redirect of the backend to itself, as the client has to ask for it."""
-    parts = urlsplit(location)
+    """A link or redirect of the backend to itself, as the client has to ask for it."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return location
     if parts.netloc and parts.netloc not in (target.authority, target.host):
         return location
-    if not parts.path.startswith("/"):
+    if not parts.path.startswith("/") or parts.path.startswith(f"{prefix}/"):
         return location
-    return prefix + parts.path + (f"?{parts.query}" if parts.query else "")
+    return urlunsplit(("", "", prefix + parts.path, parts.query, parts.fragment))
 
 
 def _reason(error: BaseException) -> str:

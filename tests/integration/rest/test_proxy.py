@@ -25,6 +25,8 @@ async def _echo(request: web.Request) -> web.StreamResponse:
         raise web.HTTPFound("/there?x=1")
     if request.path == "/away":
         raise web.HTTPFound("http://elsewhere.example/there")
+    if request.path == "/page":
+        return web.Response(text='<a href="/there">x</a>', content_type="text/html")
     if request.headers.get("Upgrade") == "websocket":
         connection = web.WebSocketResponse()
         await connection.prepare(request)
@@ -114,6 +116,13 @@ async def test_redirects_stay_below_the_proxied_path(backend: Door) -> None:
         assert (answer.status, answer.headers["Location"]) == (302, f"{POD}/there?x=1")
     async with backend.admin.get(f"{POD}/away", allow_redirects=False) as answer:
         assert answer.headers["Location"] == "http://elsewhere.example/there"
+
+
+async def test_links_in_pages_stay_below_the_proxied_path(backend: Door) -> None:
+    async with backend.admin.get(f"{POD}/page") as answer:
+        assert await answer.text() == f'<a href="{POD}/there">x</a>'
+    async with backend.admin.head(f"{POD}/page") as answer:
+        assert answer.status == 200
 
 
 async def test_web_sockets_are_joined(backend: Door) -> None:
