@@ -24,7 +24,9 @@ from kubeproxy.ip_family import IPV4, IpFamily, family_of
 from kubeproxy.items import AFFINITY_PREFIX, AffinitySet, Chain, Container, Element, Item
 from kubeproxy.slots import arrange
 
-PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
+# What carries one of these labels, Service or EndpointSlice, is another proxy's or nobody's (upstream's kube-proxy
+# does not even ask for it).
+NOT_OURS_LABELS = frozenset({"service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"})
 DEFAULT_AFFINITY_SECONDS = 10_800
 LOCAL_OFFSET = 65_536  # numbers of node-local destinations start here, after every possible other
 
@@ -108,7 +110,7 @@ class Frontend:
 def cluster_ip(service: Service, family: IpFamily) -> str:
     """The service's cluster address of a family that kube-proxy is to serve; "" when there is none."""
     spec = service.spec
-    if spec.type == "ExternalName" or PROXY_NAME_LABEL in service.metadata.labels:
+    if spec.type == "ExternalName" or not NOT_OURS_LABELS.isdisjoint(service.metadata.labels):
         return ""
     return family.first(spec.cluster_ips or [spec.cluster_ip])
 
@@ -144,7 +146,7 @@ def translate(
     address = cluster_ip(service, ip)
     if address:
         service = _without(service, cluster_ips)
-        slices = list(slices)
+        slices = [each for each in slices if NOT_OURS_LABELS.isdisjoint(each.metadata.labels)]
         for port in service.spec.ports:
             selection = select(service, port, slices, node, ip)
             _PortTranslation(service, port, selection, rules, previous, address, ip).run()

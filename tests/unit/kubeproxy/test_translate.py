@@ -61,10 +61,17 @@ def test_services_without_an_ipv4_cluster_address_need_nothing(spec: dict[str, A
     assert (rules.own, rules.shared, rules.flows) == ({}, {}, set())
 
 
-def test_a_service_of_another_proxy_needs_nothing() -> None:
+@pytest.mark.parametrize("label", ["service-proxy-name", "headless"])
+def test_a_service_of_another_proxy_needs_nothing(label: str) -> None:
     owner = service()
-    owner.metadata.labels["service.kubernetes.io/service-proxy-name"] = "other"
+    owner.metadata.labels[f"service.kubernetes.io/{label}"] = ""
     assert rules_of(owner, A).own == {}
+
+
+def test_slices_of_another_proxy_count_for_nothing() -> None:
+    theirs = endpoint_slice("10.1.0.1")
+    theirs.metadata.labels["service.kubernetes.io/headless"] = ""
+    assert translate(service(), [theirs], HERE, {}).own == translate(service(), [], HERE, {}).own
 
 
 def test_without_endpoints_every_frontend_is_refused() -> None:
