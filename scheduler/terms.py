@@ -1,22 +1,16 @@
 """A pod's affinity terms and spread constraints, compiled once: hashable, with selectors ready to match.
 
-Source: upstream's scheduler framework (AffinityTerm, topologySpreadConstraint). `matchLabelKeys` and
-`mismatchLabelKeys` become requirements on the pod's own label values.
+Source: upstream's scheduler framework (AffinityTerm, topologySpreadConstraint). What `matchLabelKeys` and
+`mismatchLabelKeys` ask for stands in the selectors: the API server merges it when a pod is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from api import codec, selectors
-from api.types import (
-    LabelSelector,
-    LabelSelectorRequirement,
-    Pod,
-    PodAffinityTerm,
-    TopologySpreadConstraint,
-)
+from api.types import LabelSelector, Pod, PodAffinityTerm, TopologySpreadConstraint
 
 Labels = Mapping[str, str]
 LabelMatch = Callable[[Labels], bool]
@@ -78,7 +72,7 @@ def label_match(selector: LabelSelector | None) -> LabelMatch:
 
 def compile_term(term: PodAffinityTerm, pod: Pod) -> Term:
     """Compile a term of `pod`."""
-    selector = _with_label_keys(term.label_selector, pod, term.match_label_keys, term.mismatch_label_keys)
+    selector = term.label_selector
     namespaces = frozenset(term.namespaces)
     if not namespaces and term.namespace_selector is None:
         namespaces = frozenset((pod.metadata.namespace,))
@@ -94,29 +88,13 @@ def compile_term(term: PodAffinityTerm, pod: Pod) -> Term:
     )
 
 
-def compile_constraint(constraint: TopologySpreadConstraint, pod: Pod) -> SpreadConstraint:
-    """Compile a spread constraint of `pod`."""
-    selector = _with_label_keys(constraint.label_selector, pod, constraint.match_label_keys, ())
+def compile_constraint(constraint: TopologySpreadConstraint) -> SpreadConstraint:
+    """Compile a spread constraint."""
     return SpreadConstraint(
         constraint.topology_key,
         constraint.max_skew,
         1 if constraint.min_domains is None else constraint.min_domains,
         constraint.node_affinity_policy != "Ignore",
         constraint.node_taints_policy == "Honor",
-        label_match(selector),
+        label_match(constraint.label_selector),
     )
-
-
-def _with_label_keys(
-    selector: LabelSelector | None, pod: Pod, match: Sequence[str], mismatch: Sequence[str]
-) -> LabelSelector | None:
-    if selector is None or not (match or mismatch):
-        return selector
-    labels = pod.metadata.labels
-    extra = [
-        LabelSelectorRequirement(key=key, operator=operator, values=[labels[key]])
-        for keys, operator in ((match, "In"), (mismatch, "NotIn"))
-        for key in keys
-        if key in labels
-    ]
-    return LabelSelector(match_labels=selector.match_labels, match_expressions=[*selector.match_expressions, *extra])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from api import names
 from api.errors import FieldError
@@ -70,6 +70,8 @@ def _pod_affinity_term(term: PodAffinityTerm, path: str) -> Errors:
         yield from well_formed(namespace, f"{path}.namespace", names.dns1123_label)
     yield from _label_keys(term.match_label_keys, term.label_selector, f"{path}.matchLabelKeys")
     yield from _label_keys(term.mismatch_label_keys, term.label_selector, f"{path}.mismatchLabelKeys")
+    for index, key in _selected_twice(term.match_label_keys, term.label_selector):
+        yield FieldError.invalid(f"{path}[{index}]", key, _BOTH)
     for index, key in enumerate(term.match_label_keys):
         if key in term.mismatch_label_keys:
             detail = "exists in both matchLabelKeys and mismatchLabelKeys"
@@ -166,16 +168,22 @@ def _spread_constraint(constraint: TopologySpreadConstraint, path: str) -> Error
 
 
 def _spread_label_keys(constraint: TopologySpreadConstraint, path: str) -> Errors:
-    selector = constraint.label_selector
-    if constraint.match_label_keys and selector is None:
-        yield FieldError.forbidden(path, "must not be specified when labelSelector is not set")
-    selected: set[str] = set()
-    if selector is not None:
-        selected = {*selector.match_labels, *(expression.key for expression in selector.match_expressions)}
-    for index, key in enumerate(constraint.match_label_keys):
-        yield from well_formed(key, f"{path}[{index}]", names.qualified_name)
-        if key in selected:
-            yield FieldError.invalid(f"{path}[{index}]", key, _BOTH)
+    yield from _label_keys(constraint.match_label_keys, constraint.label_selector, path)
+    for index, key in _selected_twice(constraint.match_label_keys, constraint.label_selector):
+        yield FieldError.invalid(f"{path}[{index}]", key, _BOTH)
+
+
+def _selected_twice(keys: Sequence[str], selector: LabelSelector | None) -> Iterable[tuple[int, str]]:
+    """The keys the client's own selector speaks of as well: once they stand there for the pod's own value.
+
+    That is so in pods alone, so a template's are found when its pods are made.
+    """
+    if selector is None or not keys:
+        return
+    found = Counter([*selector.match_labels, *(expression.key for expression in selector.match_expressions)])
+    for index, key in enumerate(keys):
+        if found[key] > 1:
+            yield index, key
 
 
 def gates(gates: Sequence[PodSchedulingGate], path: str) -> Errors:

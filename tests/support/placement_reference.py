@@ -147,7 +147,7 @@ def selects(selector: LabelSelector | None, labels: dict[str, str]) -> bool:
 
 
 def speaks_of(term: PodAffinityTerm, owner: Pod, other: Pod, world: World) -> bool:
-    own, namespace = owner.metadata.labels, other.metadata.namespace
+    namespace = other.metadata.namespace
     named = set(term.namespaces)
     if not named and term.namespace_selector is None:
         named = {owner.metadata.namespace}
@@ -155,11 +155,7 @@ def speaks_of(term: PodAffinityTerm, owner: Pod, other: Pod, world: World) -> bo
         selector = term.namespace_selector
         if selector is None or not selects(selector, world.namespace_labels(namespace)):
             return False
-    if not selects(term.label_selector, other.metadata.labels):
-        return False
-    like = all(other.metadata.labels.get(key) == own[key] for key in term.match_label_keys if key in own)
-    unlike = all(other.metadata.labels.get(key) != own[key] for key in term.mismatch_label_keys if key in own)
-    return like and unlike
+    return selects(term.label_selector, other.metadata.labels)
 
 
 def same_domain(key: str, node: Node, other: Pod, world: World) -> bool:
@@ -215,9 +211,7 @@ def spread_evenly(pod: Pod, node: Node, world: World) -> bool:
     for constraint in constraints:
 
         def counts(labels: dict[str, str], constraint=constraint) -> bool:
-            own = pod.metadata.labels
-            keyed = all(labels.get(k) == own[k] for k in constraint.match_label_keys if k in own)
-            return keyed and selects(constraint.label_selector, labels)
+            return selects(constraint.label_selector, labels)
 
         eligible = [
             candidate

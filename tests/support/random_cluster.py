@@ -97,8 +97,6 @@ class Dice(random.Random):
             term["namespaces"] = [self.choice(NAMESPACES)]
         if self.random() < 0.2:
             term["namespaceSelector"] = self.choice(({}, {"matchLabels": {"team": "a"}}))
-        if self.random() < 0.2:
-            term[self.choice(("matchLabelKeys", "mismatchLabelKeys"))] = ["rev"]
         return term
 
     def constraint(self):
@@ -114,8 +112,6 @@ class Dice(random.Random):
             constraint["nodeAffinityPolicy"] = self.choice(("Honor", "Ignore"))
         if self.random() < 0.3:
             constraint["nodeTaintsPolicy"] = self.choice(("Honor", "Ignore"))
-        if self.random() < 0.2:
-            constraint["matchLabelKeys"] = ["rev"]
         return constraint
 
     def world(self, nodes, pods):

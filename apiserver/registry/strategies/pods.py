@@ -10,7 +10,7 @@ from api.errors import FieldError
 from api.pod_qos import qos_class
 from api.types import Pod, PodCondition, PodStatus
 from api.validation import pods
-from apiserver.registry.strategies import pod_resize
+from apiserver.registry.strategies import label_keys, pod_resize
 from apiserver.registry.strategy import Strategy
 from apiserver.registry.views import View
 
@@ -30,7 +30,8 @@ class PodStrategy(Strategy):
 
     def prepare_create(self, record: Pod) -> Any:
         status = PodStatus(phase="Pending", qos_class=qos_class(record), conditions=_gated(record))
-        return replace(record, metadata=replace(record.metadata, generation=1), status=status)
+        spec = label_keys.merged(record.spec, record.metadata.labels)
+        return replace(record, metadata=replace(record.metadata, generation=1), spec=spec, status=status)
 
     def prepare_status(self, new: Pod, old: Pod) -> Any:
         metadata = replace(new.metadata, owner_references=old.metadata.owner_references)
