@@ -55,7 +55,7 @@ def list_options(request: pb.ListRequest) -> ListOptions:
     return ListOptions(
         label_selector=request.label_selector,
         field_selector=request.field_selector,
-        limit=request.limit,
+        limit=max(0, request.limit),
         continue_token=request.continue_token,
         resource_version=request.resource_version,
         resource_version_match=request.resource_version_match,

@@ -98,6 +98,8 @@ def updated(metadata: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
     changes: dict[str, Any] = {}
     if metadata.resource_version:
         changes["resource_version"] = ""
+    if metadata.self_link:
+        changes["self_link"] = ""
     if metadata.generation != old.generation:
         changes["generation"] = old.generation
     if not metadata.uid:

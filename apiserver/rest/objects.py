@@ -151,7 +151,7 @@ async def _delete_body(call: Call) -> bytes:
     body = (await bodies.read_object(call.request)).json
     if body or not call.query:
         return body
-    options = query.delete_options(call.query)
+    options = query.delete_options(call.query, collection=not call.info.name)
     return b"" if options is None else codec.encode(options)
 
 

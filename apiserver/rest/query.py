@@ -71,7 +71,8 @@ def list_options(query: Query, name: str = "") -> ListOptions:
     return ListOptions(
         label_selector=first(query, "labelSelector"),
         field_selector=first(query, "fieldSelector"),
-        limit=optional_integer(query, "limit") or 0,
+        # Below zero means no limit, as upstream's storage takes it.
+        limit=max(0, optional_integer(query, "limit") or 0),
         continue_token=first(query, "continue"),
         resource_version=first(query, "resourceVersion"),
         resource_version_match=first(query, "resourceVersionMatch"),
@@ -93,21 +94,26 @@ def write_options(query: Query) -> WriteOptions:
     )
 
 
-def delete_options(query: Query) -> DeleteOptions | None:
-    """The options a delete carries in its query; None when there are none. They count only without a body."""
+def delete_options(query: Query, *, collection: bool = False) -> DeleteOptions | None:
+    """The options a delete carries in its query; None when there are none. They count only without a body.
+
+    `uid` and `resourceVersion` are preconditions, but for a `collection`, where the latter is the list's.
+    """
     grace = optional_integer(query, "gracePeriodSeconds")
     orphan = optional_flag(query, "orphanDependents")
     propagation = first(query, "propagationPolicy") or None
     dry_run = list(query.get("dryRun", ()))
-    uid = first(query, "preconditions.uid") or None
-    if grace is None and orphan is None and propagation is None and not dry_run and uid is None:
+    uid = (not collection and first(query, "uid")) or None
+    revision = (not collection and first(query, "resourceVersion")) or None
+    preconditions = Preconditions(uid=uid, resource_version=revision) if uid or revision else None
+    if grace is None and orphan is None and propagation is None and not dry_run and preconditions is None:
         return None
     return DeleteOptions(
         grace_period_seconds=grace,
         orphan_dependents=orphan,
         propagation_policy=propagation,
         dry_run=dry_run,
-        preconditions=Preconditions(uid=uid) if uid else None,
+        preconditions=preconditions,
     )
 
 

@@ -68,7 +68,7 @@ def object_view(stored: Stored, record: type[Record], form: Form, query: Query) 
     if form.view == "Table":
         list_meta = {"resourceVersion": str(stored.revision)}
         document = table(stored.resource, [stored], list_meta, include_object(query), record=record)
-        return dumps(_versioned(document, form))
+        return dumps(versioned(document, form))
     if form.view == "PartialObjectMetadata":
         return partial(stored, form)
     raise errors.NotAcceptable(["application/json", "application/yaml"])
@@ -79,7 +79,7 @@ async def list_view(resource: Resource, page: Page, form: Form, query: Query) ->
     list_meta = list_metadata(page)
     if form.view == "Table":
         document = await _long_table(resource, page.items, list_meta, include_object(query))
-        return (dumps(_versioned(document, form)), b"\n")
+        return (dumps(versioned(document, form)), b"\n")
     if form.view == "PartialObjectMetadataList":
         head = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%b","metadata":%b,"items":[' % (
             form.view_version.encode(),
@@ -149,7 +149,7 @@ def dumps(tree: Any) -> bytes:
     return orjson.dumps(tree)
 
 
-def _versioned(document: dict[str, Any], form: Form) -> dict[str, Any]:
+def versioned(document: dict[str, Any], form: Form) -> dict[str, Any]:
     """The Table under the version the client named (v1beta1 has the same shape)."""
     if form.view_version != "v1":
         return {**document, "apiVersion": f"meta.k8s.io/{form.view_version}"}

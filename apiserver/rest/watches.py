@@ -15,7 +15,7 @@ from aiohttp import web
 from api import errors
 from api.scheme import Resource
 from apiserver.handler import Handler
-from apiserver.requests import Batch, Event, Stored, Watch
+from apiserver.requests import Batch, Event, ListOptions, Stored, Watch
 from apiserver.rest import query, views, websockets
 from apiserver.rest.call import Call
 from apiserver.rest.negotiation import Form
@@ -29,8 +29,7 @@ Frames = Callable[[Batch], Iterable[bytes]]
 async def watch(handler: Handler, call: Call, resource: Resource) -> web.StreamResponse:
     """Serve one watch until it ends. Raises `StatusError` only before the answer has begun."""
     options = query.list_options(call.query, call.info.name)
-    form = call.form()
-    frames = _frames(resource, form, call)
+    frames = frames_of(resource, call, options)
     opened = handler.watch(call.user, resource, call.info.namespace, options)
     if websockets.requested(call.request):
         return await _over_websocket(call, opened, frames)
@@ -98,10 +97,12 @@ def bookmark_frame(kind: str, api_version: str, batch: Batch) -> bytes:
     return b'{"type":"BOOKMARK","object":%b}\n' % orjson.dumps(bookmark)
 
 
-def _frames(resource: Resource, form: Form, call: Call) -> Frames:
-    """How a batch becomes frames in the form the client wants."""
+def frames_of(resource: Resource, call: Call, options: ListOptions) -> Frames:
+    """How a batch becomes frames in the form the client wants. Raises `NotAcceptable`."""
+    # A watch that stands for a list has no Tables, as upstream.
+    form = call.form(tables=not (options.send_initial_events and options.allow_watch_bookmarks))
     if form.view == "Table":
-        return _TableFrames(resource, views.include_object(call.query))
+        return _TableFrames(resource, form, views.include_object(call.query))
     if form.view:
         return lambda batch: _partial_frames(form, batch)
     return lambda batch: _plain_frames(resource, batch)
@@ -125,8 +126,9 @@ def _partial_frames(form: Form, batch: Batch) -> Iterable[bytes]:
 class _TableFrames:
     """Each event a Table of one row; only the first carries the column definitions (as upstream)."""
 
-    def __init__(self, resource: Resource, included: str) -> None:
+    def __init__(self, resource: Resource, form: Form, included: str) -> None:
         self._resource = resource
+        self._form = form
         self._included = included
         self._columns_sent = False
 
@@ -145,7 +147,7 @@ class _TableFrames:
             with_columns=not self._columns_sent,
         )
         self._columns_sent = True
-        return orjson.dumps(document)
+        return views.dumps(views.versioned(document, self._form))
 
 
 def _frame(event: Event, document: bytes) -> bytes:

@@ -73,9 +73,10 @@ def test_an_update_keeps_what_only_the_system_may_change() -> None:
         deletion_timestamp="2020-01-02T00:00:00Z",
         deletion_grace_period_seconds=0,
     )
-    new = metadata.updated(ObjectMeta(name="a", generation=9, resource_version="4", labels={"x": "y"}), old)
+    given = ObjectMeta(name="a", generation=9, resource_version="4", self_link="/a", labels={"x": "y"})
+    new = metadata.updated(given, old)
     assert new.labels == {"x": "y"}
-    assert new.resource_version == ""
+    assert (new.resource_version, new.self_link) == ("", "")
     for field in ("uid", "generation", "creation_timestamp", "deletion_timestamp", "deletion_grace_period_seconds"):
         assert getattr(new, field) == getattr(old, field)
 

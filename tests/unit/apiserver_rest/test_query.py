@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api import errors
+from api.types import Preconditions
 from apiserver.requests import ListOptions, WriteOptions
 from apiserver.rest import query
 
@@ -41,6 +42,10 @@ def test_list_options() -> None:
     assert query.list_options(query.EMPTY) == ListOptions()
 
 
+def test_a_limit_below_zero_is_none() -> None:
+    assert query.list_options({"limit": ["-1"]}).limit == 0
+
+
 @pytest.mark.parametrize("value", ["x", "1.5", "0x10", "١", "-", "99999999999999999999"])
 def test_numbers_that_are_none(value: str) -> None:
     with pytest.raises(errors.BadRequest, match=r"strconv\.ParseInt: parsing"):
@@ -58,3 +63,11 @@ def test_delete_options_only_when_the_query_has_some() -> None:
     options = query.delete_options(query.parse("gracePeriodSeconds=0&propagationPolicy=Orphan&dryRun=All"))
     assert options is not None
     assert (options.grace_period_seconds, options.propagation_policy, options.dry_run) == (0, "Orphan", ["All"])
+
+
+def test_preconditions_in_the_query_of_a_delete() -> None:
+    parsed = query.parse("uid=u&resourceVersion=7")
+    options = query.delete_options(parsed)
+    assert options is not None
+    assert options.preconditions == Preconditions(uid="u", resource_version="7")
+    assert query.delete_options(parsed, collection=True) is None
