@@ -20,7 +20,6 @@ from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim
 from controllers.pod_owners import PodOwners
-from controllers.pods import next_available
 from controllers.revisions.ledger import Ledger
 from controllers.revisions.snapshot import REVISION_LABEL
 
@@ -62,8 +61,8 @@ class DaemonSetController:
         current, collisions = await self._ledger.current(daemon_set, revisions)
         pods = await self._claim(daemon_set)
         revision = _hash(current)
-        now = self._context.now()
-        decided = plan(daemon_set, Observed(self._nodes.items(), pods, revision, self._backoff), now)
+        observed = Observed(self._nodes.items(), pods, revision, self._backoff)
+        decided = plan(daemon_set, observed, self._context.now())
         failure = await self._carry_out(daemon_set, decided, revision)
         await self._write_status(daemon_set, replace(decided.status, collision_count=collisions or None))
         if failure is not None:
@@ -71,12 +70,8 @@ class DaemonSetController:
         hashes = {pod.metadata.labels.get(REVISION_LABEL, "") for pod in pods}
         live = {current.metadata.name, *(each.metadata.name for each in revisions if _hash(each) in hashes)}
         await self._ledger.truncate(revisions, live, daemon_set.spec.revision_history_limit)
-        for delay in (
-            decided.requeue_seconds,
-            next_available(pods, daemon_set.spec.min_ready_seconds, self._context.now()),
-        ):
-            if delay is not None:
-                self._queue.add_after(key, delay)
+        if decided.requeue_seconds is not None:
+            self._queue.add_after(key, decided.requeue_seconds)
 
     async def _claim(self, daemon_set: DaemonSet) -> list[Pod]:
         candidates = [

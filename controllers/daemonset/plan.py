@@ -16,7 +16,7 @@ from controllers.daemonset import rolling
 from controllers.daemonset.backoff import FailureBackoff
 from controllers.daemonset.fit import Fit, Rules, target_node
 from controllers.daemonset.rolling import NodePods
-from controllers.pods import is_available, is_ready, is_terminal
+from controllers.pods import is_available, is_ready, is_terminal, next_available
 from controllers.revisions.snapshot import REVISION_LABEL
 
 # The most pods created or deleted in one go (upstream: BurstReplicas).
@@ -27,7 +27,7 @@ BURST = 250
 class Plan:
     """create: names of nodes; delete: pods; failed and succeeded: those of them that ended, with their node's name.
 
-    requeue_seconds: when a failed pod that has to wait may be replaced.
+    requeue_seconds: when a failed pod that has to wait may be replaced, or a ready one becomes available.
     """
 
     status: DaemonSetStatus
@@ -85,6 +85,7 @@ class _Step:
         self._wanted = sum(fit.should_run for fit in self._fits.values())
         self._limits = rolling.limits(daemon_set, self._wanted)
         self.result = Plan(self._status())
+        self._look_again(next_available(observed.pods, daemon_set.spec.min_ready_seconds, now))
 
     def manage(self) -> None:
         """What every node should have, and no other."""
@@ -123,11 +124,14 @@ class _Step:
         key = (self._daemon_set.metadata.uid, node)
         wait = self._observed.backoff.remaining(key, self._now)
         if wait > 0:
-            earliest = self.result.requeue_seconds
-            self.result.requeue_seconds = wait if earliest is None else min(wait, earliest)
+            self._look_again(wait)
             return
         self.result.failed.append((pod, node))
         self.result.delete.append(pod)
+
+    def _look_again(self, seconds: float | None) -> None:
+        waits = (self.result.requeue_seconds, seconds)
+        self.result.requeue_seconds = min((wait for wait in waits if wait is not None), default=None)
 
     def roll(self) -> None:
         """Go on with an update, if one is under way."""

@@ -18,7 +18,7 @@ from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim, controller_of
 from controllers.pod_owners import PodOwners
-from controllers.pods import is_active, next_available
+from controllers.pods import is_active
 from controllers.replicaset.kinds import Condition, Owner, ReplicaKind, Status, selects
 from controllers.replicaset.plan import Plan, desired_replicas, plan, pod_from_template
 from controllers.replicaset.status import REPLICA_FAILURE, new_status
@@ -47,14 +47,14 @@ class ReplicaController:
             return
         pods = await self._claim(owner)
         related = self._related(owner) if len(pods) > desired_replicas(owner) else []
-        decided = plan(owner, pods, related, self._context.now())
+        now = self._context.now()  # of plan and status: a pod that is not available yet must be looked at again
+        decided = plan(owner, pods, related, now)
         failure = await self._carry_out(owner, decided)
-        await self._write_status(owner, pods, failure)
+        await self._write_status(owner, pods, failure, now)
         if failure is not None:
             raise failure
-        delay = next_available(pods, owner.spec.min_ready_seconds, self._context.now())
-        if delay is not None:
-            self._queue.add_after(key, delay)
+        if decided.requeue_seconds is not None:
+            self._queue.add_after(key, decided.requeue_seconds)
 
     async def _claim(self, owner: Owner) -> list[Pod]:
         matches = selects(owner)
@@ -99,8 +99,7 @@ class ReplicaController:
         if deleted:
             self._recorder.record(owner, NORMAL, "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}")
 
-    async def _write_status(self, owner: Owner, pods: Sequence[Pod], failure: StatusError | None) -> None:
-        now = self._context.now()
+    async def _write_status(self, owner: Owner, pods: Sequence[Pod], failure: StatusError | None, now: float) -> None:
         condition = None if failure is None else _failure_condition(self._kind, owner, pods, failure, now)
         leaving = terminating(self._pods.by_index("controller", controlled_by(owner)))
         status = new_status(owner, pods, condition, now, leaving)

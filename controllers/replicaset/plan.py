@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api.types import ObjectMeta, Pod, PodTemplateSpec
 from controllers.ownership import controller_reference
+from controllers.pods import next_available
 from controllers.replicaset.kinds import Owner
 from controllers.replicaset.ranking import to_delete
 
@@ -16,10 +17,14 @@ BURST = 500
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """create: how many pods to create; delete: which pods to delete. One of the two is empty."""
+    """create: how many pods to create; delete: which pods to delete. One of the two is empty.
+
+    requeue_seconds: when the next pod has been ready for long enough.
+    """
 
     create: int
     delete: list[Pod]
+    requeue_seconds: float | None = None
 
 
 def plan(owner: Owner, pods: Sequence[Pod], related: Sequence[Pod], now: float) -> Plan:
@@ -27,9 +32,10 @@ def plan(owner: Owner, pods: Sequence[Pod], related: Sequence[Pod], now: float) 
     if owner.metadata.deletion_timestamp is not None:
         return Plan(0, [])
     missing = desired_replicas(owner) - len(pods)
+    requeue = next_available(pods, owner.spec.min_ready_seconds, now)
     if missing >= 0:
-        return Plan(min(missing, BURST), [])
-    return Plan(0, to_delete(pods, related, min(-missing, BURST), now))
+        return Plan(min(missing, BURST), [], requeue)
+    return Plan(0, to_delete(pods, related, min(-missing, BURST), now), requeue)
 
 
 def desired_replicas(owner: Owner) -> int:

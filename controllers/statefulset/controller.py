@@ -19,7 +19,6 @@ from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
 from controllers.ownership import claim
 from controllers.pod_owners import PodOwners
-from controllers.pods import next_available
 from controllers.revisions.ledger import Ledger
 from controllers.revisions.snapshot import HASH_LABEL, template_of
 from controllers.statefulset.identity import ordinal_of, revision_of
@@ -76,9 +75,8 @@ class StatefulSetController:
             raise failure
         live = {current.name, update.name, *map(revision_of, pods)}
         await self._ledger.truncate(revisions, live, stateful_set.spec.revision_history_limit)
-        delay = next_available(pods, stateful_set.spec.min_ready_seconds, self._context.now())
-        if delay is not None:
-            self._queue.add_after(key, delay)
+        if decided.requeue_seconds is not None:
+            self._queue.add_after(key, decided.requeue_seconds)
 
     async def _claim(self, stateful_set: StatefulSet) -> list[Pod]:
         """The set's pods, ended and terminating ones included; what is not named after it is none of them."""

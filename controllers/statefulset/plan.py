@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from api.types import OwnerReference, PersistentVolumeClaim, Pod, PodTemplateSpec, StatefulSet, StatefulSetStatus
-from controllers.pods import is_available, is_terminal
+from controllers.pods import is_available, is_terminal, next_available
 from controllers.statefulset import retention, update
 from controllers.statefulset.identity import (
     claims,
@@ -90,10 +90,14 @@ Action = CreateClaim | OwnClaim | AwaitClaim | CreatePod | DeletePod | LabelPod
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """steps: each a list of actions in their order, about one pod; different steps may be carried out at once."""
+    """steps: each a list of actions in their order, about one pod; different steps may be carried out at once.
+
+    requeue_seconds: when the next pod has been ready for long enough.
+    """
 
     steps: list[list[Action]]
     status: StatefulSetStatus
+    requeue_seconds: float | None
 
 
 def plan(stateful_set: StatefulSet, observed: Observed, now: float) -> Plan:
@@ -104,7 +108,7 @@ def plan(stateful_set: StatefulSet, observed: Observed, now: float) -> Plan:
     revisions = (observed.current.name, observed.update.name)
     pods = list(step.pods.values())
     status = new_status(stateful_set, pods, revisions, observed.collisions, now, leaving=step.leaving)
-    return Plan(step.steps, status)
+    return Plan(step.steps, status, next_available(observed.pods, stateful_set.spec.min_ready_seconds, now))
 
 
 @dataclass(slots=True)

@@ -288,9 +288,11 @@ def test_a_daemon_counts_as_available_after_its_time():
     world = settled(minReadySeconds=60)
     assert world.daemon_set.status.number_ready == 3
     assert world.daemon_set.status.number_available == 0
-    world.now += 60
+    waited = world.step().requeue_seconds
+    world.now += waited
     world.step()
     assert world.daemon_set.status.number_available == 3
+    assert world.step().requeue_seconds is None
 
 
 @settings(deadline=None, max_examples=60)

@@ -115,6 +115,13 @@ def test_a_pod_becomes_available_after_min_ready_seconds():
     assert next_available([fresh], 30, NOW + 20) is None
 
 
+def test_a_plan_awaits_the_pods_it_does_not_call_available():
+    fresh = replica("p", since="2023-11-14T22:13:10Z")
+    owner = replica_set("web", LABELS, minReadySeconds=30)
+    assert plan(owner, [fresh], [], NOW + 19.5).requeue_seconds == 0.5
+    assert plan(owner, [fresh], [], NOW + 20).requeue_seconds is None
+
+
 def test_pods_are_made_from_the_template():
     owner = replica_set("web", LABELS)
     made = pod_from_template(owner)

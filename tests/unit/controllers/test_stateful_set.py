@@ -198,8 +198,8 @@ def test_a_pod_counts_once_it_has_been_ready_for_long_enough():
     world = World(stateful_set(replicas=2, minReadySeconds=5))
     world.step()
     world.run_kubelet()
-    for _ in range(4):
-        world.step()
+    waits = [world.step().requeue_seconds for _ in range(4)]
+    assert waits == [4, 3, 2, 1]
     assert world.log == ["+web-0"]
     assert world.stateful_set.status.ready_replicas == 1
     assert world.stateful_set.status.available_replicas == 0
