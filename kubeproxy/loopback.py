@@ -13,7 +13,8 @@ def addresses() -> set[str]:
 
 def add(address: str) -> None:
     """Answer to it; nothing happens when it is there. Raises OSError."""
-    ip("address", "replace", f"{address}/32", "dev", "lo")
+    # In the host's scope the kernel never takes it for the source of what it masquerades: that stays the node's own.
+    ip("address", "replace", f"{address}/32", "dev", "lo", "scope", "host")
 
 
 def remove(address: str) -> None:
