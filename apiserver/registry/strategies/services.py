@@ -99,7 +99,7 @@ class ServiceStrategy(Strategy):
         elif any(port.node_port for port in spec.ports):
             spec = replace(spec, ports=[replace(port, node_port=0) for port in spec.ports])
         number = spec.health_check_node_port
-        if not (spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local"):
+        if not _needs_health_check(spec):
             return replace(spec, health_check_node_port=0) if number else spec
         if number:
             self._check_port(owner, name, "spec.healthCheckNodePort", number)
@@ -152,6 +152,10 @@ def _wants_node_ports(spec: ServiceSpec) -> bool:
     )
 
 
+def _needs_health_check(spec: ServiceSpec) -> bool:
+    return spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local"
+
+
 def _normalized(new: ServiceSpec, old: ServiceSpec | None) -> ServiceSpec:
     """clusterIPs in agreement with a clusterIP that was set or changed alone (upstream normalizeClusterIPs)."""
     if old is not None and not new.cluster_ips and new.cluster_ip == old.cluster_ip:
@@ -180,8 +184,8 @@ def _carry_over(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:
             changes["ip_family_policy"] = old.ip_family_policy
     if _wants_node_ports(new) and _wants_node_ports(old):
         changes["ports"] = _carry_over_ports(new.ports, old.ports)
-        if not new.health_check_node_port:
-            changes["health_check_node_port"] = old.health_check_node_port
+    if _needs_health_check(new) and _needs_health_check(old) and not new.health_check_node_port:
+        changes["health_check_node_port"] = old.health_check_node_port
     return replace(new, **changes) if changes else new
 
 
@@ -205,9 +209,14 @@ def _without_old_types_values(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec
             changes["load_balancer_class"] = None
         if new.allocate_load_balancer_node_ports == old.allocate_load_balancer_node_ports:
             changes["allocate_load_balancer_node_ports"] = None
-        if new.health_check_node_port == old.health_check_node_port:
-            changes["health_check_node_port"] = 0
+    if _lost_its_health_check(new, old):
+        changes["health_check_node_port"] = 0
     return replace(new, **changes) if changes else new
+
+
+def _lost_its_health_check(new: ServiceSpec, old: ServiceSpec) -> bool:
+    needless = _needs_health_check(old) and not _needs_health_check(new)
+    return needless and new.health_check_node_port == old.health_check_node_port
 
 
 def _carry_over_ports(new: Sequence[ServicePort], old: Sequence[ServicePort]) -> list[ServicePort]:

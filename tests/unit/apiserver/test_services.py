@@ -321,6 +321,18 @@ def test_load_balancers_with_local_traffic_get_a_health_check_port(strategy: Ser
     assert len(claims(sides)) == 3
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_health_check_port_goes_with_local_traffic(strategy: ServiceStrategy, kept: bool) -> None:
+    old, _ = strategy.allocate(service(type="LoadBalancer", external_traffic_policy="Local"), None)
+    number = old.spec.health_check_node_port
+    again = strategy.prepare_update(replace(old, spec=replace(old.spec, health_check_node_port=0)), old)
+    assert again.spec.health_check_node_port == number
+    sent = replace(old.spec, external_traffic_policy="Cluster", health_check_node_port=number if kept else 0)
+    updated = strategy.prepare_update(replace(old, spec=sent), old)
+    assert list(validation.update(updated, old)) == []
+    assert updated.spec.health_check_node_port == 0
+
+
 def test_load_balancers_may_do_without_node_ports(strategy: ServiceStrategy) -> None:
     made, _ = strategy.allocate(service(type="LoadBalancer", allocate_load_balancer_node_ports=False), None)
     assert made.spec.ports[0].node_port == 0
