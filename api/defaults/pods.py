@@ -42,6 +42,9 @@ def pod(pod: Pod) -> Pod:
     spec = within(spec, containers=_with_requests, init_containers=_with_requests)
     if spec.resources is not None and spec.resources.limits:
         spec = put(spec, resources=_requests_from_limits(_with_containers_requests(spec.resources, spec)))
+    if (spec.termination_grace_period_seconds or 0) < 0:
+        # Of pods alone: templates keep what they say (upstream: Convert_v1_Pod_To_core_Pod).
+        spec = put(spec, termination_grace_period_seconds=1)
     return put(pod, spec=fill(spec, enable_service_links=True))
 
 

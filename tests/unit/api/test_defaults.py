@@ -70,6 +70,13 @@ def test_requests_follow_limits_only_where_missing_and_only_in_pods() -> None:
     assert "enableServiceLinks" not in in_template
 
 
+def test_negative_grace_is_one_second_in_pods_alone() -> None:
+    spec = {"containers": [{"name": "c", "image": "a"}], "terminationGracePeriodSeconds": -1}
+    assert pod(dict(spec))["terminationGracePeriodSeconds"] == 1
+    template = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {}, "template": {"spec": spec}}
+    assert defaulted(template)["template"]["spec"]["terminationGracePeriodSeconds"] == -1
+
+
 def test_what_is_set_is_kept() -> None:
     spec = pod(
         {
