@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ from .processes import Process, spawn
 
 _START_TIMEOUT = 120.0
 _FIFO_TIMEOUT = 30.0
+# How long the step from runc's init to the container's command may take, and how often it is looked for.
+_BEGIN_TIMEOUT = 1.0
+_BEGIN_POLL = 0.005
 _MAX_ANSWER = 1 << 20
 _RESIZE, _REOPEN_LOG = 1, 2
 
@@ -193,20 +197,34 @@ def begun(bundle: Path, state: Path) -> Started | None:
     return started
 
 
+async def becomes_command(pid: int, started_at: int) -> None:
+    """Wait while a process let go a moment ago is runc's init still: a signal would end it as that, with runc's code.
+
+    `started_at`: in nanoseconds since the epoch.
+    """
+    until = started_at / 1e9 + _BEGIN_TIMEOUT
+    for _ in range(int(_BEGIN_TIMEOUT / _BEGIN_POLL)):
+        if time.time() >= until or _words(pid)[1:2] != [b"init"]:
+            return
+        await asyncio.sleep(_BEGIN_POLL)
+
+
 def _waits(pid: int) -> bool:
     """Whether this process has yet to become the container's command: runc's init, or gone before."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:2] in ([b"init"], [])
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+    return _words(pid)[1:2] in ([b"init"], [])
 
 
 def is_monitor_of(pid: int, container_id: str) -> bool:
     """Whether this process is the container's conmon, or its runc: process ids are used again."""
+    return container_id.encode() in _words(pid)
+
+
+def _words(pid: int) -> list[bytes]:
+    """The command line of a process; nothing when it is gone."""
     try:
-        return container_id.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return []
 
 
 def kill_processes_of(container_id: str) -> None:

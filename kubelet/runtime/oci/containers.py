@@ -204,6 +204,7 @@ class Containers:
             return
         ended = self._ended[container_id]
         if grace_seconds > 0:
+            await conmon.becomes_command(record.status.pid, record.status.started_at)
             self._signal(record, signal_number(stop_signal or record.stop_signal))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
