@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from api.types import Container, Pod
+from kubelet.containers.resources import is_sidecar
 from kubelet.runtime.base import ContainerState, ContainerStatus
 
 ACTION: Final = "RestartAllContainers"
@@ -53,12 +54,25 @@ def void(pod: Pod, runs: Runs) -> frozenset[str]:
     if not since:
         return frozenset()
     found: set[str] = set()
-    # What was being started when the exit came is void too: the init containers before it have not had their turn.
-    behind = False
+    # What was being started when the exit came is void too: the init containers before it have their turn first.
+    behind, begun = False, since
     for container in (*spec.init_containers, *spec.containers):
         known = runs.get(container.name, ())
-        found.update(run.id for run in known if behind or run.created_at < since or asked(container, run))
-        behind = behind or (container in spec.init_containers and bool(known) and known[-1].id in found)
+        found.update(run.id for run in known if behind or run.created_at < begun or asked(container, run))
+        if container in spec.init_containers and known:
+            behind = behind or known[-1].id in found
+            begun = max(begun, _began_anew(container, known, found))
     for ephemeral in spec.ephemeral_containers:
         found.update(run.id for run in runs.get(ephemeral.name, ()) if run.created_at < since)
     return frozenset(found)
+
+
+def _began_anew(container: Container, known: Sequence[ContainerStatus], void: set[str]) -> int:
+    """When an init container began anew; 0 if it has not. A sidecar may have run again since, others may not."""
+    if not is_sidecar(container):
+        return 0 if known[-1].id in void else known[-1].created_at
+    runs = [run.id in void for run in known]
+    if True not in runs:
+        return 0  # too long ago to be known
+    last_void = len(runs) - 1 - runs[::-1].index(True)
+    return known[last_void + 1].created_at if last_void + 1 < len(known) else 0

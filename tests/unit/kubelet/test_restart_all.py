@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from kubelet.pods.state import PodState
 from kubelet.pods.status import Report, status_of
+from kubelet.pods.view import NANOSECONDS
 from tests.support.kubelet import Model, container, pod
 
 RULES = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [88]}}]
@@ -139,3 +142,16 @@ def test_ephemeral_containers_are_stopped_and_stay_so() -> None:
     model.end("watcher", 88)
     assert model.settle() == ["stop/debug", "start/watcher"]
     assert model.state_of("debug") == "exited"
+
+
+def test_what_was_being_started_when_the_exit_came_begins_anew_after_the_init_containers() -> None:
+    model = running(watcher(), container("work"), initContainers=[container("init")])
+    model.end("watcher", 88)
+    # Its start was under way already: its record is younger than the exit.
+    (begun,) = model.record.runs["work"]
+    model.record.runs["work"] = [replace(begun, created_at=begun.created_at + 10 * NANOSECONDS)]
+    model.now += 20
+    model.settle()
+    model.end("init")
+    assert "start/work" in model.settle()
+    assert [run.state.name for run in model.record.runs["work"]] == ["EXITED", "RUNNING"]
