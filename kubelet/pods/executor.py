@@ -16,7 +16,7 @@ from cluster.events import EventRecorder
 from cluster.logs import get_logger
 from kubelet.containers import names, termination
 from kubelet.containers.fields import PodFacts
-from kubelet.containers.hooks import HookFailure, run_hook
+from kubelet.containers.hooks import HookFailure
 from kubelet.containers.images import Announcement, Images
 from kubelet.containers.names import ClusterDns
 from kubelet.containers.problem import Problem
@@ -40,6 +40,7 @@ from kubelet.pods.actions import (
     StopContainer,
 )
 from kubelet.pods.cleanup import remove_leftovers
+from kubelet.pods.pre_stop import PreStopHooks
 from kubelet.pods.record import PodRecord
 from kubelet.pods.runtime_handler import CheckHandler
 from kubelet.pods.start import backoff_key
@@ -97,8 +98,7 @@ class Executor:
         self._record = record
         self._services = services
         self._changed = changed
-        # The time limits of preStop hooks that are running, by container id.
-        self._hooks: dict[str, asyncio.Timeout] = {}
+        self._hooks = PreStopHooks(services.runtime)
         self.volumes = PodVolumes(record.pod, services.volumes, lambda: services.facts(record.pod_ips))
 
     async def carry_out(self, action: Action) -> None:
@@ -240,17 +240,17 @@ class Executor:
     async def _stop(self, action: StopContainer) -> None:
         record, runtime = self._record, self._services.runtime
         container = find_container(record.pod, action.name)
-        if action.id in self._hooks:
-            # A more urgent stop: a hook that is still running has only the time that is left now.
-            left = max(action.deadline - time.time(), 0)
-            self._hooks[action.id].reschedule(asyncio.get_running_loop().time() + left)
+        self._hooks.hurry(action.id, action.deadline)
         first = record.busy[action.key] <= 1
         if first and container is not None:
             self.announce("Normal", "Killing", _killing_text(action), container)
             if action.id not in record.pre_stopped:
                 await self._pre_stop(action, container)
-        with metrics.operation("stop_container"):
-            await runtime.stop_container(action.id, max(action.deadline - time.time(), MIN_GRACE_SECONDS))
+        try:
+            with metrics.operation("stop_container"):
+                await runtime.stop_container(action.id, max(action.deadline - time.time(), MIN_GRACE_SECONDS))
+        finally:
+            self._hooks.end(action.id)
         try:
             self.observe(await runtime.container_status(action.id))
         except NotFound:
@@ -263,22 +263,17 @@ class Executor:
         self._record.pre_stopped.add(action.id)
 
     async def _pre_stop(self, action: StopContainer | RunPreStop, container: AnyContainer) -> None:
-        """Run the hook for at most the time that is left."""
-        left = action.deadline - time.time()
-        if container.lifecycle is None or container.lifecycle.pre_stop is None or left <= 0:
+        """Run the hook; past the deadline nobody waits for it."""
+        handler = container.lifecycle.pre_stop if container.lifecycle is not None else None
+        if handler is None or action.deadline <= time.time():
             return
-        handler = container.lifecycle.pre_stop
+        ip = self._record.pod_ip or self._services.node_ip
         try:
-            async with asyncio.timeout(left) as limit:
-                self._hooks[action.id] = limit
-                ip = self._record.pod_ip or self._services.node_ip
-                await run_hook(self._services.runtime, handler, container, action.id, ip)
+            await self._hooks.run(handler, container, action.id, ip, action.deadline)
         except HookFailure as error:
             self.announce("Warning", "FailedPreStopHook", f"PreStopHook failed: {error}", container)
         except TimeoutError:
             log.info("a preStop hook outlasted the grace period", container=action.name, pod=pod_text(self._record.pod))
-        finally:
-            self._hooks.pop(action.id, None)
 
     async def _resize(self, names: tuple[str, ...]) -> None:
         """Widen the pod's cgroup, give the containers their new limits, then narrow the pod's to what is left."""
