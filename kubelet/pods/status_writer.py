@@ -84,9 +84,11 @@ class StatusWriter:
         wanted = self._wanted.get(uid)
         if wanted is None:
             return
+        # Asked for while a status was being written, its last one is still to be: this is called again.
+        finished = wanted.finished
         try:
             await self._write_status(wanted)
-            if wanted.finished and uid in self._wanted:
+            if finished and uid in self._wanted:
                 await self._delete(wanted.pod)
         except NotFound:
             self._drop(wanted)

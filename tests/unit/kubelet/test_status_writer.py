@@ -143,6 +143,20 @@ async def test_a_finished_pod_is_deleted_after_its_last_status() -> None:
     assert server.log == ["write Failed", "delete"]
 
 
+async def test_a_pod_that_ends_while_a_status_is_being_written_is_told_of_before_it_is_deleted() -> None:
+    server = Server(pod())
+    server.held.clear()
+    async with writing(server) as writer:
+        writer.set(server._get(), status("Running"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        writer.set(server._get(), status("Failed"))
+        writer.finish(server._get())
+        server.held.set()
+        await until(server, "delete")
+    assert server.log == ["write Running", "write Failed", "delete"]
+
+
 async def test_a_lazy_status_gives_way_to_the_next() -> None:
     server = Server(pod())
     async with writing(server) as writer:
