@@ -23,6 +23,7 @@ class PodRecord:
 
     pod: the object, its spec showing the resources the node has allocated; desired: as the API server has it.
     pre_stopped: ids of containers whose preStop hook has been run.
+    restarting: names of containers stopped to run again that do not yet.
     resize_pending, resize_error: why a wish for other resources is not granted, or not carried out.
     gone: the object is no longer in the API server. aborted: set when the pod begins to end.
     """
@@ -48,6 +49,7 @@ class PodRecord:
     resize_pending: Pending | None = None
     resize_error: str = ""
     pre_stopped: set[str] = field(default_factory=set)
+    restarting: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.allocation = self.allocation or allocation_of(self.pod)
@@ -139,6 +141,7 @@ class PodRecord:
             retry_at=self.retry_at,
             started=frozenset(started),
             pre_stopped=frozenset(self.pre_stopped),
+            restarting=frozenset(self.restarting),
             unhealthy=unhealthy,
             backoff=self.backoff,
             void=restart_all.void(self.pod, self.runs),

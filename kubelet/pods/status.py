@@ -19,6 +19,7 @@ from api.types import (
     ContainerStateWaiting,
     ContainerStatus,
     ContainerUser,
+    EphemeralContainer,
     HostIP,
     LinuxContainerUser,
     Pod,
@@ -162,16 +163,20 @@ def _container(report: Report, container: AnyContainer, default: Waiting) -> Con
         return ContainerStatus(
             name=container.name,
             image=container.image,
-            started=False,
+            started=None if isinstance(container, EphemeralContainer) else False,
             state=_waiting(waiting),
             volume_mounts=_volume_mounts(container),
         )
     run = runs[-1]
     state, last = _states(report, runs, default)
     running = state.running is not None
-    started = running and run.id in report.view.started
-    ready = started and run.id in report.ready
-    if container in report.view.pod.spec.init_containers and not _sidecar(container):
+    started: bool | None = running and run.id in report.view.started
+    ready = bool(started) and run.id in report.ready
+    if isinstance(container, EphemeralContainer):
+        started = None  # nobody probes it (upstream: UpdatePodStatus)
+    elif container in report.view.pod.spec.init_containers and not _sidecar(container):
+        # Without a startup probe to wait for, what runs has started.
+        started = running
         ready = state.terminated is not None and state.terminated.exit_code == 0
     return ContainerStatus(
         name=container.name,
@@ -230,6 +235,9 @@ def _states(report: Report, runs: Iterable[Run], default: Waiting) -> tuple[Cont
         waiting = report.waiting.get(name)
         if waiting is None and _begins_anew(report.view, run):
             waiting = BEGINNING_ANEW
+        if waiting is None and name in report.view.restarting:
+            # Its end is not the container's: none shows between the two runs (upstream has both in one sync).
+            waiting = default
         return (_waiting(waiting), _terminated(report, run)) if waiting else (_terminated(report, run), last)
     # A container counts as running once its postStart hook is done.
     if run.state is RunState.CREATED or actions.start_key(name) in report.view.busy:

@@ -43,6 +43,7 @@ class View:
     deleted: the object is being deleted or gone. busy: keys of actions being carried out.
     stopping: deadline by name of containers being stopped. retry_at: when a failed action may be tried again.
     pre_stopped: ids of containers whose preStop hook has been run.
+    restarting: names of containers stopped to run again that do not yet.
     started: ids of running containers whose startup probe is satisfied. unhealthy: ids whose probe wants them dead.
     void: ids of runs from before all containers were to begin anew (`restart_all`).
     """
@@ -63,6 +64,7 @@ class View:
     retry_at: Mapping[str, float] = field(default_factory=dict)
     started: frozenset[str] = frozenset()
     pre_stopped: frozenset[str] = frozenset()
+    restarting: frozenset[str] = frozenset()
     unhealthy: Mapping[str, StopCause] = field(default_factory=dict)
     backoff: BackOff = field(default_factory=BackOff)
     void: frozenset[str] = frozenset()

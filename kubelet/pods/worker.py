@@ -211,6 +211,8 @@ class PodWorker:
         self.record.busy[action.key] += 1
         if isinstance(action, StopContainer):
             self.record.stopping[action.name] = action.deadline
+            if action.restarts:
+                self.record.restarting.add(action.name)
         name = f"{action.key} {self.record.pod.metadata.name}"
         task = asyncio.create_task(self._carry_out(action), name=name)
         self._tasks.add(task)
@@ -239,6 +241,8 @@ class PodWorker:
                 del record.busy[key]
                 if isinstance(action, StopContainer):
                     record.stopping.pop(action.name, None)
+                elif isinstance(action, StartContainer):
+                    record.restarting.discard(action.name)
             self.wake()
 
     def _retry_later(self, key: str, error: Exception) -> None:
@@ -305,7 +309,9 @@ class PodWorker:
 
     def _may_wait(self, status: PodStatus) -> bool:
         """Whether nobody misses this status if a better one comes in a moment."""
-        return status.phase == phase.Pending and not self.record.problems and not self.record.retry_at
+        record = self.record
+        soon = status.phase == phase.Pending or bool(record.restarting)
+        return soon and record.stop is None and not record.problems and not record.retry_at
 
     def _note_start(self, status: PodStatus) -> None:
         created = self.record.pod.metadata.creation_timestamp

@@ -29,6 +29,7 @@ def told(
     stop: Stop | None = None,
     with_sandbox: bool = True,
     busy: set[str] | None = None,
+    restarting: set[str] | None = None,
 ) -> PodStatus:
     by_name: dict[str, list[Run]] = {}
     for known in runs:
@@ -43,6 +44,7 @@ def told(
         started=frozenset(ids if started is None else started),
         stop=stop,
         busy=frozenset(busy or ()),
+        restarting=frozenset(restarting or ()),
     )
     report = Report(
         view=view,
@@ -296,3 +298,22 @@ def test_the_containers_behind_a_failed_init_container_never_had_their_turn() ->
     initialized = next(condition for condition in ended.conditions if condition.type == "Initialized")
     assert (initialized.status, initialized.reason) == ("False", "ContainersNotInitialized")
     assert initialized.message == "containers with incomplete status: [second]"
+
+
+def test_an_init_container_has_started_once_it_runs() -> None:
+    running = told(pod(initContainers=[container("init")]), run("init"), started=set()).init_container_statuses[0]
+    assert (running.started, running.ready) == (True, False)
+    ended = told(pod(initContainers=[container("init")]), run("init", state="exited")).init_container_statuses[0]
+    assert (ended.started, ended.ready) == (False, True)
+
+
+def test_nothing_is_said_of_an_ephemeral_containers_start() -> None:
+    owner = pod(ephemeralContainers=[container("debug"), container("later")])
+    assert [found.started for found in told(owner, run(), run("debug")).ephemeral_container_statuses] == [None, None]
+
+
+def test_a_container_stopped_to_run_again_shows_no_end_between_the_runs() -> None:
+    main = only(told(pod(), run(state="exited", code=137), restarting={"main"}))
+    assert main.state.waiting is not None
+    assert main.last_state.terminated is not None
+    assert main.last_state.terminated.exit_code == 137
