@@ -67,7 +67,7 @@ class LogRotator:
     async def _rotate(self, entry: LiveLog) -> None:
         stamp = time.strftime(files.ROTATED_FORMAT, time.gmtime())
         target = entry.path.with_name(f"{entry.path.name}.{stamp}")
-        if target.exists():
+        if files.is_rotated(target):
             return  # twice within a second: the next look will do
         entry.path.rename(target)
         try:
