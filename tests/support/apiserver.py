@@ -25,8 +25,8 @@ from cluster.connection import Connection, open_channel
 from tests.support.etcd import Etcd, running_etcd
 from tests.support.ports import free_port
 
-START_SECONDS = 30.0
-STOP_SECONDS = 15.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -166,7 +166,7 @@ class Apiserver:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """One REST request on a connection of its own; a body that is not bytes is sent as JSON."""
-        connection = http.client.HTTPSConnection("127.0.0.1", self.rest_port, timeout=30, context=self.tls(identity))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.rest_port, timeout=60, context=self.tls(identity))
         try:
             data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
             sent = {"Content-Type": content_type} if data is not None else {}

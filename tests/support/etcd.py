@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.ports import free_port
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class Etcd:

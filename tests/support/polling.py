@@ -10,7 +10,7 @@ import pytest
 INTERVAL_SECONDS = 0.02
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 20.0, what: str = "") -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 60.0, what: str = "") -> None:
     """Ask until `holds()`; fail after `seconds`, naming `what` was awaited."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.ports import free_port
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import aiohttp
 
 from apiserver.rest.spdy_dictionary import DICTIONARY
 
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = 30.0
 
 
 class SpdyClient:

@@ -17,7 +17,7 @@ from tests.support.etcd import Etcd
 CONFIG_MAPS = scheme.find("configmaps")
 SERVICES = scheme.find("services")
 EVENTS = scheme.by_path("", "v1", "events")
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Open:

@@ -39,7 +39,7 @@ class Seen:
         return self
 
     async def batch(self) -> Batch:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await anext(aiter(self.watcher.batches()))
 
     async def events(self) -> list[tuple[str, str, int]]:
@@ -232,7 +232,7 @@ async def test_an_ended_watch_delivers_what_was_queued_then_stops(cache: Resourc
     cache.put(pod("a", 11), 0)
     cache.watchers.end_all()
     cache.put(pod("a", 12), 0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         batches = [batch async for batch in seen.watcher.batches()]
     assert [[e.stored.revision for e in batch.events] for batch in batches] == [[11]]
 

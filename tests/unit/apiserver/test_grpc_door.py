@@ -111,7 +111,7 @@ async def batches_of(*batches: list[int], hold: asyncio.Event | None = None) -> 
 
 
 async def collect(results: AsyncIterator[pb.WriteResultBatch]) -> list[int]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [result.id async for batch in results for result in batch.results]
 
 

@@ -49,7 +49,7 @@ async def test_one_that_gives_up_waiting_costs_no_place() -> None:
     limit.leave()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await asyncio.wait_for(enter(limit), 10)
+    await asyncio.wait_for(enter(limit), 60)
 
 
 async def test_a_line_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

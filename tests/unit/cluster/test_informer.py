@@ -60,7 +60,7 @@ async def follow(
     informer.add_handler(lambda old, new: told.append((_mark(old), _mark(new))))
     prepare(informer)
     running = asyncio.create_task(informer.run())
-    await asyncio.wait_for(client.exhausted.wait(), 5)
+    await asyncio.wait_for(client.exhausted.wait(), 60)
     running.cancel()
     await asyncio.wait([running])
     return informer, told

@@ -45,7 +45,7 @@ async def test_only_these_are_mounted_again_until_the_pod_is_closed(monkeypatch:
     volumes = PodVolumes(POD, services, unused)
     await volumes.mount()
     assert drivers.mounted == ["a", "b"]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await drivers.again.wait()
     await volumes.close()
     assert drivers.mounted[2] == "b"

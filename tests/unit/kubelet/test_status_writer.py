@@ -77,7 +77,7 @@ async def writing(server: Server, seen: Pod | None = None) -> AsyncIterator[Stat
 
 
 async def until(server: Server, entry: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while entry not in server.log:
             server.changed.clear()
             await server.changed.wait()
