@@ -44,11 +44,11 @@ class Agent:
         for task in (accept, receive):
             threading.Thread(target=task, daemon=True).start()
 
-    def tcp(self, host: str, port: int, count: int = 1, seconds: float = 2.0) -> list[str]:
+    def tcp(self, host: str, port: int, count: int = 1, seconds: float = 30.0) -> list[str]:
         """What `count` connections, one after the other, were told; an error's name where one failed."""
         return [_connect(host, port, seconds) for _ in range(count)]
 
-    def udp(self, host: str, port: int, count: int = 1, seconds: float = 2.0, source_port: int = 0) -> list[str]:
+    def udp(self, host: str, port: int, count: int = 1, seconds: float = 30.0, source_port: int = 0) -> list[str]:
         """What `count` datagrams were answered. With a source port, one socket is used and kept."""
         answers = []
         for _ in range(count):
@@ -89,21 +89,21 @@ class Agent:
         for task in (accept, receive):
             threading.Thread(target=task, daemon=True).start()
 
-    def query_udp(self, host: str, port: int, message: str, seconds: float = 5.0) -> str:
+    def query_udp(self, host: str, port: int, message: str, seconds: float = 30.0) -> str:
         """One raw datagram and its answer, in hexadecimal."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             udp.settimeout(seconds)
             udp.sendto(bytes.fromhex(message), (host, port))
             return udp.recv(65_535).hex()
 
-    def query_tcp(self, host: str, port: int, message: str, seconds: float = 5.0) -> str:
+    def query_tcp(self, host: str, port: int, message: str, seconds: float = 30.0) -> str:
         """One DNS message over TCP and its answer, in hexadecimal, without the lengths."""
         query = bytes.fromhex(message)
         with socket.create_connection((host, port), timeout=seconds) as tcp, tcp.makefile("rb") as stream:
             tcp.sendall(len(query).to_bytes(2, "big") + query)
             return stream.read(int.from_bytes(stream.read(2), "big")).hex()
 
-    def hammer_start(self, host: str, port: int, seconds: float = 2.0) -> None:
+    def hammer_start(self, host: str, port: int, seconds: float = 10.0) -> None:
         """Connect again and again until stopped."""
         self._report = {"ok": 0, "failures": [], "servers": {}}
         self._hammering.set()
@@ -119,6 +119,10 @@ class Agent:
 
         self._hammer = threading.Thread(target=hammer, daemon=True)
         self._hammer.start()
+
+    def hammered(self) -> int:
+        """How many connections were answered so far."""
+        return int(self._report["ok"])
 
     def hammer_stop(self) -> dict[str, Any]:
         self._hammering.clear()

@@ -123,7 +123,7 @@ class KubeProxy:
     async def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        code = await asyncio.to_thread(self.process.wait, 15)
+        code = await asyncio.to_thread(self.process.wait, 60)
         self.process = None
         self._log.write_text("")
         return code
@@ -150,8 +150,13 @@ async def proxy(network: Network, api: FakeApiServer, tmp_path: Path) -> AsyncIt
             made.process.wait()
 
 
+# What polls, and what waits for silence, does not wait for an answer for longer. Where an answer must come it may take
+# its time (`tests.support.netns_agent`): the machine may be slow.
+BRIEFLY = 0.3
+
+
 async def eventually(
-    what: str, probe: Callable[[], Any], *, seconds: float = 10, state: Callable[[], str] = lambda: ""
+    what: str, probe: Callable[[], Any], *, seconds: float = 60, state: Callable[[], str] = lambda: ""
 ) -> Any:
     """Poll until `probe()` is truthy; fail with the state when it never is."""
     deadline = time.monotonic() + seconds

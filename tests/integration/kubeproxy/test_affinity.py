@@ -17,8 +17,8 @@ from tests.support.services import endpoint_slice, service
 STICKY = {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 300}}}
 
 
-def servers(network: Network, count: int = 20) -> Counter[str]:
-    answers = network.client.call("tcp", host=SERVICE_IP, port=80, count=count)
+def servers(network: Network, count: int = 20, seconds: float = 30.0) -> Counter[str]:
+    answers = network.client.call("tcp", host=SERVICE_IP, port=80, count=count, seconds=seconds)
     return Counter(answer.split()[0] for answer in answers)
 
 
@@ -26,7 +26,7 @@ async def test_a_client_stays_with_its_endpoint_through_unrelated_changes(
     network: Network, api: FakeApiServer, proxy: KubeProxy
 ) -> None:
     await api.put(service(**STICKY), endpoint_slice(*ENDPOINT_IPS[:2]))
-    await eventually("the service answers", lambda: "ep" in str(servers(network, 1)), state=proxy.rules)
+    await eventually("the service answers", lambda: "ep" in str(servers(network, 1, 2.0)), state=proxy.rules)
     [chosen] = servers(network)
     await api.put(service("other", clusterIP="10.96.0.51"), endpoint_slice(*ENDPOINT_IPS))
     await eventually("the third endpoint is known", lambda: ENDPOINT_IPS[2] in proxy.rules(), state=proxy.rules)
@@ -37,7 +37,7 @@ async def test_a_client_moves_on_when_its_endpoint_goes_and_stays_there(
     network: Network, api: FakeApiServer, proxy: KubeProxy
 ) -> None:
     await api.put(service(**STICKY), endpoint_slice(*ENDPOINT_IPS))
-    await eventually("the service answers", lambda: "ep" in str(servers(network, 1)), state=proxy.rules)
+    await eventually("the service answers", lambda: "ep" in str(servers(network, 1, 2.0)), state=proxy.rules)
     [chosen] = servers(network)
     left = [address for number, address in enumerate(ENDPOINT_IPS) if f"ep{number}" != chosen]
     await api.put(endpoint_slice(*left))
@@ -49,7 +49,7 @@ async def test_affinity_outlives_a_restart_of_kube_proxy(
     network: Network, api: FakeApiServer, proxy: KubeProxy
 ) -> None:
     await api.put(service(**STICKY), endpoint_slice(*ENDPOINT_IPS))
-    await eventually("the service answers", lambda: "ep" in str(servers(network, 1)), state=proxy.rules)
+    await eventually("the service answers", lambda: "ep" in str(servers(network, 1, 2.0)), state=proxy.rules)
     [chosen] = servers(network)
     await proxy.stop()
     proxy.start()

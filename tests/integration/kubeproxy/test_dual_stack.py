@@ -12,6 +12,7 @@ from api import codec
 from api.types import Pod, PodIP, Service, ServiceStatus
 from kubeproxy.announcer import ANNOUNCER_ANNOTATION
 from tests.integration.kubeproxy.conftest import (
+    BRIEFLY,
     CLIENT_IP,
     ENDPOINT_IPS,
     NODE_IP,
@@ -84,13 +85,20 @@ async def proxy(dual: Network, proxy: KubeProxy) -> KubeProxy:
     return proxy
 
 
-def ask(source: Namespace, host: str = SERVICE_V6, port: int = 80, count: int = 1, seconds: float = 0.3) -> list[str]:
+def ask(source: Namespace, host: str = SERVICE_V6, port: int = 80, count: int = 1, seconds: float = 30.0) -> list[str]:
     answers: list[str] = source.call("tcp", host=host, port=port, count=count, seconds=seconds)
     return answers
 
 
+def silent(source: Namespace, host: str) -> bool:
+    return ask(source, host, PORT, seconds=BRIEFLY) == ["TimeoutError"]
+
+
 async def answers(source: Namespace, proxy: KubeProxy, wanted: str, host: str = SERVICE_V6, port: int = 80) -> None:
-    await eventually(f"{wanted!r} answers", lambda: ask(source, host, port)[0].startswith(wanted), state=proxy.policies)
+    def answered() -> bool:
+        return ask(source, host, port, seconds=BRIEFLY)[0].startswith(wanted)
+
+    await eventually(f"{wanted!r} answers", answered, state=proxy.policies)
 
 
 async def test_cluster_addresses_of_both_families(dual: Network, api: FakeApiServer, proxy: KubeProxy) -> None:
@@ -133,7 +141,7 @@ async def test_node_ports_and_affinity(dual: Network, api: FakeApiServer, proxy:
 
 async def test_udp_clients_leave_an_endpoint_that_is_gone(dual: Network, api: FakeApiServer, proxy: KubeProxy) -> None:
     def asked() -> str:
-        (answer,) = dual.client.call("udp", host=SERVICE_V6, port=53, source_port=5555, seconds=0.3)
+        (answer,) = dual.client.call("udp", host=SERVICE_V6, port=53, source_port=5555, seconds=BRIEFLY)
         return str(answer)
 
     target = {"ports": [{"port": PORT, "protocol": "UDP"}]}
@@ -156,10 +164,10 @@ async def test_policies_hold_for_both_families(dual: Network, api: FakeApiServer
     for address in (ENDPOINT_IPS[0], ENDPOINTS_V6[0]):
         await answers(dual.client, proxy, "TimeoutError", address, PORT)
     # A pod nobody knows yet has no traffic.
-    assert ask(dual.client, ENDPOINTS_V6[2], PORT) == ["TimeoutError"]
+    await eventually("unknown pods are cut off", lambda: silent(dual.client, ENDPOINTS_V6[2]), state=proxy.policies)
     await api.put(policy(**web, ingress=[{"from": [{"ipBlock": {"cidr": CIDR_V6}}]}]))
     await answers(dual.client, proxy, "six0", ENDPOINTS_V6[0], PORT)
-    assert ask(dual.client, ENDPOINT_IPS[0], PORT) == ["TimeoutError"]
+    await eventually("IPv4 is cut off", lambda: silent(dual.client, ENDPOINT_IPS[0]), state=proxy.policies)
     await api.put(policy(**web, ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "client"}}}]}]))
     await answers(dual.client, proxy, "ep0", ENDPOINT_IPS[0], PORT)
     assert ask(dual.client, ENDPOINTS_V6[0], PORT) == [f"six0 {CLIENT_V6}"]
@@ -201,8 +209,8 @@ def test_a_pod_sends_from_no_address_but_its_own(dual: Network) -> None:
     target.run("nft", "add chain ip6 seen in { type filter hook input priority 0; }")
     target.run("nft", "add rule ip6 seen in icmpv6 type echo-request add @from { ip6 saddr }")
     dual.client.ip("address", "add", f"{other}/128", "dev", "eth0", "nodad")
-    for source in (other, CLIENT_V6):
-        command = ["busybox", "ping", "-c1", "-W1", "-I", source, ENDPOINTS_V6[0]]
+    for source, seconds in ((other, 1), (CLIENT_V6, 30)):
+        command = ["busybox", "ping", "-c1", f"-W{seconds}", "-I", source, ENDPOINTS_V6[0]]
         dual.client.run("sh", "-c", f"{' '.join(command)} || true")
     seen = target.run("nft", "list", "set", "ip6", "seen", "from")
     assert CLIENT_V6 in seen

@@ -8,7 +8,15 @@ from typing import Any
 
 from api import codec
 from api.types import Service
-from tests.integration.kubeproxy.conftest import ENDPOINT_IPS, NODE_IP, OUTSIDE_IP, KubeProxy, Network, eventually
+from tests.integration.kubeproxy.conftest import (
+    BRIEFLY,
+    ENDPOINT_IPS,
+    NODE_IP,
+    OUTSIDE_IP,
+    KubeProxy,
+    Network,
+    eventually,
+)
 from tests.support.fake_apiserver import FakeApiServer
 from tests.support.netns import Namespace
 from tests.support.services import endpoint, endpoint_slice
@@ -20,7 +28,7 @@ HEALTH_PORT = 32_000
 ASK = """
 import sys, urllib.error, urllib.request
 try:
-    answer = urllib.request.urlopen(sys.argv[1], timeout=2)
+    answer = urllib.request.urlopen(sys.argv[1], timeout=30)
 except urllib.error.HTTPError as error:
     answer = error
 print(answer.code, answer.read().decode(), sep="\\n")
@@ -40,9 +48,13 @@ def balanced(node: str = "here", **spec: Any) -> Service:
     return codec.from_tree(Service, tree)
 
 
-def ask(source: Namespace) -> str:
-    (answer,) = source.call("tcp", host=ADDRESS, port=80, seconds=0.5)
+def ask(source: Namespace, seconds: float = 30.0) -> str:
+    (answer,) = source.call("tcp", host=ADDRESS, port=80, seconds=seconds)
     return str(answer)
+
+
+async def served(network: Network, proxy: KubeProxy) -> None:
+    await eventually("the outside is served", lambda: ask(network.outside, 0.5).startswith("ep"), state=proxy.log)
 
 
 async def restart_with_pool(proxy: KubeProxy) -> None:
@@ -54,7 +66,7 @@ async def restart_with_pool(proxy: KubeProxy) -> None:
 async def test_the_node_chosen_answers_for_the_address(network: Network, api: FakeApiServer, proxy: KubeProxy) -> None:
     await restart_with_pool(proxy)
     await api.put(balanced(), endpoint_slice(*ENDPOINT_IPS))
-    await eventually("the outside is served", lambda: ask(network.outside).startswith("ep"), state=proxy.log)
+    await served(network, proxy)
     # Pods and the node itself take the short way.
     assert ask(network.client).startswith("ep")
     assert ask(network.node).startswith("ep")
@@ -68,7 +80,7 @@ async def test_what_was_announced_before_a_restart_is_put_right(
 ) -> None:
     await restart_with_pool(proxy)
     await api.put(balanced(), endpoint_slice(*ENDPOINT_IPS))
-    await eventually("the outside is served", lambda: ask(network.outside).startswith("ep"), state=proxy.log)
+    await served(network, proxy)
     await proxy.stop()
     assert ask(network.outside).startswith("ep")
     await api.remove(balanced())
@@ -79,10 +91,10 @@ async def test_what_was_announced_before_a_restart_is_put_right(
 async def test_only_the_networks_named_may_ask(network: Network, api: FakeApiServer, proxy: KubeProxy) -> None:
     await restart_with_pool(proxy)
     await api.put(balanced(loadBalancerSourceRanges=[f"{OUTSIDE_IP}/32"]), endpoint_slice(*ENDPOINT_IPS))
-    await eventually("the outside is served", lambda: ask(network.outside).startswith("ep"), state=proxy.log)
-    assert ask(network.client) == "TimeoutError"
+    await served(network, proxy)
+    assert ask(network.client, BRIEFLY) == "TimeoutError"
     await api.put(balanced(loadBalancerSourceRanges=["10.9.0.0/16", "10.9.8.0/24"]))
-    await eventually("it is shut out", lambda: ask(network.outside) == "TimeoutError", state=proxy.log)
+    await eventually("it is shut out", lambda: ask(network.outside, BRIEFLY) == "TimeoutError", state=proxy.log)
 
 
 async def test_the_health_check_tells_whether_there_is_an_endpoint_here(

@@ -8,6 +8,7 @@ import pytest
 from dnslib import RCODE, DNSRecord
 
 from tests.integration.kubeproxy.conftest import (
+    BRIEFLY,
     CLIENT_IP,
     DNS_IP,
     ENDPOINT_IPS,
@@ -24,21 +25,20 @@ from tests.support.netns import Namespace
 from tests.support.policies import namespace, pod, policy
 from tests.support.services import endpoint_slice, service
 
-SECONDS = 0.3
 DROPPED = ["TimeoutError"]
 
 
-def reaches(source: Namespace, address: str, port: int = PORT) -> bool:
-    (answer,) = source.call("tcp", host=address, port=port, seconds=SECONDS)
+def reaches(source: Namespace, address: str, port: int = PORT, seconds: float = 30.0) -> bool:
+    (answer,) = source.call("tcp", host=address, port=port, seconds=seconds)
     return bool(answer.startswith("ep"))
 
 
 async def opens(source: Namespace, address: str, proxy: KubeProxy, port: int = PORT) -> None:
-    await eventually(f"{address} is reached", lambda: reaches(source, address, port), state=proxy.rules)
+    await eventually(f"{address} is reached", lambda: reaches(source, address, port, BRIEFLY), state=proxy.rules)
 
 
 async def closes(source: Namespace, address: str, proxy: KubeProxy, port: int = PORT) -> None:
-    await eventually(f"{address} is cut off", lambda: not reaches(source, address, port), state=proxy.rules)
+    await eventually(f"{address} is cut off", lambda: not reaches(source, address, port, BRIEFLY), state=proxy.rules)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_a_pod_nobody_has_judged_has_no_traffic(network: Network, api: Fak
     assert reaches(network.client, ENDPOINT_IPS[2])
     await api.put(policy(podSelector={"matchLabels": {"app": "nobody"}}))
     await closes(network.client, ENDPOINT_IPS[2], proxy)
-    assert not reaches(network.endpoints[2], ENDPOINT_IPS[0])
+    await closes(network.endpoints[2], ENDPOINT_IPS[0], proxy)
     await api.put(pod("ep2", ENDPOINT_IPS[2], app="late"))
     await opens(network.client, ENDPOINT_IPS[2], proxy)
 
@@ -127,11 +127,16 @@ async def test_egress_is_judged_after_the_service_was_resolved(
     about = {"podSelector": {"matchLabels": {"app": "client"}}, "policyTypes": ["Egress"]}
     await api.put(policy(**about))
     await closes(network.client, SERVICE_IP, proxy, 80)
-    assert network.client.call("tcp", host=DNS_IP, port=53, seconds=SECONDS) == DROPPED
+
+    def dns() -> list[str]:
+        answers: list[str] = network.client.call("tcp", host=DNS_IP, port=53, seconds=BRIEFLY)
+        return answers
+
+    await eventually("not even DNS is reached", lambda: dns() == DROPPED, state=proxy.policies)
     web = {"podSelector": {"matchLabels": {"app": "web"}}}
     await api.put(policy(**about, egress=[{"to": [web], "ports": [{"port": "http"}]}]))
     await opens(network.client, SERVICE_IP, proxy, 80)
-    assert not reaches(network.client, ENDPOINT_IPS[1])
+    await closes(network.client, ENDPOINT_IPS[1], proxy)
 
 
 @pytest.mark.usefixtures("pods")
@@ -158,10 +163,11 @@ async def test_the_nodes_dns_is_named_as_clusters_name_theirs(
 @pytest.mark.usefixtures("pods")
 async def test_a_restart_leaves_no_window_open(network: Network, api: FakeApiServer, proxy: KubeProxy) -> None:
     await api.put(policy())
+    await eventually("the policies are in place", lambda: "judged" in proxy.policies(), state=proxy.log)
     await closes(network.client, ENDPOINT_IPS[0], proxy)
     await proxy.stop()
-    assert not reaches(network.client, ENDPOINT_IPS[0])
-    network.client.call("hammer_start", host=ENDPOINT_IPS[0], port=PORT, seconds=SECONDS)
+    assert not reaches(network.client, ENDPOINT_IPS[0], seconds=BRIEFLY)
+    network.client.call("hammer_start", host=ENDPOINT_IPS[0], port=PORT, seconds=BRIEFLY)
     proxy.start()
     await proxy.wait_ready()
     await eventually("the policies are in place again", lambda: "judged" in proxy.policies(), state=proxy.log)
