@@ -31,7 +31,7 @@ from kubelet.runtime.oci.runtime import OciConfig, open_runtime
 
 NODE_IP = "10.77.0.2"
 POD_CIDR = "10.77.1.0/24"
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 Result = TypeVar("Result")
 
 
@@ -97,6 +97,16 @@ class Node:
         container = await self.run(sandbox, *command, **fields)
         return await self.ended(container.id)
 
+    async def obeying(self, sandbox: SandboxStatus, handler: str, signal: str = "TERM") -> ContainerStatus:
+        """Run a container that does as told at a signal, and wait until it listens for it."""
+        container = await self.run(sandbox, f"trap '{handler}' {signal}; echo up; while :; do sleep 0.02; done")
+
+        async def up() -> bool:
+            return "up" in self.log(sandbox)
+
+        await eventually(up, "it listens")
+        return container
+
     async def ended(self, container_id: str) -> ContainerStatus:
         """The status once it has ended."""
 
@@ -120,6 +130,16 @@ class Node:
             found += [str(path) for path in folder.glob("*/*")]
         found += processes_naming(str(self.config.run_dir))
         return found
+
+
+async def left_in_the_end(node: Node) -> list[str]:
+    """What of sandboxes and containers is still there when what was killed has had the time to end."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        left = node.leftovers()
+        if not left or time.monotonic() > deadline:
+            return left
+        await asyncio.sleep(0.02)
 
 
 async def eventually(probe: Callable[[], Awaitable[Result | None]], what: str) -> Result:
@@ -192,7 +212,7 @@ async def node(node_network: None, machine_images: Store, tmp_path: Path) -> Asy
             yield node
             for sandbox in await runtime.list_sandboxes():
                 await runtime.remove_sandbox(sandbox.id)
-        leftovers = node.leftovers()
+        leftovers = await left_in_the_end(node)
         for mount in {*node.cgroups.v1.values()}:
             leftovers += [str(each) for each in (mount / cgroup[1:]).glob("kubepods/pod-*/*") if each.is_dir()]
         assert leftovers == []

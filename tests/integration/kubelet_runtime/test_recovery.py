@@ -18,7 +18,7 @@ from kubelet.runtime.oci import syscalls
 from kubelet.runtime.oci.conmon import Conmon, Started
 from kubelet.runtime.oci.runtime import open_runtime
 from tests.support.chaos import is_alive
-from tests.support.runtime import Node, eventually
+from tests.support.runtime import Node, eventually, left_in_the_end
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -34,16 +34,16 @@ async def closed(node: Node) -> AsyncIterator[Node]:
 async def test_running_containers_are_found_again_and_go_on(closed: Node) -> None:
     async with open_runtime(closed.config) as closed.runtime:
         sandbox = await closed.sandbox(share_process_namespace=True)
-        container = await closed.run(sandbox, "trap 'exit 8' TERM; while :; do sleep 0.02; done")
+        container = await closed.obeying(sandbox, "exit 8")
     async with closed.using() as runtime:
         assert await runtime.list_sandboxes() == [sandbox]
         assert await runtime.list_containers() == [container]
-        assert (await runtime.exec_sync(container.id, ["echo", "hi"], 20)).stdout == b"hi\n"
+        assert (await runtime.exec_sync(container.id, ["echo", "hi"], 60)).stdout == b"hi\n"
         other = await closed.sandbox("other")
         assert other.ip not in ("", sandbox.ip)
         events = runtime.events()
-        await runtime.stop_container(container.id, 20)
-        async with asyncio.timeout(20):
+        await runtime.stop_container(container.id, 60)
+        async with asyncio.timeout(60):
             assert (await anext(events)).container_id == container.id
         assert (await runtime.container_status(container.id)).exit_code == 8
 
@@ -85,12 +85,12 @@ def being_started(node: Node, container_id: str) -> None:
 async def test_a_start_that_nobody_saw_succeed_has_succeeded(closed: Node) -> None:
     async with open_runtime(closed.config) as closed.runtime:
         sandbox = await closed.sandbox()
-        container = await closed.run(sandbox, "trap 'exit 8' TERM; while :; do sleep 0.02; done")
+        container = await closed.obeying(sandbox, "exit 8")
     being_started(closed, container.id)
     async with closed.using() as runtime:
         status = await runtime.container_status(container.id)
         assert (status.state, status.pid) == (ContainerState.RUNNING, container.pid)
-        await runtime.stop_container(container.id, 20)
+        await runtime.stop_container(container.id, 60)
         assert (await closed.ended(container.id)).exit_code == 8
 
 
@@ -199,4 +199,4 @@ async def test_a_kill_at_any_moment(closed: Node, round_number: int) -> None:
         assert len({each.ip for each in ready}) == len(ready)
         sandbox = await closed.sandbox("after")
         assert (await closed.finished(sandbox, "exit 3")).exit_code == 3
-    assert closed.leftovers() == []
+    assert await left_in_the_end(closed) == []

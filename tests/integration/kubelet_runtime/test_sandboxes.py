@@ -25,10 +25,11 @@ def output(*command: str) -> str:
 async def fetch(address: str, port: int) -> str:
     """What a connection to there says, or why there is none."""
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(address, port), 5)
+        async with asyncio.timeout(5):
+            reader, writer = await asyncio.open_connection(address, port)
+            data = await reader.read()
     except OSError as error:
         return type(error).__name__
-    data = await reader.read()
     writer.close()
     return data.decode().strip()
 
@@ -82,7 +83,9 @@ async def test_pods_reach_each_other_the_node_and_are_reached(node: Node) -> Non
     web = await serving(node, "web")
     assert await answer(web.ip) == "web"
     client = await node.sandbox("client")
-    await node.finished(client, f"nc -w 5 {web.ip} 80 </dev/null; ip -o -4 addr show eth0; ip route; cat /proc/net/arp")
+    # Between two callers nobody listens for a moment.
+    ask = f"until nc -w 5 {web.ip} 80 </dev/null 2>/dev/null; do sleep 0.05; done"
+    await node.finished(client, f"{ask}; ip -o -4 addr show eth0; ip route; cat /proc/net/arp")
     text = "\n".join(node.log(client))
     assert text.startswith("web")
     assert f"inet {client.ip}/32" in text
@@ -222,7 +225,7 @@ async def test_host_ports(node: Node) -> None:
     assert await answer(NODE_IP, 8080) == "web"
     assert await answer("127.0.0.1", 8080) == "web"
     client = await node.sandbox("client")
-    await node.finished(client, f"until nc -w 5 {NODE_IP} 8080 </dev/null; do sleep 0.05; done")
+    await node.finished(client, f"until nc -w 5 {NODE_IP} 8080 </dev/null 2>/dev/null; do sleep 0.05; done")
     assert node.log(client)[-2] == "web"
     await node.open.stop_sandbox(web.id)
     assert "hostports" not in output("nft", "list", "tables")

@@ -27,7 +27,7 @@ def send(pod: SandboxStatus, source: str, port: int) -> None:
 async def test_packets_with_anothers_address_are_dropped(node: Node) -> None:
     liar, other = await node.sandbox("liar"), await node.sandbox("other")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
-        receiver.settimeout(10)
+        receiver.settimeout(60)
         receiver.bind((NODE_IP, 0))
         port = receiver.getsockname()[1]
         for source in (other.ip, "192.0.2.1", NODE_IP, liar.ip):
