@@ -25,7 +25,7 @@ async def test_consistent_reads_do_not_wait_for_foreign_writes(opened: Open) -> 
     """etcd's revision grew outside of our keys: nothing in our watch would ever say so."""
     await opened.create("a")
     await opened.storage.client.put(b"/somebody/else", b"x")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         assert (await opened.reader.get("default", "a")).name == "a"
 
 

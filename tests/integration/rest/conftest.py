@@ -87,7 +87,7 @@ async def door(authority: TestAuthority, tmp_path: Path) -> AsyncIterator[Door]:
 
 def _session(url: str, context: ssl.SSLContext) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(ssl=context)
-    return aiohttp.ClientSession(url, connector=connector, timeout=aiohttp.ClientTimeout(total=20))
+    return aiohttp.ClientSession(url, connector=connector, timeout=aiohttp.ClientTimeout(total=60))
 
 
 @pytest.fixture

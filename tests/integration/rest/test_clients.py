@@ -73,7 +73,7 @@ class Kubectl:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=90,
         )
 
 
@@ -162,7 +162,7 @@ def test_apply(kubectl: Kubectl) -> None:
     assert wide[0].split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE", "CONTAINERS", "IMAGES", "SELECTOR"]
     assert wide[1].split()[-3:] == ["c", "other", "app=web"]
     assert "Image:         other" in kubectl("describe", "deployment", "web")
-    kubectl("wait", "--for=jsonpath={.spec.replicas}=1", "deployment/web", "--timeout=10s")
+    kubectl("wait", "--for=jsonpath={.spec.replicas}=1", "deployment/web", "--timeout=60s")
     assert kubectl("delete", "-f", "-", stdin=MANIFEST).count("deleted") == 2
 
 
@@ -176,12 +176,12 @@ def test_unknown_fields_and_malformed_manifests(kubectl: Kubectl) -> None:
 
 
 def test_watching_tables(kubectl: Kubectl) -> None:
-    process = kubectl.start("get", "configmaps", "--watch-only", "--request-timeout=20s")
+    process = kubectl.start("get", "configmaps", "--watch-only", "--request-timeout=100s")
     try:
         lines: list[str] = []
         reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")))  # type: ignore[union-attr]
         reader.start()
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 90
         number = 0
         while not any(line.startswith("seen") for line in lines):
             assert time.monotonic() < deadline, lines
@@ -205,7 +205,7 @@ def test_pypi_client(core: kubernetes.CoreV1Api) -> None:
     seen = []
     watching = watch.Watch()
     for event in watching.stream(
-        core.list_namespaced_config_map, "default", resource_version=revision, timeout_seconds=20
+        core.list_namespaced_config_map, "default", resource_version=revision, timeout_seconds=60
     ):
         seen.append((event["type"], event["object"].metadata.name, event["object"].data))
         if event["type"] == "DELETED":

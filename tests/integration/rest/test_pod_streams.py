@@ -41,7 +41,7 @@ async def test_a_silent_followed_log_gets_its_headers_and_ends_with_the_client(d
     async with door.admin.get(f"{POD}/log?follow=true") as log:
         assert log.status == 200
         log.close()
-    await asyncio.wait_for(door.streams.left.wait(), 5)
+    await asyncio.wait_for(door.streams.left.wait(), 60)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ async def test_logs_over_a_websocket_as_text(door: Door) -> None:
 
 async def test_a_silent_log_over_a_websocket_ends_with_the_client(door: Door) -> None:
     async with door.admin.ws_connect(f"{POD}/log?follow=true") as socket:
-        assert await socket.receive_bytes(timeout=5) == b""
-    await asyncio.wait_for(door.streams.left.wait(), 5)
+        assert await socket.receive_bytes(timeout=60) == b""
+    await asyncio.wait_for(door.streams.left.wait(), 60)
 
 
 async def test_a_log_that_cannot_be_had_is_no_websocket(door: Door) -> None:
@@ -100,7 +100,7 @@ class Commands:
 
     async def until_outcome(self) -> Any:
         while not self.channels.get(3):
-            message = await self.socket.receive(timeout=5)
+            message = await self.socket.receive(timeout=60)
             if message.type is aiohttp.WSMsgType.BINARY:
                 channel, data = message.data[0], message.data[1:]
             else:
@@ -118,7 +118,7 @@ async def test_exec_v5_closes_stdin_by_signal(door: Door) -> None:
         await socket.send_bytes(b"\xff\x00")
         commands = Commands(socket)
         outcome = await commands.until_outcome()
-        assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+        assert (await socket.receive(timeout=60)).type is aiohttp.WSMsgType.CLOSE
     assert commands.channels[1] == b"hello\nABC"
     assert commands.channels[2] == b"oops\n"
     assert outcome["reason"] == "NonZeroExitCode"
@@ -160,8 +160,8 @@ async def test_a_terminal_has_one_output(door: Door) -> None:
 
 async def test_a_client_that_leaves_ends_the_exec(door: Door) -> None:
     async with door.admin.ws_connect(EXEC, protocols=("v5.channel.k8s.io",)) as socket:
-        await socket.receive(timeout=5)
-    await asyncio.wait_for(door.streams.left.wait(), 5)
+        await socket.receive(timeout=60)
+    await asyncio.wait_for(door.streams.left.wait(), 60)
 
 
 @pytest.mark.parametrize(
@@ -210,11 +210,11 @@ async def test_exec_over_spdy(door: Door, client: SpdyClient) -> None:
 async def test_a_client_that_opens_too_few_streams(
     door: Door, client: SpdyClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command_spdy, "STREAMS_SECONDS", 0.2)
+    monkeypatch.setattr(command_spdy, "STREAMS_SECONDS", 2.0)
     await client.upgrade("POST", EXEC, "v4.channel.k8s.io")
     await client.open({"streamtype": "error"})
     await client.until_closed()
-    await asyncio.wait_for(door.streams.left.wait(), 5)
+    await asyncio.wait_for(door.streams.left.wait(), 60)
 
 
 async def test_no_common_spdy_protocol(door: Door, client: SpdyClient) -> None:
@@ -260,12 +260,12 @@ async def test_what_is_no_spdy_closes_the_connection(door: Door, client: SpdyCli
 async def test_port_forward_over_websocket_channels(door: Door) -> None:
     url = f"{POD}/portforward?ports=80,8080"
     async with door.admin.ws_connect(url, protocols=("v4.channel.k8s.io",)) as socket:
-        announced = [(await socket.receive(timeout=5)).data for _ in range(4)]
+        announced = [(await socket.receive(timeout=60)).data for _ in range(4)]
         assert announced == [b"\x00P\x00", b"\x01P\x00", b"\x02\x90\x1f", b"\x03\x90\x1f"]
         await socket.send_bytes(b"\x02hello")
-        assert (await socket.receive(timeout=5)).data == b"\x02hello"
+        assert (await socket.receive(timeout=60)).data == b"\x02hello"
         await socket.send_bytes(b"\x00again")
-        assert (await socket.receive(timeout=5)).data == b"\x00again"
+        assert (await socket.receive(timeout=60)).data == b"\x00again"
     async with door.admin.get(f"{POD}/portforward?ports=x", headers={"Upgrade": "websocket"}) as answer:
         assert answer.status == 400
 
