@@ -70,7 +70,7 @@ class Started:
         )
 
     def readyz(self) -> int:
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self._context, timeout=5)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self._context, timeout=30)
         try:
             connection.request("GET", "/readyz")
             return connection.getresponse().status
@@ -80,13 +80,13 @@ class Started:
             connection.close()
 
     def wait_for(self, status: int) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.readyz() != status:
             assert time.monotonic() < deadline, f"never answered {status}"
             time.sleep(0.02)
 
     def end(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out, err
 
 

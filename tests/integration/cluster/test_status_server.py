@@ -36,7 +36,7 @@ async def server(authority: TestAuthority) -> AsyncIterator[tuple[int, dict[str,
 
 async def get(port: int, path: str, context: ssl.SSLContext, method: str = "GET") -> tuple[int, str]:
     def ask() -> tuple[int, str]:
-        connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=5)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
         try:
             connection.request(method, path)
             answer = connection.getresponse()
@@ -97,5 +97,5 @@ async def test_closing_hangs_up_on_idle_connections(authority: TestAuthority) ->
 
     await server.close()
 
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(reader.read(), 60) == b""
     writer.close()

@@ -11,6 +11,9 @@ import pytest
 
 from podling.launcher import network
 from podling.launcher.plan import NETWORK_INDEXES, Cluster
+from tests.support.cluster import eventually
+
+FORWARDING = "3"  # BR_STATE_FORWARDING
 
 
 @pytest.fixture
@@ -36,6 +39,12 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         network.remove_all(wired.id)
 
 
+def wait_forwarding(cluster: Cluster) -> None:
+    """The bridge hears a moment later that a link is up."""
+    ports = [Path("/sys/class/net") / node.veth / "brport" / "state" for node in cluster.nodes]
+    eventually("every port forwards", lambda: all(port.read_text().strip() == FORWARDING for port in ports))
+
+
 def hardware_address(link: str) -> str:
     return (Path("/sys/class/net") / link / "address").read_text().strip()
 
@@ -55,11 +64,13 @@ def test_a_node_that_is_back_is_reached_at_its_first_packet(cluster: Cluster) ->
     first, second, _ = cluster.nodes
 
     def ping() -> int:
-        command = ("ip", "netns", "exec", second.netns, "busybox", "ping", "-c", "1", "-W", "1", first.ip)
+        command = ("ip", "netns", "exec", second.netns, "busybox", "ping", "-c", "1", "-W", "30", first.ip)
         return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
+    wait_forwarding(cluster)
     assert ping() == 0
     network.cut_node(first)
     network.remove_node(first)
     network.create_node(cluster, first)
+    wait_forwarding(cluster)
     assert ping() == 0

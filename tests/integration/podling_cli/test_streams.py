@@ -97,7 +97,7 @@ def cluster(tmp_path: Path, pod_streams: Streams) -> Iterator[Path]:
 
 def podling(directory: Path, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PODLING_DIR": str(directory)}
-    return subprocess.run([PODLING, *words], input=stdin, capture_output=True, env=environment, timeout=30)
+    return subprocess.run([PODLING, *words], input=stdin, capture_output=True, env=environment, timeout=90)
 
 
 def test_logs_of_the_first_container_unless_told_otherwise(cluster: Path) -> None:
@@ -120,7 +120,7 @@ def test_following_a_log_ends_quietly_when_nobody_reads_on(cluster: Path) -> Non
         assert process.stdout.readline() == b"a 0 0\n"
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_following_a_log_ends_quietly_on_ctrl_c(cluster: Path) -> None:
@@ -133,7 +133,7 @@ def test_following_a_log_ends_quietly_on_ctrl_c(cluster: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.stdout.read()
         assert process.stderr.read() == b""
-        assert process.wait(10) == 130
+        assert process.wait(60) == 130
 
 
 def test_exec_passes_streams_and_exit_code_on(cluster: Path) -> None:
@@ -163,12 +163,12 @@ def test_exec_gives_the_person_s_terminal_over_and_back(cluster: Path, pod_strea
         _read_until(controller, b"\x03X")
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
         process.send_signal(signal.SIGWINCH)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (120, 50) not in pod_streams.sizes:
             assert time.monotonic() < deadline, pod_streams.sizes
             time.sleep(0.01)
         os.write(controller, b"q")
-        assert process.wait(10) == 3
+        assert process.wait(60) == 3
     assert pod_streams.sizes[0] == (100, 40)
     assert termios.tcgetattr(terminal) == before
     os.close(controller)
