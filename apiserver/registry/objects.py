@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from api import codec, errors
+from api import advice, codec, errors
 from api.scheme import Resource
 from api.types import DeleteOptions
 from apiserver.admission.chain import CREATE, DELETE, UPDATE, Admission, Request
@@ -130,6 +130,7 @@ class ObjectRegistry(Registry):
         record = self.strategy.prepare_create(await self._admission.create(request))
         self._refuse(name, self.strategy.validate_create(record))
         request.new = record
+        warnings = (*warnings, *advice.create(record))
 
         async def attempt() -> Stored:
             nonlocal guard
@@ -233,6 +234,8 @@ class ObjectRegistry(Registry):
         def plan(current: Stored) -> Planned:
             nonlocal warnings
             new, warnings = produce(current)
+            if not subresource:
+                warnings = (*warnings, *advice.update(new, current.record))
             return self._plan_write(user, current, new, subresource, view, options)
 
         stored, deleted = await self._update(namespace, name, plan, options)
