@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+import orjson
 from aiohttp import web
 
-from api import codec, errors, scheme
+from api import codec, errors, scheme, strict
 from api.scheme import Resource
+from api.types.record import Record
 from apiserver.handler import Handler
 from apiserver.requests import Attributes, Page, Result, Stored, WriteOptions
 from apiserver.rest import bodies, custom_resources, query, replies, views, watches
@@ -104,7 +106,7 @@ class ObjectEndpoints:
         form = call.form(tables="get" in resource.verbs and not info.subresource)
         options = query.write_options(call.query)
         body, repeats = await bodies.read_object(call.request)
-        repeated = _told(repeats, resource, options)
+        repeated = _told(repeats, body, resource, info.subresource, options)
         result = await self._handler.create(
             call.user, resource, info.namespace, info.name, info.subresource, body, options
         )
@@ -114,7 +116,7 @@ class ObjectEndpoints:
         info = call.info
         form, options = call.form(), query.write_options(call.query)
         body, repeats = await bodies.read_object(call.request)
-        repeated = _told(repeats, resource, options)
+        repeated = _told(repeats, body, resource, info.subresource, options)
         result = await self._handler.update(
             call.user, resource, info.namespace, info.name, info.subresource, body, options
         )
@@ -158,16 +160,23 @@ async def _delete_body(call: Call) -> bytes:
 def _object_reply(call: Call, resource: Resource, stored: Stored, form: Form, status: int = 200) -> Reply:
     if form is PLAIN:
         return Reply(stored.data, b"\n", status=status)
-    name = call.info.subresource
-    record = (resource.subresource(name).record if name else None) or resource.record
+    record = _record(resource, call.info.subresource)
     return Reply(views.object_view(stored, record, form, call.query), b"\n", status=status)
 
 
-def _told(repeats: tuple[str, ...], resource: Resource, options: WriteOptions) -> tuple[str, ...]:
+def _record(resource: Resource, subresource: str) -> type[Record]:
+    """What is read and written at a resource, or below it."""
+    return (resource.subresource(subresource).record if subresource else None) or resource.record
+
+
+def _told(
+    repeats: tuple[str, ...], body: bytes, resource: Resource, subresource: str, options: WriteOptions
+) -> tuple[str, ...]:
     """The warnings of keys repeated in YAML, as `fieldValidation` has it. Raises `BadRequest` where it is strict."""
     if repeats and options.field_validation == "Strict":
-        problem = "\n  ".join(("yaml: unmarshal errors:", *repeats))
-        cause = f"strict decoding error: {problem}"
+        repeated = "\n  ".join(("yaml: unmarshal errors:", *repeats))
+        problems = (repeated, *strict.field_problems(_record(resource, subresource), orjson.loads(body)))
+        cause = f"strict decoding error: {', '.join(problems)}"
         raise errors.Undecodable(resource.kind, resource.version, resource.kind, cause)
     return () if options.field_validation == "Ignore" else repeats
 

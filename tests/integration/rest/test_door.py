@@ -161,14 +161,14 @@ async def test_yaml_and_indented_json(door: Door) -> None:
 
 
 async def test_keys_that_yaml_repeats_are_told_of_as_upstream(door: Door) -> None:
-    body = "metadata: {name: a}\ndata:\n  k: y\n  k: z\n"
+    body = "metadata: {name: a, x: 1}\ndata:\n  k: y\n  k: z\n"
     headers = {"Content-Type": "application/yaml"}
     repeated = 'line 4: key "k" already set in map'
     async with door.admin.post(f"{COLLECTION}?fieldValidation=Strict", data=body, headers=headers) as answer:
         assert answer.status == 400
         assert (await answer.json())["message"] == (
             'ConfigMap in version "v1" cannot be handled as a ConfigMap: '
-            f"strict decoding error: yaml: unmarshal errors:\n  {repeated}"
+            f'strict decoding error: yaml: unmarshal errors:\n  {repeated}, unknown field "metadata.x"'
         )
     async with door.admin.post(f"{COLLECTION}?dryRun=All", data=body, headers=headers) as answer:
         assert answer.status == 201
