@@ -112,6 +112,9 @@ def _filter_chains(network: Network) -> list[str]:
             _chain(
                 f"filter-{hook}",
                 f"type filter hook {hook} priority filter; policy accept;",
+                # What the kernel cannot place in its connection it does not translate back: the client would answer
+                # the endpoint's bare address with a reset, and so end a connection that is well.
+                "ct state invalid drop" if hook == "forward" else "",
                 "ct state new jump refuse-idle",
             )
             for hook in ("input", "forward", "output")

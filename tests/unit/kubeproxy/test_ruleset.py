@@ -58,6 +58,11 @@ def carry_out(rules: RuleSet, kernel: NftModel, change: States) -> None:
         kernel.run(transaction)
 
 
+def test_packets_of_no_known_connection_are_not_forwarded() -> None:
+    rules = {hook: BASE.split(f"chain filter-{hook} {{")[1].split("}")[0] for hook in ("input", "forward", "output")}
+    assert [hook for hook, text in rules.items() if "ct state invalid drop" in text] == ["forward"]
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.lists(states(), max_size=6))
 def test_small_transactions_lead_to_the_same_table_as_a_whole_one(changes: list[States]) -> None:
