@@ -7,11 +7,13 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import grpc
 
+from cluster.pb import xds_pb2 as pb
 from ingress.entries import HTTPS, entries
 from ingress.model import Certificate, Entry, Table
 from ingress.xds import clusters, listeners, routes
@@ -76,13 +78,24 @@ class Ingress:
             return self.server.in_sync
 
         await eventually(in_sync, what="Envoy has the snapshot")
+        # It says so before its workers have got round to listening.
+        for name, resource in snapshot[LISTENER].items():
+            at = pb.Listener.FromString(resource.body).address.socket_address
+            await eventually(partial(_listens, at.address, at.port_value), what=f"it listens for {name}")
 
     def url(self, path: str = "/", *, tls: bool = False) -> str:
         port = (self.bind.https if tls else self.bind.http)[1]
         return f"{'https' if tls else 'http'}://{LOOPBACK}:{port}{path}"
 
-    async def certificate_of(self, host: str) -> bytes:
-        """What a client that asks for a host is shown, as DER."""
+    async def shows(self, host: str, certificate: bytes) -> None:
+        """Wait until a client that asks for a host is shown this certificate, in DER: workers follow one by one."""
+
+        async def shown() -> bool:
+            return await self._certificate_of(host) == certificate
+
+        await eventually(shown, what=f"the certificate of {host}")
+
+    async def _certificate_of(self, host: str) -> bytes:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         _, writer = await asyncio.open_connection(*self.bind.https, ssl=context, server_hostname=host)
@@ -158,6 +171,15 @@ class NamedServer:
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def get(session: aiohttp.ClientSession, url: str, host: str) -> tuple[int, str, str]:

@@ -8,15 +8,15 @@ from pathlib import Path
 from ingress.model import Table
 from ingress.ports import is_free
 from tests.support.envoy import running
-from tests.support.ports import LOOPBACK
+from tests.support.ports import LOOPBACK, free_port
 
 
 def test_a_port_that_somebody_listens_at_on_all_addresses_is_not_free() -> None:
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("0.0.0.0", 0))
+        port = free_port()
+        other.bind(("0.0.0.0", port))
         other.listen()
-        port = other.getsockname()[1]
         assert not is_free(LOOPBACK, port)
     assert is_free(LOOPBACK, port)
 
