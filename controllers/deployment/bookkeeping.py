@@ -15,7 +15,7 @@ ROLLBACK_TO = "deprecated.deployment.rollback.to"
 MAX_HISTORY_CHARACTERS = 2000
 
 # What belongs to one object and is not handed from a deployment to its replica sets.
-_OWN = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, ROLLBACK_TO})
+OWN = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, ROLLBACK_TO})
 
 
 def number(text: str | None) -> int | None:
@@ -46,7 +46,7 @@ def size_annotations(replicas: int, max_replicas: int) -> dict[str, str]:
 
 def for_new_set(deployment: Deployment, current: dict[str, str], new_revision: int) -> dict[str, str]:
     """The annotations of the deployment's newest replica set: the deployment's own and its revision, never lowered."""
-    handed = {key: value for key, value in deployment.metadata.annotations.items() if key not in _OWN}
+    handed = {key: value for key, value in deployment.metadata.annotations.items() if key not in OWN}
     annotations = {**current, **handed}
     old = number(annotations.get(REVISION)) if REVISION in annotations else 0
     if old is None or old >= new_revision:

@@ -16,6 +16,7 @@ from controllers.context import Context, controlled_by, orphans_of
 from controllers.deployment import bookkeeping, conditions
 from controllers.deployment.numbers import RECREATE, size
 from controllers.deployment.plan import Action, ChangeSet, CreateSet, plan
+from controllers.deployment.rollback import Rollback
 from controllers.deployment.template import same_template
 from controllers.mirror import key_of
 from controllers.namespace.errors import is_terminating
@@ -48,6 +49,9 @@ class DeploymentController:
             return
         replica_sets = await self._claim(deployment)
         step = plan(deployment, replica_sets, self._pods_by_set(deployment, replica_sets), self._context.now())
+        if step.rollback is not None:
+            await self._roll_back(step.rollback)
+            return  # its change brings the deployment back into the queue
         if step.revision is not None:
             deployment = await self._write_revision(deployment, step.revision)
         for action in step.actions:
@@ -56,6 +60,10 @@ class DeploymentController:
             await self._write_status(deployment, step.status)
         if step.requeue_seconds is not None:
             self._queue.add_after(key, step.requeue_seconds)
+
+    async def _roll_back(self, rollback: Rollback) -> None:
+        changed = await self._deployments.update(rollback.deployment)
+        self._recorder.record(changed, rollback.type, rollback.reason, rollback.message)
 
     async def _refuse(self, deployment: Deployment) -> None:
         """A selector that selects everything would claim every replica set there is."""

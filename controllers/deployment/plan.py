@@ -21,8 +21,9 @@ from api.types import (
     ReplicaSet,
     ReplicaSetSpec,
 )
-from controllers.deployment import bookkeeping, conditions, numbers, rolling, scaling
+from controllers.deployment import bookkeeping, conditions, numbers, rollback, rolling, scaling
 from controllers.deployment.numbers import RECREATE, desired, max_surge, size
+from controllers.deployment.rollback import Rollback
 from controllers.deployment.status import rollout_status, steady_status
 from controllers.deployment.template import HASH_LABEL, find_new_set, template_hash
 from controllers.ownership import controller_reference
@@ -59,12 +60,13 @@ Action = CreateSet | ChangeSet | DeleteSet
 @dataclass(frozen=True, slots=True)
 class Plan:
     """actions: in the order to do them; revision: what the deployment's annotation should say; requeue_seconds: when to
-    look again though nothing changes (None: not at all)."""
+    look again though nothing changes (None: not at all); rollback: to be done instead of all else."""
 
     actions: list[Action]
     status: DeploymentStatus
     revision: str | None
     requeue_seconds: float | None = None
+    rollback: Rollback | None = None
 
 
 def plan(deployment: Deployment, replica_sets: Sequence[ReplicaSet], pods: PodsBySet, now: float) -> Plan:
@@ -73,7 +75,11 @@ def plan(deployment: Deployment, replica_sets: Sequence[ReplicaSet], pods: PodsB
     if deployment.metadata.deletion_timestamp is not None:
         return planner.observe()
     planner.note_pause()
-    if deployment.spec.paused or scaling.is_scaling(deployment, replica_sets):
+    if deployment.spec.paused:
+        return planner.rescale()
+    if (to := rollback.wanted(deployment)) is not None:
+        return planner.roll_back(to)
+    if scaling.is_scaling(deployment, replica_sets):
         return planner.rescale()
     if deployment.spec.strategy.type == RECREATE:
         return planner.recreate()
@@ -131,6 +137,15 @@ class _Planner:
             self._resize(new, desired(self.deployment))
         self._clean_up_when_complete()
         return self._finish_rollout()
+
+    def roll_back(self, to: int) -> Plan:
+        """Back to an earlier revision, once the present template has a replica set and thus a revision itself."""
+        self._sync_revision(create=True)
+        plan = self._finish_rollout()
+        if self.actions or self.revision is not None:
+            return plan
+        decided = rollback.roll_back(self.deployment, self.replica_sets, to)
+        return Plan([], plan.status, None, rollback=decided)
 
     def note_pause(self) -> None:
         """Say in the Progressing condition that the rollout is paused or goes on: its deadline stops and starts."""

@@ -25,7 +25,7 @@ def template_hash(template: PodTemplateSpec, collision_count: int | None) -> str
 
 def same_template(one: PodTemplateSpec, other: PodTemplateSpec) -> bool:
     """Equal but for the hash label."""
-    return _without_hash(one) == _without_hash(other)
+    return without_hash(one) == without_hash(other)
 
 
 def find_new_set(deployment: Deployment, replica_sets: Iterable[ReplicaSet]) -> ReplicaSet | None:
@@ -44,6 +44,7 @@ def by_age(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
     )
 
 
-def _without_hash(template: PodTemplateSpec) -> PodTemplateSpec:
+def without_hash(template: PodTemplateSpec) -> PodTemplateSpec:
+    """A replica set's template as its deployment had it."""
     labels = {key: value for key, value in template.metadata.labels.items() if key != HASH_LABEL}
     return replace(template, metadata=replace(template.metadata, labels=labels))

@@ -29,6 +29,9 @@ class World:
         """One pass of the deployment controller, carried out."""
         self.now += 1
         result = plan(self.deployment, list(self.sets.values()), pods or {}, self.now)
+        if result.rollback is not None:
+            self.deployment = result.rollback.deployment
+            return result
         for action in result.actions:
             if isinstance(action, CreateSet):
                 self._create(action.replica_set)

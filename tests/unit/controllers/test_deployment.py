@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from api.types import ReplicaSetCondition
-from controllers.deployment.bookkeeping import DESIRED_REPLICAS, REVISION, REVISION_HISTORY
+from controllers.deployment.bookkeeping import DESIRED_REPLICAS, REVISION, REVISION_HISTORY, ROLLBACK_TO
 from controllers.deployment.numbers import fenceposts, max_surge, max_unavailable
 from controllers.deployment.template import HASH_LABEL, template_hash
 from tests.support.objects import deployment, pod
@@ -122,6 +122,47 @@ def test_revisions_are_counted_and_a_rollback_finds_its_replica_set_again():
     assert restored.metadata.annotations[REVISION] == "3"
     assert restored.metadata.annotations[REVISION_HISTORY] == "1"
     assert world.deployment.metadata.annotations[REVISION] == "3"
+
+
+def ask_for_rollback(world, revision):
+    annotations = {**world.deployment.metadata.annotations, ROLLBACK_TO: revision}
+    world.deployment = replace(world.deployment, metadata=replace(world.deployment.metadata, annotations=annotations))
+
+
+@pytest.mark.parametrize(("asked", "image"), [("0", "b"), ("1", "a")])
+def test_an_old_clients_annotation_rolls_back(asked, image):
+    world = rolled_out()
+    for each in "bc":
+        world.set_template(each)
+        if each != "c":
+            world.settle()
+    ask_for_rollback(world, asked)
+    assert world.step().rollback is None  # the present template gets its revision first
+    plan = world.step()
+    assert plan.actions == []
+    assert (plan.rollback.type, plan.rollback.reason) == ("Normal", "DeploymentRollback")
+    assert ROLLBACK_TO not in world.deployment.metadata.annotations
+    assert world.deployment.spec.template.spec.containers[0].image == image
+    assert HASH_LABEL not in world.deployment.spec.template.metadata.labels
+    world.settle()
+    assert world.deployment.metadata.annotations[REVISION] == "4"
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ("0", "DeploymentRollbackRevisionNotFound"),
+        ("7", "DeploymentRollbackRevisionNotFound"),
+        ("1", "DeploymentRollbackTemplateUnchanged"),
+    ],
+)
+def test_a_rollback_to_nowhere_is_told_and_forgotten(asked, reason):
+    world = rolled_out()
+    ask_for_rollback(world, asked)
+    plan = world.step()
+    assert (plan.rollback.type, plan.rollback.reason) == ("Warning", reason)
+    assert ROLLBACK_TO not in world.deployment.metadata.annotations
+    assert world.deployment.spec.template.spec.containers[0].image == "a"
 
 
 def test_history_beyond_the_limit_is_forgotten_oldest_first():
