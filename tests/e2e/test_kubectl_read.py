@@ -9,13 +9,12 @@ import yaml
 
 from tests.support.cluster import eventually
 from tests.support.kube import Space
-from tests.support.manifests import WEB, config_map, container, deployment, pod, secret, service
+from tests.support.manifests import config_map, container, deployment, pod, secret, service, web
 
 
 def _web(space: Space, replicas: int = 2) -> list[str]:
-    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
     limits = {"limits": {"cpu": "100m", "memory": "32Mi"}}
-    space.create(deployment("web", container(WEB, readinessProbe=probe, resources=limits), replicas=replicas))
+    space.create(deployment("web", web(resources=limits), replicas=replicas))
     space.create(service("web"))
     space.wait_deployment("web")
     space.wait_endpoints("web", replicas)
@@ -105,6 +104,9 @@ def test_watch_shows_changes_as_they_happen(space: Space) -> None:
 
 def test_describe_workloads(space: Space) -> None:
     names = _web(space)
+    # Events are told after what they tell of.
+    space.wait_event("Started", names[0])
+    space.wait_event("ScalingReplicaSet", "web")
     told = space.kubectl("describe", "pod", names[0])
     tree = space.get("pods", names[0])
     for pattern in (
@@ -117,7 +119,7 @@ def test_describe_workloads(space: Space) -> None:
         r"^    State: +Running$",
         r"^    Restart Count: +0$",
         r"^      memory: +32Mi$",
-        r"^    Readiness: +http-get http://:8080/ delay=0s timeout=1s period=1s (#success|successThreshold)=1 ",
+        r"^    Readiness: +http-get http://:8080/ delay=0s timeout=10s period=1s (#success|successThreshold)=1 ",
         r"^  Ready +True *$",
         r"^QoS Class: +Guaranteed$",
     ):
@@ -204,7 +206,7 @@ def test_who_am_i_and_what_may_i(space: Space) -> None:
     space.kubectl("create", "role", "reader", "--verb=get,list", "--resource=pods")
     space.kubectl("create", "rolebinding", "reader", "--role=reader", "--user=ann")
     as_ann = "--as=ann"
-    eventually("ann may", lambda: space.run("auth", "can-i", "list", "pods", as_ann).stdout == "yes\n", seconds=10)
+    eventually("ann may", lambda: space.run("auth", "can-i", "list", "pods", as_ann).stdout == "yes\n")
     assert space.run("auth", "can-i", "delete", "pods", as_ann).stdout == "no\n"
     listed = _rows(space.kubectl("auth", "can-i", "--list", as_ann))
     assert ["pods", "[]", "[]", "[get list]"] in listed

@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import socket
+import termios
 import time
 from contextlib import closing
 from pathlib import Path
@@ -16,13 +17,19 @@ import pytest
 
 from tests.support.cluster import eventually, kubectl_binary
 from tests.support.kube import Space, container_status
-from tests.support.manifests import SLEEP, WEB, container, deployment, pod, service
+from tests.support.manifests import SLEEP, container, deployment, pod, service, web
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
 
 
 def test_logs_of_one_container_in_all_forms(space: Space) -> None:
-    space.create(pod("talker", container("for i in 1 2 3 4 5; do echo line $i; done; echo aside >&2; sleep 3600")))
+    # Of two streams that are written to at once either may be read first.
+    script = (
+        "for i in 1 2 3 4 5; do echo line $i; done; until test -e /go; do sleep 0.1; done; echo aside >&2; sleep 3600"
+    )
+    space.create(pod("talker", container(script)))
+    space.logged("talker", "line 5")
+    space.exec("talker", "touch /go")
     space.logged("talker", "aside")
     everything = [f"line {number}" for number in range(1, 6)] + ["aside"]
     assert space.kubectl("logs", "talker").splitlines() == everything
@@ -69,7 +76,7 @@ def test_following_a_log_until_the_container_ends(space: Space) -> None:
     space.wait_running("talker")
     with space.kubectl_streams("logs", "-f", "talker") as following:
         following.until("one")
-        space.exec("talker", "touch /go")
+        space.nudge("talker", "touch /go")
         following.until("two")
         assert following.end() == 0
         assert following.errors() == ""
@@ -112,10 +119,14 @@ def test_exec_with_a_terminal(space: Space) -> None:
     space.wait_running("box")
     with Terminal(space, "exec", "-it", "box", "--", "sh") as terminal:
         terminal.until("# ")
-        terminal.type("tty; stty size; echo $TERM\n")
-        screen = terminal.until("xterm")
-        assert "/dev/pts/0" in screen
-        assert "30 100" in screen
+
+        def screen() -> str:
+            terminal.type("tty; stty size; echo $TERM\n")
+            return terminal.until("xterm")
+
+        # The size is sent beside what is typed.
+        shown = eventually("the size", lambda: next((each for each in [screen()] if "30 100" in each), None))
+        assert "/dev/pts/0" in shown
         terminal.type("sleep 60\n")
         eventually("sleeping", lambda: "sleep 60" in space.exec("box", "ps"))
         terminal.type("\x03")
@@ -147,8 +158,9 @@ def test_cp_both_ways(space: Space, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("websockets", ["true", "false"])
 def test_port_forward(space: Space, websockets: str) -> None:
-    space.create(pod("web", container(WEB)), service("web"))
+    space.create(pod("web", web()), service("web"))
     space.wait_running("web")
+    space.wait_endpoints("web", 1)
     space.cluster.env["KUBECTL_PORT_FORWARD_WEBSOCKETS"] = websockets
     try:
         for target in ("pod/web", "service/web"):
@@ -157,7 +169,7 @@ def test_port_forward(space: Space, websockets: str) -> None:
                 told = forwarding.until("Forwarding from 127.0.0.1:")
                 local = int(re.findall(r":(\d+) -> 8080", told)[0])
                 for _ in range(3):
-                    with closing(http.client.HTTPConnection("127.0.0.1", local, timeout=10)) as connection:
+                    with closing(http.client.HTTPConnection("127.0.0.1", local, timeout=60)) as connection:
                         connection.request("GET", "/")
                         assert connection.getresponse().read() == b"web\n"
     finally:
@@ -169,7 +181,7 @@ def test_port_forward_to_a_closed_port_says_so(space: Space) -> None:
     space.wait_running("box")
     with space.kubectl_streams("port-forward", "pod/box", ":9999") as forwarding:
         local = int(re.findall(r":(\d+) -> 9999", forwarding.until("127.0.0.1"))[0])
-        with closing(socket.create_connection(("127.0.0.1", local), timeout=10)) as connection:
+        with closing(socket.create_connection(("127.0.0.1", local), timeout=60)) as connection:
             assert connection.recv(1) == b""
         # kubectl gives up after any failure of a connection.
         assert forwarding.end() == 1
@@ -189,10 +201,9 @@ class Terminal:
     def __enter__(self) -> Terminal:
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
+            # Before kubectl asks how large it is.
+            termios.tcsetwinsize(0, (30, 100))
             os.execve(self._command[0], self._command, self._environment)
-        import termios
-
-        termios.tcsetwinsize(self._fd, (30, 100))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -202,7 +213,7 @@ class Terminal:
         self._screen = ""
         os.write(self._fd, text.encode())
 
-    def until(self, text: str, seconds: float = 20) -> str:
+    def until(self, text: str, seconds: float = 60) -> str:
         """The screen since the last typing, once `text` stands on it after what was typed."""
         deadline = time.monotonic() + seconds
         while text not in self._screen:

@@ -13,7 +13,7 @@ from kubernetes.stream import portforward, stream
 
 from tests.support.cluster import Cluster, eventually
 from tests.support.kube import Space
-from tests.support.manifests import WEB, config_map, container, deployment, pod
+from tests.support.manifests import WEB, config_map, container, deployment, pod, web
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_watch_from_a_list(space: Space, core: client.CoreV1Api) -> None:
         core.list_namespaced_config_map,
         space.name,
         resource_version=listed.metadata.resource_version,
-        timeout_seconds=20,
+        timeout_seconds=60,
     ):
         seen.append((event["type"], event["object"].metadata.name, event["object"].data["a"]))
         if event["type"] == "DELETED":
@@ -111,7 +111,7 @@ def test_exec_logs_and_port_forward(space: Space, core: client.CoreV1Api) -> Non
         connect, "web", space.name, command=command, stdin=True, stdout=True, stderr=True, _preload_content=False
     )
     session.write_stdin("hello\n")
-    session.run_forever(timeout=20)
+    session.run_forever(timeout=60)
     assert session.read_stdout() == "heard hello\n"
     assert session.returncode == 3
     assert core.read_namespaced_pod_log("web", space.name) == "started\n"
@@ -122,13 +122,13 @@ def test_exec_logs_and_port_forward(space: Space, core: client.CoreV1Api) -> Non
     reading.start()
     eventually("the first line", lambda: followed == ["started"])
     core.delete_namespaced_pod("web", space.name)
-    reading.join(20)
+    reading.join(60)
     assert not reading.is_alive()
-    space.create(pod("again", container(WEB)))
+    space.create(pod("again", web()))
     space.wait_running("again")
     forwarded = portforward(core.connect_get_namespaced_pod_portforward, "again", space.name, ports="8080")
     sock = forwarded.socket(8080)
-    sock.settimeout(10)
+    sock.settimeout(60)
     sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
     received = b""
     while chunk := sock.recv(4096):
@@ -186,7 +186,7 @@ def test_the_dynamic_client(space: Space, api_client: client.ApiClient) -> None:
     )
     listed = services.get(namespace=space.name, label_selector="tier=front")
     assert [item.metadata.name for item in listed.items] == ["web"]
-    events = services.watch(namespace=space.name, resource_version=listed.metadata.resourceVersion, timeout=10)
+    events = services.watch(namespace=space.name, resource_version=listed.metadata.resourceVersion, timeout=60)
     services.delete(name="web", namespace=space.name)
     assert next(events)["type"] == "DELETED"
     with pytest.raises(NotFoundError):
