@@ -24,7 +24,9 @@ _MAJOR: Final = 7
 _CONFIG: Final = struct.Struct("=II 5Q 4I 64s 64s 32s 2Q 8Q")
 # Somebody else may take a free device before us.
 _ATTEMPTS: Final = 20
-_LETTING_GO_SECONDS: Final = 1.0
+# As long as containers of others take to leave behind what they were started with a copy of: on a busy machine, seconds.
+_LETTING_GO_SECONDS: Final = 5.0
+_GONE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.01
 _BLOCKS: Final = Path("/sys/block")
 
@@ -135,9 +137,16 @@ def devices_below(root: Path) -> list[Path]:
 
 
 def detach_below(root: Path) -> None:
-    """Detach the devices of every file below a folder: those of raw volumes outlive their maker. Raises OSError."""
+    """Detach the devices of every file below a folder: those of raw volumes outlive their maker. Raises OSError.
+
+    Returns when they are gone, or are still held after some seconds: the kernel takes apart what was unmounted, or
+    belonged to processes just killed, in its own time.
+    """
     for device in devices_below(root):
         detach(device)
+    deadline = time.monotonic() + _GONE_SECONDS
+    while devices_below(root) and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
 
 
 def flush(device: Path) -> None:

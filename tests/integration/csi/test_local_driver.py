@@ -34,7 +34,7 @@ async def test_what_was_written_is_there_again(node: DriverNode) -> None:
     await node.create("v", 8 * MI)
     (await node.publish("v") / "kept").write_text("still here")
     await node.unpublish("v")
-    assert loops.devices_of(node.root / "driver/volumes/v/image") == []
+    assert loops.devices_in_use(node.root / "driver/volumes/v/image") == []
     assert (await node.publish("v") / "kept").read_text() == "still here"
 
 
