@@ -101,7 +101,7 @@ def pod_info(pod: Pod) -> PodInfo:
     affinity = spec.affinity.pod_affinity if spec.affinity else None
     anti_affinity = spec.affinity.pod_anti_affinity if spec.affinity else None
     scoring_cpu, scoring_memory = scoring_requests(pod)
-    constraints = [(c.when_unsatisfiable, compile_constraint(c)) for c in spec.topology_spread_constraints]
+    constraints = [(c.when_unsatisfiable, compile_constraint(c, pod)) for c in spec.topology_spread_constraints]
     return PodInfo(
         pod,
         pod_requests(pod),

@@ -1,16 +1,17 @@
 """A pod's affinity terms and spread constraints, compiled once: hashable, with selectors ready to match.
 
 Source: upstream's scheduler framework (AffinityTerm, topologySpreadConstraint). What `matchLabelKeys` and
-`mismatchLabelKeys` ask for stands in the selectors: the API server merges it when a pod is made.
+`mismatchLabelKeys` ask for stands in the selectors: the API server merges it when a pod is made. For pods stored before
+it did, that is done here: one of them could keep a whole rollout from ending.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api import codec, selectors
-from api.types import LabelSelector, Pod, PodAffinityTerm, TopologySpreadConstraint
+from api.types import LabelSelector, LabelSelectorRequirement, Pod, PodAffinityTerm, TopologySpreadConstraint
 
 Labels = Mapping[str, str]
 LabelMatch = Callable[[Labels], bool]
@@ -72,7 +73,7 @@ def label_match(selector: LabelSelector | None) -> LabelMatch:
 
 def compile_term(term: PodAffinityTerm, pod: Pod) -> Term:
     """Compile a term of `pod`."""
-    selector = term.label_selector
+    selector = _with_label_keys(term.label_selector, pod, term.match_label_keys, term.mismatch_label_keys)
     namespaces = frozenset(term.namespaces)
     if not namespaces and term.namespace_selector is None:
         namespaces = frozenset((pod.metadata.namespace,))
@@ -88,13 +89,30 @@ def compile_term(term: PodAffinityTerm, pod: Pod) -> Term:
     )
 
 
-def compile_constraint(constraint: TopologySpreadConstraint) -> SpreadConstraint:
-    """Compile a spread constraint."""
+def compile_constraint(constraint: TopologySpreadConstraint, pod: Pod) -> SpreadConstraint:
+    """Compile a spread constraint of `pod`."""
+    selector = _with_label_keys(constraint.label_selector, pod, constraint.match_label_keys, ())
     return SpreadConstraint(
         constraint.topology_key,
         constraint.max_skew,
         1 if constraint.min_domains is None else constraint.min_domains,
         constraint.node_affinity_policy != "Ignore",
         constraint.node_taints_policy == "Honor",
-        label_match(constraint.label_selector),
+        label_match(selector),
     )
+
+
+def _with_label_keys(
+    selector: LabelSelector | None, pod: Pod, match: Sequence[str], mismatch: Sequence[str]
+) -> LabelSelector | None:
+    if selector is None or not (match or mismatch):
+        return selector
+    labels = pod.metadata.labels
+    merged = {expression.key for expression in selector.match_expressions}
+    extra = [
+        LabelSelectorRequirement(key=key, operator=operator, values=[labels[key]])
+        for keys, operator in ((match, "In"), (mismatch, "NotIn"))
+        for key in keys
+        if key in labels and key not in merged
+    ]
+    return LabelSelector(match_labels=selector.match_labels, match_expressions=[*selector.match_expressions, *extra])

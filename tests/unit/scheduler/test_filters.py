@@ -173,6 +173,23 @@ def test_min_domains_makes_missing_zones_count_as_empty():
     assert feasible(state, spread(minDomains=2)) == set()
 
 
+@pytest.mark.parametrize("merged", [[], [{"key": "rev", "operator": "In", "values": ["2"]}]])
+def test_match_label_keys_spread_each_revision_by_itself(merged):
+    """Pods stored before the API server merged them count as if it had."""
+    old = pod("old", labels={"app": "web", "rev": "1"}, on="x1")
+    new = pod("new", labels={"app": "web", "rev": "2"}, on="y1")
+    constraint = {
+        "topologyKey": "zone",
+        "maxSkew": 1,
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": "web"}, "matchExpressions": merged},
+        "matchLabelKeys": ["rev"],
+    }
+    state = snapshot(zones("x", "y"), [old, new])
+    wanted = pod("p", labels={"app": "web", "rev": "2"}, topologySpreadConstraints=[constraint])
+    assert feasible(state, wanted) == {"x1", "x2"}
+
+
 def test_spreading_counts_only_nodes_the_pod_may_use():
     """Zone y is out of reach by selector: it must not hold the pod back."""
     nodes = [node(n, labels={"zone": n[0], **({"ok": "1"} if n[0] == "x" else {})}) for n in ("x1", "x2", "y1")]
