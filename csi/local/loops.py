@@ -24,7 +24,7 @@ _MAJOR: Final = 7
 _CONFIG: Final = struct.Struct("=II 5Q 4I 64s 64s 32s 2Q 8Q")
 # Somebody else may take a free device before us.
 _ATTEMPTS: Final = 20
-# As long as containers of others take to leave behind what they were started with a copy of: on a busy machine, seconds.
+# Containers are started with a copy of all mounts: on a busy machine it takes them seconds to leave it behind.
 _LETTING_GO_SECONDS: Final = 5.0
 _GONE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.01
