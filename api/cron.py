@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
+from api import durations
+
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 # A schedule that does not come round within so many years never does ("0 0 31 2 *").
@@ -25,8 +27,6 @@ _DESCRIPTORS: Final = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_DURATION_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
-_DURATION_PART: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _ZONE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
 
 
@@ -164,24 +164,11 @@ def _descriptor(text: str, zone: tzinfo) -> Schedule:
     if text.startswith("@every "):
         duration = text.removeprefix("@every ")
         try:
-            seconds = _duration(duration)
+            seconds = durations.seconds(duration)
         except ValueError as error:
             raise ValueError(f"failed to parse duration {text}: {error}") from error
         return Every(max(int(seconds), 1))
     raise ValueError(f"unrecognized descriptor: {text}")
-
-
-def _duration(text: str) -> float:
-    """Seconds of a Go duration ("1h30m")."""
-    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
-    if rest == "0":
-        return 0
-    parts = list(_DURATION_PART.finditer(rest))
-    if not rest or "".join(part.group() for part in parts) != rest:
-        unitless = re.fullmatch(r"\d+\.?\d*", rest)
-        problem = "missing unit in duration" if unitless else "invalid duration"
-        raise ValueError(f'time: {problem} "{text}"')
-    return sign * sum(float(part[1]) * _DURATION_UNITS[part[2]] for part in parts)
 
 
 def _field(text: str, bounds: Bounds) -> Field:

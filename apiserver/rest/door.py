@@ -115,9 +115,21 @@ class Door:
         if not limit.try_enter():
             await limit.wait()
         try:
-            return await self._serve(call)
+            return await self._serve_in_time(call)
         finally:
             limit.leave()
+
+    async def _serve_in_time(self, call: Call) -> web.StreamResponse:
+        """As `_serve`, within the time the client gives a read. A write is carried through: it may be done already."""
+        seconds = query.timeout_seconds(call.query) if "timeout=" in call.query_text else None
+        if seconds is None or call.request.method not in _READS:
+            return await self._serve(call)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._serve(call)
+        except TimeoutError:
+            message = "request did not complete within requested timeout - context deadline exceeded"
+            raise errors.Timeout(message) from None
 
     async def _serve(self, call: Call) -> web.StreamResponse:
         info = call.info

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote_plus
 
-from api import errors
+from api import durations, errors
 from api.types import DeleteOptions, Preconditions
 from apiserver.requests import ListOptions, WriteOptions
 
@@ -62,6 +62,16 @@ def optional_integer(query: Query, key: str) -> int | None:
     if not -(2**63) <= value < 2**63:
         raise errors.BadRequest(f'strconv.ParseInt: parsing "{text}": value out of range')
     return value
+
+
+def timeout_seconds(query: Query) -> float | None:
+    """How long the client gives a request; None when it does not say, or zero. Raises `BadRequest`."""
+    text = first(query, "timeout")
+    try:
+        seconds = durations.seconds(text) if text else 0
+    except ValueError as error:
+        raise errors.BadRequest(f"invalid timeout specified in the request URL - {error}") from None
+    return seconds if seconds > 0 else None
 
 
 def list_options(query: Query, name: str = "") -> ListOptions:

@@ -71,3 +71,14 @@ def test_preconditions_in_the_query_of_a_delete() -> None:
     assert options is not None
     assert options.preconditions == Preconditions(uid="u", resource_version="7")
     assert query.delete_options(parsed, collection=True) is None
+
+
+def test_the_time_a_request_has() -> None:
+    parsed = {
+        text: query.timeout_seconds(query.parse(text)) for text in ("timeout=1m30s", "timeout=0s", "timeout=", "")
+    }
+    assert parsed == {"timeout=1m30s": 90, "timeout=0s": None, "timeout=": None, "": None}
+    with pytest.raises(
+        errors.BadRequest, match='invalid timeout specified in the request URL - time: invalid duration "x"'
+    ):
+        query.timeout_seconds(query.parse("timeout=x"))
