@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 from api.types import HTTPIngressPath, Ingress, IngressBackend
 from ingress import settings as ingress_settings
@@ -33,6 +34,8 @@ from ingress.model import (
 )
 from ingress.settings import Settings
 
+# Stands for itself in the path of a request (RFC 3986); anything else comes escaped, and is compared so.
+_OF_A_PATH = "/%:@!$&'()*+,;=~"
 NOT_FOUND_TEXT = "no Ingress has a route for this host and path"
 NOT_FOUND = Route(EVERYTHING, Answer(404, NOT_FOUND_TEXT), "-", since=NEVER, is_fallback=True)
 HTTPS_CODE = 308
@@ -71,9 +74,10 @@ def path_match(path: HTTPIngressPath) -> PathMatch | None:
     """
     if "?" in path.path or "#" in path.path:
         return None
+    text = quote(path.path, safe=_OF_A_PATH)
     if path.path_type == "Exact":
-        return PathMatch(PathKind.EXACT, path.path)
-    return PathMatch(PathKind.PREFIX, path.path.rstrip("/") or "/")
+        return PathMatch(PathKind.EXACT, text)
+    return PathMatch(PathKind.PREFIX, text.rstrip("/") or "/")
 
 
 class _Compiler:

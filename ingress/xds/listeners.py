@@ -109,6 +109,8 @@ def _connection_manager(name: str, access_log: str) -> pb.Filter:
         upgrade_configs=[pb.HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
         normalize_path=BoolValue(value=True),
         server_header_transformation=pb.HttpConnectionManager.PASS_THROUGH,
+        # `h.org.` is `h.org`.
+        strip_trailing_host_dot=True,
         request_headers_timeout=Duration(seconds=HEADERS_SECONDS),
         drain_timeout=Duration(seconds=DRAIN_SECONDS),
     )

@@ -54,6 +54,7 @@ async def test_ports_and_queries_do_not_disturb_the_match(envoy: Ingress, sessio
     table = spoken(table_of(path("/a", "web", "Exact"), host="*.h.org"))
     await envoy.publish(envoy.snapshot(table))
     assert await get(session, envoy.url("/a?b=/c"), "X.H.org:8080") == (200, "web", "")
+    assert await get(session, envoy.url("/a"), "x.h.org.") == (200, "web", "")
     assert (await get(session, envoy.url("/a"), "x.y.h.org"))[0] == 404
 
 

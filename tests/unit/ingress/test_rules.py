@@ -56,6 +56,13 @@ def test_paths_match_as_documented(kind: str, paths: list[str], asked: str, has_
     assert where(made, host="any.org", asked=asked) == wanted
 
 
+def test_what_requests_escape_is_compared_escaped() -> None:
+    made = ingress(rule("", path("/a b", "blank"), path("/é", "accent", "Exact"), path("/c%20d", "escaped")))
+    assert where(made, host="h", asked="/a%20b/x") == "blank"
+    assert where(made, host="h", asked="/%C3%A9") == "accent"
+    assert where(made, host="h", asked="/c%20d") == "escaped"
+
+
 def test_exact_comes_before_prefix() -> None:
     made = ingress(rule("", path("/foo", "prefix"), path("/foo", "exact", "Exact")))
     assert where(made, host="h", asked="/foo") == "exact"
