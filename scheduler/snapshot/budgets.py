@@ -76,7 +76,4 @@ class Budgets:
         return violating
 
     def _of(self, pod: PodInfo) -> Iterable[Budget]:
-        # A pod without labels is nobody's, even a selector's that selects everything (upstream).
-        if not pod.labels:
-            return ()
         return (budget for budget in self._budgets.get(pod.namespace, {}).values() if budget.selector(pod.labels))

@@ -1,3 +1,4 @@
+import pytest
 from msgspec.structs import replace
 
 from api import codec
@@ -110,14 +111,15 @@ def test_a_more_important_pod_takes_the_room_that_was_made_for_another():
     assert decided["middle"].nomination is None
 
 
-def test_budgets_are_respected_where_there_is_a_choice():
+@pytest.mark.parametrize(("selector", "labels"), [({"matchLabels": {"app": "guarded"}}, {"app": "guarded"}), ({}, {})])
+def test_budgets_are_respected_where_there_is_a_choice(selector, labels):
     budget = {
         "metadata": {"name": "b", "namespace": "default"},
-        "spec": {"selector": {"matchLabels": {"app": "guarded"}}},
+        "spec": {"selector": selector},
         "status": {"disruptionsAllowed": 0},
     }
-    guarded = pod("guarded", cpu="2", on="a", labels={"app": "guarded"})
-    free = pod("free", cpu="2", on="b", priority=3)
+    guarded = pod("guarded", cpu="2", on="a", labels=labels)
+    free = pod("free", namespace="other", cpu="2", on="b", priority=3)
     scheduler = scheduler_with([node("a", cpu="2"), node("b", cpu="2")], [guarded, free])
     scheduler.budget_changed(None, codec.from_tree(PodDisruptionBudget, budget))
     scheduler.pod_changed(None, pod("high", cpu="2", priority=10), 0.0)
