@@ -16,7 +16,7 @@ from cluster.connection import open_channel
 from cluster.daemon import Daemon, FatalError
 from cluster.informer import Informer
 from cluster.logs import get_logger
-from kubeproxy import loopback
+from kubeproxy import loopback, tcp_timeouts
 from kubeproxy.announcer import Announcer
 from kubeproxy.balancers import Balancers
 from kubeproxy.config import DnsConfig, ProxyConfig
@@ -72,6 +72,10 @@ async def run(daemon: Daemon, config: ProxyConfig) -> None:
     except KernelError as error:
         raise FatalError(f"cannot change this node's nftables rules: {error}; is this root (CAP_NET_ADMIN)?") from error
     log.info("rules in place", services=len(services), slices=len(slices))
+    try:
+        tcp_timeouts.apply()
+    except OSError as error:
+        log.warning("cannot set how long silent TCP connections are remembered", reason=str(error))
     daemon.live_check("rules", syncer.healthy)
     daemon.ready_check("rules", syncer.healthy)
     daemon.spawn("rules", syncer.run())
