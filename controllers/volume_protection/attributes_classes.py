@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -18,6 +18,7 @@ class AttributesClassProtection:
     """reconcile(name): put the finalizer on what lives, take it off what nobody names any more."""
 
     def __init__(self, context: Context) -> None:
+        self._client = context.client
         self._classes = context.mirror(VolumeAttributesClass)
         self._claims = context.mirror(PersistentVolumeClaim)
         self._volumes = context.mirror(PersistentVolume)
@@ -35,7 +36,7 @@ class AttributesClassProtection:
             wanted = (
                 finalizers if ATTRIBUTES_CLASS_PROTECTION in finalizers else [*finalizers, ATTRIBUTES_CLASS_PROTECTION]
             )
-        elif self._is_named(name):
+        elif await self._is_named(name):
             wanted = finalizers
         else:
             wanted = [each for each in finalizers if each != ATTRIBUTES_CLASS_PROTECTION]
@@ -46,10 +47,13 @@ class AttributesClassProtection:
         except NotFound:
             return
 
-    def _is_named(self, name: str) -> bool:
-        return any(name in _classes_of_claim(claim) for claim in self._claims.items()) or any(
-            volume.spec.volume_attributes_class_name == name for volume in self._volumes.items()
-        )
+    async def _is_named(self, name: str) -> bool:
+        if _names(name, self._claims.items(), self._volumes.items()):
+            return True
+        # Our copies may lag behind the class's deletion: what they do not show the API server may know.
+        claims = await self._client.list(PersistentVolumeClaim)
+        volumes = await self._client.list(PersistentVolume)
+        return _names(name, claims.items, volumes.items)
 
     def _class_changed(self, old: VolumeAttributesClass | None, new: VolumeAttributesClass | None) -> None:
         if new is None:
@@ -65,6 +69,12 @@ class AttributesClassProtection:
     def _volume_changed(self, old: PersistentVolume | None, new: PersistentVolume | None) -> None:
         if old is not None and old.spec.volume_attributes_class_name:
             self._queue.add(old.spec.volume_attributes_class_name)
+
+
+def _names(name: str, claims: Iterable[PersistentVolumeClaim], volumes: Iterable[PersistentVolume]) -> bool:
+    return any(name in _classes_of_claim(claim) for claim in claims) or any(
+        volume.spec.volume_attributes_class_name == name for volume in volumes
+    )
 
 
 def _classes_of_claim(claim: PersistentVolumeClaim) -> Iterator[str]:
