@@ -17,15 +17,15 @@ import pytest
 from msgspec.structs import replace
 
 from api import codec, timestamps
-from api.errors import NotFound
+from api.errors import InternalError, NotFound, ServerTimeout, ServiceUnavailable, Timeout
 from api.types import Lease, Node, Pod
 from cluster.client import Client, PatchKind
 from cluster.informer import Informer
 from tests.support.apiserver import Apiserver
 from tests.support.ports import free_port
 
-START_SECONDS = 30.0
-STOP_SECONDS = 15.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 IDENTITIES = {"scheduler": "system:kube-scheduler", "controllers": "system:kube-controller-manager"}
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Component:
     def page(self, path: str, identity: str | None = "admin") -> tuple[int, str]:
         """Status and body of a page of the status server."""
         context = self._apiserver.tls(identity)
-        connection = http.client.HTTPSConnection("127.0.0.1", self.status_port, timeout=10, context=context)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.status_port, timeout=30, context=context)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -121,8 +121,14 @@ def scheduler(apiserver: Apiserver) -> Iterator[Component]:
 
 @pytest.fixture
 def controllers(apiserver: Apiserver) -> Iterator[Component]:
-    """Ready controllers; a node may be silent for three seconds."""
-    yield from _running(Component(apiserver, "controllers", "--node-monitor-grace-period=3s"))
+    """Ready controllers."""
+    yield from _running(Component(apiserver, "controllers"))
+
+
+@pytest.fixture
+def impatient_controllers(apiserver: Apiserver) -> Iterator[Component]:
+    """Ready controllers; a node may be silent for five seconds."""
+    yield from _running(Component(apiserver, "controllers", "--node-monitor-grace-period=5s"))
 
 
 def _running(component: Component) -> Iterator[Component]:
@@ -134,7 +140,7 @@ def _running(component: Component) -> Iterator[Component]:
 
 
 async def eventually(
-    what: str, probe: Callable[[], Awaitable[T]], *, seconds: float = 20.0, interval: float = 0.02
+    what: str, probe: Callable[[], Awaitable[T]], *, seconds: float = 60.0, interval: float = 0.02
 ) -> T:
     """Poll until `await probe()` is truthy and return that; on time-out fail with its last value."""
     deadline = time.monotonic() + seconds
@@ -194,17 +200,7 @@ class PretendedKubelets:
 
     async def set_ready(self, pod: Pod, ready: bool) -> None:
         """Change what the pod's readiness probe says."""
-        try:
-            await self._client.patch(
-                Pod,
-                pod.metadata.name,
-                pod.metadata.namespace,
-                {"status": {"conditions": [_condition("Ready", ready)]}},
-                kind=PatchKind.STRATEGIC,
-                subresource="status",
-            )
-        except NotFound:
-            return
+        await self._patch_status(pod, {"status": {"conditions": [_condition("Ready", ready)]}})
 
     def _changed(self, _old: Pod | None, new: Pod | None) -> None:
         if new is None or not new.spec.node_name or new.spec.node_name in self.held:
@@ -223,37 +219,45 @@ class PretendedKubelets:
             "podIPs": [{"ip": ip}],
             "conditions": [_condition("Ready", self._ready), _condition("ContainersReady", self._ready)],
         }
-        metadata = pod.metadata
-        try:
-            await self._client.patch(
-                Pod,
-                metadata.name,
-                metadata.namespace,
-                {"metadata": {"uid": metadata.uid}, "status": status},
-                kind=PatchKind.STRATEGIC,
-                subresource="status",
-            )
-        except NotFound:
-            return
+        await self._patch_status(pod, {"metadata": {"uid": pod.metadata.uid}, "status": status})
 
     async def _end(self, pod: Pod) -> None:
         metadata = pod.metadata
-        try:
-            await self._client.delete(Pod, metadata.name, metadata.namespace, grace_period_seconds=0, uid=metadata.uid)
-        except NotFound:
-            return
+        await _insist(
+            lambda: self._client.delete(
+                Pod, metadata.name, metadata.namespace, grace_period_seconds=0, uid=metadata.uid
+            )
+        )
+
+    async def _patch_status(self, pod: Pod, body: dict[str, Any]) -> None:
+        name, namespace = pod.metadata.name, pod.metadata.namespace
+        await _insist(
+            lambda: self._client.patch(Pod, name, namespace, body, kind=PatchKind.STRATEGIC, subresource="status")
+        )
 
     async def _renew(self, name: str) -> None:
         while True:
             if name not in self.held:
                 renewed = {"spec": {"renewTime": timestamps.micro_text(time.time()), "holderIdentity": name}}
-                await self._client.patch(Lease, name, "kube-node-lease", renewed)
+                await _insist(lambda: self._client.patch(Lease, name, "kube-node-lease", renewed))  # noqa: B023
             await asyncio.sleep(0.5)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _insist(call: Callable[[], Awaitable[Any]]) -> None:
+    """Make a call until the API server has carried it out: it may be restarting. What is not there is let be."""
+    while True:
+        try:
+            await call()
+            return
+        except NotFound:
+            return
+        except (InternalError, ServerTimeout, ServiceUnavailable, Timeout):
+            await asyncio.sleep(0.1)
 
 
 def _condition(type_: str, value: bool) -> dict[str, str]:

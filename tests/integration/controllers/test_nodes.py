@@ -1,4 +1,4 @@
-"""Nodes that fall silent. The controllers of these tests give a node up after three seconds."""
+"""Nodes that fall silent. The controllers of these tests give a node up after five seconds."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from controllers.pods import is_ready
 from tests.support.control_plane import anew, eventually, pretended_kubelets
 from tests.support.objects import deployment, pod, service
 
-pytestmark = pytest.mark.usefixtures("controllers", "scheduler")
+pytestmark = pytest.mark.usefixtures("impatient_controllers", "scheduler")
 
 
 def taints(node):
@@ -59,8 +59,12 @@ async def test_a_silent_node_is_given_up_and_taken_back(client):
         kubelets.held.discard("a")
         await kubelets.report("a", "True")
         await eventually("a is taken back", node_is(client, "a", "True", []))
-        reasons = {each.reason for each in (await client.list(Event, "default")).items}
-        assert {"RegisteredNode", "NodeNotReady"} <= reasons
+
+        async def told():
+            reasons = {each.reason for each in (await client.list(Event, "default")).items}
+            return {"RegisteredNode", "NodeNotReady"} <= reasons
+
+        await eventually("the events tell", told)
 
 
 async def test_pods_leave_when_their_toleration_ends_and_are_replaced(client):

@@ -131,13 +131,16 @@ async def test_a_namespace_is_emptied_then_goes(client):
         async def reported():
             found = await client.get(Namespace, "team")
             told = {each.type: each.message for each in found.status.conditions if each.status == "True"}
-            return told if "configmaps" in told.get("NamespaceContentRemaining", "") else None
+            held = told.get("NamespaceFinalizersRemaining", "")
+            return "configmaps" in told.get("NamespaceContentRemaining", "") and held == (
+                "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"
+            )
 
-        told = await eventually("what remains is told", reported)
-        assert told["NamespaceFinalizersRemaining"] == (
-            "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"
-        )
-        assert await names(client, Pod, "team") == set()
+        async def no_pods():
+            return await names(client, Pod, "team") == set()
+
+        await eventually("what remains is told", reported)
+        await eventually("the pod is gone", no_pods)
         await client.patch(ConfigMap, "held", "team", {"metadata": {"finalizers": None}})
 
         async def gone():

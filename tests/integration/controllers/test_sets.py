@@ -116,17 +116,23 @@ async def test_updates_go_on_where_killed_controllers_left_them(client, controll
         watching = asyncio.create_task(witness.watch(started))
         await started.wait()
 
+        async def everyone():
+            return names_and_uids([*await pods_of(client, "web"), *await pods_of(client, "agent")])
+
+        async def updated():
+            return await stateful_set_at(client, "b")() and await daemon_set_at(client, "b")()
+
+        before = await everyone()
         for kind, name in ((StatefulSet, "web"), (DaemonSet, "agent")):
             await set_image(client, kind, name, "b")
         for _ in range(2):
-            before = {**names_and_uids(await pods_of(client, "web")), **names_and_uids(await pods_of(client, "agent"))}
 
             async def moved(before=before):
-                now = [*await pods_of(client, "web"), *await pods_of(client, "agent")]
-                return names_and_uids(now) != before
+                return await everyone() != before or await updated()
 
             await eventually("the update moves", moved)
             controllers.kill()
+            before = await everyone()
             controllers.start()
         await eventually("the stateful set's update", stateful_set_at(client, "b"))
         await eventually("the daemon set's update", daemon_set_at(client, "b"))

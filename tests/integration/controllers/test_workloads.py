@@ -49,21 +49,32 @@ async def test_a_deployment_is_rolled_out_updated_and_rolled_back_with_its_servi
         await eventually("the first rollout", rolled_out(client, replicas=4, revision="1"))
         fewest = asyncio.create_task(fewest_ready(client))
         await eventually("the slice holds four", lambda: slice_holds(client, 4))
+        # The controllers are about to be killed, and with them what they have not told of yet.
+        await eventually("the event of the first rollout", lambda: scaled_up(client, 4))
         await set_image(client, "b")
         controllers.kill()
         controllers.start()
         await eventually("the update", rolled_out(client, replicas=4, revision="2"))
         await set_image(client, "a")
-        found = await eventually("the rollback", rolled_out(client, replicas=4, revision="3"))
+        await eventually("the rollback", rolled_out(client, replicas=4, revision="3"))
         fewest.cancel()
         assert (await fewest) >= 3
 
-    conditions = {each.type: each.reason for each in found.status.conditions}
-    assert conditions == {"Available": "MinimumReplicasAvailable", "Progressing": "NewReplicaSetAvailable"}
-    sets = (await client.list(ReplicaSet, "default")).items
-    assert sorted(each.spec.replicas for each in sets) == [0, 4]
+        async def at_rest():
+            found = await client.get(Deployment, "web", "default")
+            conditions = {each.type: each.reason for each in found.status.conditions}
+            sets = (await client.list(ReplicaSet, "default")).items
+            return (conditions, sorted(each.spec.replicas for each in sets)) == (
+                {"Available": "MinimumReplicasAvailable", "Progressing": "NewReplicaSetAvailable"},
+                [0, 4],
+            )
+
+        await eventually("the deployment says that it is complete", at_rest)
+
+
+async def scaled_up(client, count):
     said = {each.message for each in (await client.list(Event, "default")).items if each.reason == "ScalingReplicaSet"}
-    assert any(each.startswith("Scaled up replica set web-") and each.endswith(" from 0 to 4") for each in said)
+    return any(each.startswith("Scaled up replica set web-") and each.endswith(f" from 0 to {count}") for each in said)
 
 
 async def slice_holds(client, count):
@@ -93,8 +104,11 @@ async def fewest_ready(client) -> int:
 
 async def test_a_replica_set_replaces_adopts_and_releases(client):
     async with pretended_kubelets(client, "a"):
+        await client.create(anew(service("web", {"app": "web"})))
         orphan = pod("orphan", labels={"app": "web"})
         await client.create(anew(orphan))
+        # Then the controllers know of it: the replica set's is not to make another in its place.
+        await eventually("the slice holds the orphan", lambda: slice_holds(client, 1))
         await client.create(anew(replica_set("web", {"app": "web"}, replicas=3)))
 
         async def three():
