@@ -36,8 +36,8 @@ from tests.support.etcd import Etcd
 from tests.support.netns import Namespace as NetworkNamespace
 from tests.support.netns import ip
 
-START_SECONDS = 30.0
-STOP_SECONDS = 20.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 NODE = "node-1"
 POD_CIDR = "10.217.1.0/24"
 STATUS_PORT = 10248
@@ -161,7 +161,7 @@ class NodeUnderTest:
     ) -> tuple[int, str]:
         """Status and body of a page of the kubelet's status server, or of its own port."""
         context = self._tls(identity)
-        connection = http.client.HTTPSConnection(self.node_ip, port, timeout=10, context=context)
+        connection = http.client.HTTPSConnection(self.node_ip, port, timeout=30, context=context)
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
             answer = connection.getresponse()
@@ -205,7 +205,7 @@ class NodeUnderTest:
         left += [f"link {line}" for line in self.netns.ip("-brief", "link").splitlines() if line.startswith("veth")]
         return left
 
-    def wait_tidy(self, seconds: float = 10.0) -> list[str]:
+    def wait_tidy(self, seconds: float = 60.0) -> list[str]:
         """What is still left of pods after a while: nothing, one hopes."""
         deadline = time.monotonic() + seconds
         while (left := self.leftovers()) and time.monotonic() < deadline:
@@ -216,7 +216,7 @@ class NodeUnderTest:
         """Remove everything, whatever state it is in."""
         self.kill_kubelet()
         cgroups = Cgroups.detect()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while cgroups.pids(self.cgroup_root) and time.monotonic() < deadline:
             cgroups.kill(self.cgroup_root)
             time.sleep(0.05)
@@ -269,7 +269,7 @@ class Pods:
     async def get(self, name: str) -> Pod:
         return await self.client.get(Pod, name, self.namespace)
 
-    async def until(self, name: str, what: str, holds: Callable[[Pod], Any], seconds: float = 20.0) -> Pod:
+    async def until(self, name: str, what: str, holds: Callable[[Pod], Any], seconds: float = 60.0) -> Pod:
         """Wait for something to hold of a pod."""
 
         async def probe() -> Pod | None:
@@ -278,10 +278,10 @@ class Pods:
 
         return await self._eventually(f"{name}: {what}", probe, seconds)
 
-    async def phase(self, name: str, phase: str, seconds: float = 20.0) -> Pod:
+    async def phase(self, name: str, phase: str, seconds: float = 60.0) -> Pod:
         return await self.until(name, phase, lambda pod: pod.status.phase == phase, seconds)
 
-    async def ready(self, name: str, seconds: float = 20.0) -> Pod:
+    async def ready(self, name: str, seconds: float = 60.0) -> Pod:
         return await self.until(name, "ready", lambda pod: condition(pod, "Ready") == "True", seconds)
 
     async def delete(self, name: str, **options: Any) -> None:
@@ -289,7 +289,7 @@ class Pods:
         await self.client.delete(Pod, name, self.namespace, **options)
         await self.gone(name)
 
-    async def gone(self, name: str, seconds: float = 20.0) -> None:
+    async def gone(self, name: str, seconds: float = 60.0) -> None:
         async def probe() -> bool:
             try:
                 await self.get(name)
@@ -299,7 +299,7 @@ class Pods:
 
         await self._eventually(f"{name} is gone", probe, seconds)
 
-    async def events(self, name: str, *reasons: str, seconds: float = 10.0) -> dict[str, str]:
+    async def events(self, name: str, *reasons: str, seconds: float = 60.0) -> dict[str, str]:
         """Message by reason of the pod's events, once all the reasons are among them."""
 
         async def probe() -> dict[str, str] | None:
@@ -310,17 +310,17 @@ class Pods:
 
         return await self._eventually(f"events {reasons} of {name}", probe, seconds)
 
-    async def told(self, name: str, message: str, seconds: float = 10.0) -> None:
-        """Wait for an event about the pod with this message."""
+    async def told(self, name: str, message: str, reason: str = "", seconds: float = 60.0) -> None:
+        """Wait for an event about the pod (of a reason) whose message ends so, whatever else is told before."""
 
         async def probe() -> bool:
             selector = f"involvedObject.name={name}"
             found = await self.client.list(Event, self.namespace, field_selector=selector)
-            return any(event.message == message for event in found.items)
+            return any(event.message.endswith(message) and reason in ("", event.reason) for event in found.items)
 
         await self._eventually(f"event {message!r} of {name}", probe, seconds)
 
-    async def eventually(self, what: str, probe: Callable[[], Awaitable[T | None]], seconds: float = 20.0) -> T:
+    async def eventually(self, what: str, probe: Callable[[], Awaitable[T | None]], seconds: float = 60.0) -> T:
         return await self._eventually(what, probe, seconds)
 
     async def _eventually(self, what: str, probe: Callable[[], Awaitable[T | None]], seconds: float) -> T:
@@ -345,7 +345,7 @@ class Pods:
         async def probe() -> bool:
             return not (await self.client.list(Pod, self.namespace)).items
 
-        await self._eventually("all pods are gone", probe, 30.0)
+        await self._eventually("all pods are gone", probe, 60.0)
 
 
 def condition(object: Pod | Node, type: str) -> str:

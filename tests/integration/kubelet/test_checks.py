@@ -57,7 +57,7 @@ def response(status: str, body: bytes = b"", *headers: str) -> bytes:
 async def ask(port: int, **handler: Any) -> Outcome:
     """Run a probe whose port, when it is `http`, is that of the server."""
     container = codec.from_tree(Container, {"name": "main", "ports": [{"name": "http", "containerPort": port}]})
-    probe = codec.from_tree(Probe, {"timeoutSeconds": 1, **handler})
+    probe = codec.from_tree(Probe, {"timeoutSeconds": 30, **handler})
     return await check(cast(Runtime, None), probe, Target(container, "id", "127.0.0.1"))
 
 
@@ -134,7 +134,7 @@ async def test_a_server_that_says_nothing_times_out() -> None:
         writer.close()
 
     async with serving(silent) as port:
-        outcome = await ask(port, **get())
+        outcome = await ask(port, **get(), timeoutSeconds=1)
     assert outcome.answer is Answer.FAILURE
     assert "context deadline exceeded" in outcome.output
 
@@ -178,7 +178,8 @@ async def test_grpc_health() -> None:
     servicer = health.HealthServicer()
     server = grpc.aio.server()
     add_HealthServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = free_port()
+    server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     try:
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -188,6 +189,6 @@ async def test_grpc_health() -> None:
         assert outcome == Outcome(Answer.FAILURE, 'service unhealthy (responded with "NOT_SERVING")')
     finally:
         await server.stop(None)
-    outcome = await ask(port, grpc={"port": port})
+    outcome = await ask(port, grpc={"port": port}, timeoutSeconds=1)
     assert outcome.answer is Answer.FAILURE
     assert outcome.output.startswith(f'timeout: failed to connect service "127.0.0.1:{port}" within 1s')

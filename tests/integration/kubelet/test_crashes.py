@@ -39,7 +39,7 @@ async def test_pods_survive_a_kubelet_that_is_killed_at_any_moment(pods: Pods, n
         await asyncio.sleep(dice.uniform(0, 0.2))
         node.kill_kubelet()
         await asyncio.to_thread(node.start_kubelet)
-    ready = [await pods.ready(name, 40) for name in living]
+    ready = [await pods.ready(name) for name in living]
     assert len({pod.status.pod_ip for pod in ready}) == len(living), "no two pods have one address"
     await _assert_each_runs_once(pods, ready)
 

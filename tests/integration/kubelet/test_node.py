@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -19,8 +20,22 @@ def shell(script: str, **more: Any) -> dict[str, Any]:
     return {"name": "main", "command": ["sh", "-c", script], **more}
 
 
+async def end_when_told(pods: Pods, name: str) -> Path:
+    """Make a pod that ends well once the file that is returned is there."""
+    shared = pods.node.directory / f"{pods.namespace}-{name}"
+    shared.mkdir()
+    wait = shell("until test -e /s/end; do sleep 0.05; done", volumeMounts=[{"name": "shared", "mountPath": "/s"}])
+    volumes = [{"name": "shared", "hostPath": {"path": str(shared)}}]
+    await pods.create(name, wait, restartPolicy="Never", volumes=volumes)
+    return shared / "end"
+
+
 async def test_the_node_object(pods: Pods) -> None:
-    node = await pods.client.get(Node, NODE)
+    async def reported() -> Node | None:
+        node = await pods.client.get(Node, NODE)
+        return node if condition(node, "Ready") == "True" and node.status.images else None
+
+    node = await pods.eventually("the node says how it is", reported)
     assert node.spec.pod_cidr == "10.217.1.0/24"
     assert node.metadata.labels["kubernetes.io/hostname"] == NODE
     assert node.metadata.labels["kubernetes.io/os"] == "linux"
@@ -34,7 +49,6 @@ async def test_the_node_object(pods: Pods) -> None:
     assert node.status.capacity["pods"] == "110"
     assert node.status.daemon_endpoints.kubelet_endpoint.port == 10250
     assert node.status.node_info.container_runtime_version.startswith("runc://")
-    assert condition(node, "Ready") == "True"
     assert condition(node, "MemoryPressure") == "False"
     assert any("docker.io/library/busybox:latest" in image.names for image in node.status.images)
 
@@ -96,17 +110,27 @@ async def test_other_nodes_pods_are_routed_and_no_longer_when_the_node_goes(pods
 async def test_metrics(pods: Pods, node: NodeUnderTest) -> None:
     await pods.create("measured", shell(FOREVER))
     await pods.ready("measured")
-    status, text = await asyncio.to_thread(node.page, "/metrics/cadvisor")
-    assert status == 200
-    assert 'pod="measured",cpu="total"}' in text
-    assert "container_memory_working_set_bytes{" in text
-    assert "container_network_receive_bytes_total{" in text
-    _, text = await asyncio.to_thread(node.page, "/metrics/resource")
-    assert f'container="main",namespace="{pods.namespace}",pod="measured"' in text
-    assert "node_cpu_usage_seconds_total " in text
-    _, text = await asyncio.to_thread(node.page, "/metrics")
-    assert "kubelet_running_pods " in text
-    assert 'kubelet_running_containers{container_state="running"}' in text
+    for path, words in (
+        (
+            "/metrics/cadvisor",
+            (
+                'pod="measured",cpu="total"}',
+                "container_memory_working_set_bytes{",
+                "container_network_receive_bytes_total{",
+            ),
+        ),
+        (
+            "/metrics/resource",
+            (f'container="main",namespace="{pods.namespace}",pod="measured"', "node_cpu_usage_seconds_total "),
+        ),
+        ("/metrics", ("kubelet_running_pods ", 'kubelet_running_containers{container_state="running"}')),
+    ):
+
+        async def shown(path: str = path, words: tuple[str, ...] = words) -> bool:
+            status, text = await asyncio.to_thread(node.page, path)
+            return status == 200 and all(word in text for word in words)
+
+        await pods.eventually(f"{path} shows the pod", shown)
     status, _ = await asyncio.to_thread(node.page, "/metrics", None)
     assert status == 401
 
@@ -127,8 +151,12 @@ async def test_the_nodes_port_answers_over_https_too(pods: Pods, node: NodeUnder
         ("/logs/", f"{pods.namespace}_shown_"),
         (f"/containerLogs/{pods.namespace}/shown/main?tailLines=1", "said"),
     ):
-        status, text = await asyncio.to_thread(ask, path)
-        assert (status, words in text) == (200, True), path
+
+        async def shown(path: str = path, words: str = words) -> bool:
+            status, text = await asyncio.to_thread(ask, path)
+            return status == 200 and words in text
+
+        await pods.eventually(f"{path} shows {words}", shown)
     assert await asyncio.to_thread(ask, "/pods", None) == (401, "Unauthorized")
     assert (await asyncio.to_thread(ask, "/pods", None, "no-token"))[0] == 401
     for path in ("/nowhere", "/logs/no-such", "/logs/../pods", "/logs/%2e%2e/pods/"):
@@ -147,9 +175,10 @@ async def test_a_killed_kubelet_finds_its_pods_again_and_kills_none(pods: Pods, 
     again = await pods.until(
         "restarted", "runs again", lambda pod: _restarts(pod) == 1 and condition(pod, "Ready") == "True"
     )
-    await pods.create("ends", shell("sleep 4"), restartPolicy="Never")
+    end = await end_when_told(pods, "ends")
     await pods.phase("ends", "Running")
     node.kill_kubelet()
+    end.touch()
     await pods.client.delete(Pod, "restarted", pods.namespace, grace_period_seconds=1)
     await asyncio.to_thread(node.start_kubelet)
     await pods.phase("ends", "Succeeded")
@@ -186,16 +215,16 @@ async def test_what_was_deleted_while_the_kubelet_was_down_is_cleaned_up(pods: P
     await asyncio.to_thread(node.start_kubelet)
 
     async def cleaned() -> bool:
-        return not node.pod_directory(pod).exists() and not stray.exists()
+        return not stray.exists() and not any(pod.metadata.uid in left for left in node.leftovers())
 
     await pods.eventually("nothing of the orphan is left", cleaned)
-    assert not any(pod.metadata.uid in left for left in node.leftovers())
 
 
 async def test_an_api_server_that_goes_away_is_only_a_pause(pods: Pods, node: NodeUnderTest) -> None:
-    await pods.create("before", shell("sleep 5"), restartPolicy="Never")
+    end = await end_when_told(pods, "before")
     await pods.phase("before", "Running")
     node.apiserver.kill()
+    end.touch()
     await asyncio.to_thread(node.apiserver.start)
     await pods.phase("before", "Succeeded")
     await pods.create("after", shell(FOREVER))

@@ -31,7 +31,7 @@ def failed_start(node: NodeUnderTest, directory: Path, **flags: str) -> str:
     }
     command = ["nsenter", f"--net=/run/netns/{node.netns.name}", sys.executable, "-m", "kubelet"]
     done = subprocess.run(
-        [*command, *(f"--{name}={value}" for name, value in given.items())], capture_output=True, text=True, timeout=30
+        [*command, *(f"--{name}={value}" for name, value in given.items())], capture_output=True, text=True, timeout=90
     )
     kernel_mounts.unmount_under(directory)
     assert done.returncode == 1, done.stderr

@@ -84,7 +84,7 @@ async def test_following_ends_with_the_container(pods: Pods, streams: PodStreams
     await pods.create("counts", shell("for i in 1 2 3; do echo $i; sleep 0.3; done"), restartPolicy="Never")
     # It may be over before anybody looks: what is followed then is all there was.
     await pods.until("counts", "has begun", lambda pod: pod.status.phase in ("Running", "Succeeded"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await logs(streams, pods, "counts", follow=True) == b"1\n2\n3\n"
 
 
@@ -185,7 +185,7 @@ async def test_attach_joins_the_containers_own_process(pods: Pods, streams: PodS
     call = streams.Attach()
     await call.write(pb.StreamInput(start=start))
     await call.write(pb.StreamInput(stdin=b"hello\n"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await call.read()
     assert answer.stdout == b"got hello\n"
     call.cancel()
