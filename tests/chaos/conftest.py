@@ -60,4 +60,4 @@ def make_space(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Cal
     yield make
     for space in made:
         space.delete("namespaces", space.name)
-        space.gone("namespaces", space.name)
+        space.gone("namespaces", space.name, seconds=120)

@@ -304,7 +304,7 @@ async def test_no_acknowledged_write_is_lost(
                 told = {name: tree["metadata"]["resourceVersion"] for name, tree in seen.items()}
                 return informed == versions and told == versions
 
-            await eventually(watchers_know, 20, "the watchers have converged to the list")
+            await eventually(watchers_know, 60, "the watchers have converged to the list")
 
     assert {item.metadata.name: item.data for item in informer.items()} == {
         name: item.data for name, item in truth.items()
@@ -319,4 +319,4 @@ async def test_no_acknowledged_write_is_lost(
     assert [attempt for attempt, count in counts.items() if count > 1] == [], "created twice"
     assert [attempt for writer in writers for attempt in writer.generated if not counts[attempt]] == [], "lost"
     print(f"{ledger.acknowledged} writes acknowledged, {ledger.uncertain} left open")
-    assert ledger.acknowledged > 100
+    assert ledger.acknowledged > KILLS

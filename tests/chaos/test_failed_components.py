@@ -68,7 +68,7 @@ class Component:
         return self.run(module, flags | _flags(changes))
 
     def run(self, module: str, flags: dict[str, str]) -> Failed:
-        return run(*command(module, flags), check=False, timeout=40)
+        return run(*command(module, flags), check=False, timeout=120)
 
 
 def command(module: str, flags: dict[str, str]) -> list[str]:
@@ -147,7 +147,7 @@ def test_a_component_with_a_file_of_garbage(component: Component, tmp_path: Path
 
 
 def test_an_api_server_whose_etcd_is_not_there(waiting: subprocess.Popen[str]) -> None:
-    _, errors = waiting.communicate(timeout=30)
+    _, errors = waiting.communicate(timeout=120)
     line = said(subprocess.CompletedProcess(waiting.args, waiting.returncode, "", errors))
     assert line.startswith("apiserver: etcd at 127.0.0.1:1 cannot be reached: ")
     assert line.endswith("; check --etcd-endpoints and the --etcd-*-file flags, and that etcd runs")

@@ -37,7 +37,7 @@ def new(tmp_path: Path) -> Iterator[Cluster]:
 
 def refused(cluster: Cluster, *flags: str, env: dict[str, str] | None = None) -> str:
     """The one line with which `up` failed."""
-    done = run(str(PODLING), "up", "--dir", str(cluster.directory), *flags, env=env, check=False, timeout=60)
+    done = run(str(PODLING), "up", "--dir", str(cluster.directory), *flags, env=env, check=False, timeout=150)
     assert done.returncode == 1, done
     assert done.stdout == ""
     lines = done.stderr.splitlines()

@@ -75,13 +75,13 @@ def test_a_full_disk_loses_nothing_and_ends_when_there_is_room(cluster: Cluster,
     with ThreadPoolExecutor() as pool:
         fill(small_disk / "filler")
         writer = pool.submit(write)
-        eventually("etcd is seen to be missing", lambda: "etcd" in processes.all()["apiserver"].health, seconds=20)
+        eventually("etcd is seen to be missing", lambda: "etcd" in processes.all()["apiserver"].health)
         # What has a disk no more is started again and again, though nothing of it can be logged.
         restarts = processes.all()["etcd"].restarts
-        eventually("etcd is tried again", lambda: processes.all()["etcd"].restarts > restarts, seconds=20)
+        eventually("etcd is tried again", lambda: processes.all()["etcd"].restarts > restarts)
         written = len(acknowledged)
         (small_disk / "filler").unlink()
-        running = processes.wait_well(seconds=60)
+        running = processes.wait_well()
         eventually("writes go on", lambda: len(acknowledged) > written)
         stopping.set()
         writer.result()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -46,11 +46,17 @@ def kubelet_absent(processes: Processes) -> Iterator[None]:
 
 
 def end_container(cluster: Cluster, tree: Tree) -> None:
-    """SIGTERM the pod's processes, and wait until they are gone."""
+    """SIGTERM the pod's processes until they are gone: a shell that has just been started does not mind it yet."""
     uid = tree["metadata"]["uid"]
-    for pid in processes_of(cluster, NODE, uid):
-        os.kill(pid, signal.SIGTERM)
-    eventually(f"the processes of {tree['metadata']['name']} end", lambda: not processes_of(cluster, NODE, uid))
+
+    def ended() -> bool:
+        pids = processes_of(cluster, NODE, uid)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        return not pids
+
+    eventually(f"the processes of {tree['metadata']['name']} end", ended)
 
 
 def test_what_happened_meanwhile_is_found_and_dealt_with(cluster: Cluster, processes: Processes, space: Space) -> None:
@@ -115,10 +121,15 @@ def test_a_probe_goes_on_after_a_restart(processes: Processes, space: Space) -> 
     space.wait_running("probed")
     with kubelet_absent(processes):
         pass
-    space.exec("probed", "rm /tmp/well")
+    _exec(space, "rm -f /tmp/well")
     space.wait(
         "unready", "pods", "probed", lambda tree: not container_status(tree)["ready"] and tree["status"]["phase"]
     )
-    space.exec("probed", "touch /tmp/well")
+    _exec(space, "touch /tmp/well")
     ready = space.wait_running("probed")[0]
     assert container_status(ready)["restartCount"] == 0
+
+
+def _exec(space: Space, command: str) -> None:
+    """In `probed`, once its kubelet is reached: the API server tries a connection that broke again after a moment."""
+    eventually(command, lambda: space.run("exec", "probed", "--", *command.split()).returncode == 0)

@@ -51,11 +51,15 @@ class Processes:
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Signal the process; its pid, 0 when it is down anyway."""
         pid = self.all()[name].pid
-        if pid:
+        if not pid:
+            return 0
+        try:
             os.kill(pid, number)
+        except ProcessLookupError:
+            return 0  # it has ended since it was told of
         return pid
 
-    def wait_back(self, name: str, old: int, *, seconds: float = 30) -> Running:
+    def wait_back(self, name: str, old: int, *, seconds: float = 90) -> Running:
         """The process that came after `old`, once it is well."""
 
         def probe() -> Running | None:
@@ -64,7 +68,7 @@ class Processes:
 
         return eventually(f"{name} is back", probe, seconds=seconds, interval=0.05, state=self.describe)
 
-    def wait_well(self, *, seconds: float = 40) -> dict[str, Running]:
+    def wait_well(self, *, seconds: float = 90) -> dict[str, Running]:
         """Every process, once all are well."""
 
         def probe() -> dict[str, Running] | None:

@@ -42,7 +42,7 @@ def traces(cluster: Cluster, node: str, uid: str) -> list[str]:
     return found
 
 
-def wait_no_trace(cluster: Cluster, node: str, uids: Iterable[str], *, seconds: float = 20) -> None:
+def wait_no_trace(cluster: Cluster, node: str, uids: Iterable[str], *, seconds: float = 60) -> None:
     """Nothing of these pods is left on the node."""
     for uid in uids:
         _wait_no_trace(cluster, node, uid, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from tests.support.kube import Space, Tree, ready
 from tests.support.manifests import container, deployment, metadata, pod, pod_spec, secret
 from tests.support.witness import WITNESSED
 
-SECONDS = 60
+SECONDS = 120
 ON_NODE = "kubernetes.io/hostname"
 GRACEFUL = "trap 'sleep 0.2; exit' TERM; sleep 3600 & wait"
 
@@ -192,6 +193,7 @@ class Drain(Walk):
                 self.space.wait("whole", "poddisruptionbudgets", name, _whole, seconds=SECONDS)
         finally:
             self.space.merge("nodes", self.node, {"spec": {"unschedulable": None}})
+            self.space.wait_schedulable(self.node)
 
 
 def _whole(budget: Tree) -> bool:
@@ -248,7 +250,7 @@ class Quota(Walk):
     def prepare(self) -> None:
         spec = {"hard": {"count/secrets": str(self.most)}}
         self.space.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata("few"), "spec": spec})
-        self.space.wait("counted", "resourcequotas", "few", lambda tree: self._used(tree) == 0)
+        self.space.wait("counted", "resourcequotas", "few", lambda tree: self._used(tree) == 0, seconds=SECONDS)
 
     def walk(self) -> None:
         self._fill("first")
@@ -264,7 +266,7 @@ class Quota(Walk):
         filled = threading.Event()
 
         def create(worker: int) -> None:
-            for number in range(200):
+            for number in itertools.count():
                 if filled.wait(0.1):
                     return
                 self._try(f"{prefix}-{worker}-{number}")
@@ -352,8 +354,8 @@ class ProvisionedClaim(Walk):
         claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}}
         kind = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
         self.space.create({**kind, "metadata": metadata("data"), "spec": claim})
-        self.space.create(self._pod("writer", f"echo kept > /data/file && {{ {GRACEFUL}; }}"))
-        self.space.wait_running("writer", seconds=SECONDS)
+        self.space.create(self._pod("writer", f"echo kept > /data/file && echo written && {{ {GRACEFUL}; }}"))
+        self.space.logged("writer", "written", seconds=SECONDS)
         bound = self.space.get("persistentvolumeclaims", "data")["spec"]["volumeName"]
         assert self._images() == [bound], "one volume, no other"
         self.space.delete("pods", "writer", gracePeriodSeconds=1)
