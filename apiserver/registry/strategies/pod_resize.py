@@ -28,13 +28,13 @@ def prepare(new: Pod, old: Pod) -> Pod:
     return replace(old, metadata=metadata, spec=spec)
 
 
-def _taken_over(new: Iterable[Container], old: Iterable[Container]) -> list[Container]:
-    wanted = {container.name: container for container in new}
-    result = []
-    for container in old:
-        asked = wanted.get(container.name, container)
-        result.append(replace(container, resources=asked.resources, resize_policy=asked.resize_policy))
-    return result
+def _taken_over(new: Sequence[Container], old: Sequence[Container]) -> list[Container]:
+    if [container.name for container in new] != [container.name for container in old]:
+        return list(new)  # for `validate` to refuse
+    return [
+        replace(container, resources=asked.resources, resize_policy=asked.resize_policy)
+        for container, asked in zip(old, new, strict=True)
+    ]
 
 
 def validate(new: Pod, old: Pod, qos_of_new: str, qos_of_old: str) -> list[FieldError]:
@@ -43,6 +43,9 @@ def validate(new: Pod, old: Pod, qos_of_new: str, qos_of_old: str) -> list[Field
         return [FieldError.forbidden("", "static pods cannot be resized")]
     if new.spec.resources is not None:
         return [FieldError.forbidden("spec", "pods with pod-level resources cannot be resized")]
+    problems = list(_moved(new.spec, old.spec))
+    if problems:
+        return problems
     problems = list(pods.check(new))
     if qos_of_new != qos_of_old:
         detail = "Pod QOS Class may not change as a result of resizing"
@@ -61,6 +64,17 @@ def _containers(new: PodSpec, old: PodSpec) -> tuple[tuple[str, Sequence[Contain
         ("containers", new.containers, old.containers),
         ("initContainers", new.init_containers, old.init_containers),
     )
+
+
+def _moved(new: PodSpec, old: PodSpec) -> Iterable[FieldError]:
+    for name, after, before in _containers(new, old):
+        if len(after) != len(before):
+            yield FieldError.forbidden(f"spec.{name}", f"{name} may not be added or removed on resize")
+            continue
+        for index, (one, other) in enumerate(zip(after, before, strict=True)):
+            if one.name != other.name:
+                detail = f"{name} may not be renamed or reordered on resize"
+                yield FieldError.forbidden(f"spec.{name}[{index}].name", detail)
 
 
 def _supported(pod: Pod) -> bool:

@@ -77,3 +77,15 @@ def test_nothing_else_is_taken_over() -> None:
 )
 def test_it_is_refused_in_upstreams_words(new: Pod, old: Pod, refusal: tuple[str, str]) -> None:
     assert refusal in refusals(new, old)
+
+
+def test_containers_stay_who_and_where_they_are() -> None:
+    def named(*names: str) -> Pod:
+        return pod({}, containers=[{"name": name, "image": "i"} for name in names])
+
+    detail = "containers may not be renamed or reordered on resize"
+    both = [("spec.containers[0].name", detail), ("spec.containers[1].name", detail)]
+    assert refusals(named("b", "a"), named("a", "b")) == both
+    assert refusals(named("c", "d"), named("a", "b")) == both
+    missing = [("spec.containers", "containers may not be added or removed on resize")]
+    assert refusals(named("a"), named("a", "b")) == missing
