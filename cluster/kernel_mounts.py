@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,33 @@ MS_BIND: Final = 0x1000
 MS_REC: Final = 0x4000
 MS_SHARED: Final = 1 << 20
 MNT_DETACH: Final = 2
+
+# What mount(8) takes for every kind of file system: bits that are set, bits that are cleared.
+_GENERAL: Final = {
+    "defaults": (0, 0),
+    "ro": (MS_RDONLY, 0),
+    "rw": (0, MS_RDONLY),
+    "nosuid": (0x2, 0),
+    "suid": (0, 0x2),
+    "nodev": (0x4, 0),
+    "dev": (0, 0x4),
+    "noexec": (0x8, 0),
+    "exec": (0, 0x8),
+    "sync": (0x10, 0),
+    "async": (0, 0x10),
+    "dirsync": (0x80, 0),
+    "noatime": (0x400, 0),
+    "atime": (0, 0x400),
+    "nodiratime": (0x800, 0),
+    "diratime": (0, 0x800),
+    "silent": (0x8000, 0),
+    "relatime": (1 << 21, 0),
+    "norelatime": (0, 1 << 21),
+    "strictatime": (1 << 24, 0),
+    "nostrictatime": (0, 1 << 24),
+    "lazytime": (1 << 25, 0),
+    "nolazytime": (0, 1 << 25),
+}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -65,8 +93,30 @@ def is_shared(path: Path) -> bool:
 
 
 def mount(source: str, target: Path, kind: str, *, options: str = "", readonly: bool = False) -> None:
-    """Mount a file system. options: what its kind understands, comma-separated. Raises OSError."""
-    _mount(source, target, kind, MS_RDONLY if readonly else 0, options or None)
+    """Mount a file system. options: mount(8)'s general ones and what its kind understands, comma-separated.
+
+    Raises OSError.
+    """
+    flags, rest = split_options(options)
+    try:
+        _mount(source, target, kind, flags | (MS_RDONLY if readonly else 0), rest or None)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not options:
+            raise
+        text = f"{error.strerror} (or one of the mount options: {options})"
+        raise OSError(error.errno, text, str(target)) from None
+
+
+def split_options(options: str) -> tuple[int, str]:
+    """mount(2)'s flags, and what is left for the file system itself. Of two that exclude each other the later holds."""
+    flags, rest = 0, []
+    for option in filter(None, options.split(",")):
+        if option in _GENERAL:
+            on, off = _GENERAL[option]
+            flags = flags & ~off | on
+        else:
+            rest.append(option)
+    return flags, ",".join(rest)
 
 
 def _mount(source: str, target: Path, kind: str | None, flags: int, options: str | None) -> None:
