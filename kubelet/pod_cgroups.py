@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from api.types import Pod
 from cluster.cgroups import CgroupFailure, Cgroups, Usage
@@ -67,6 +68,8 @@ class PodCgroups:
         """
         wanted = pod_cgroup_resources(pod)
         before = self._limits.get(pod.metadata.uid, wanted)
+        if before == wanted:
+            return
         self._cgroups.limit(
             self.path(pod),
             Resources(
@@ -76,6 +79,14 @@ class PodCgroups:
                 memory_limit_bytes=_wider(before.memory_limit_bytes, wanted.memory_limit_bytes),
             ),
         )
+
+    def narrow(self, pod: Pod) -> None:
+        """Set the pod's limits once more, if a container began with new ones. No containers' sum may exceed them, so
+        while another has more than it is to have, that one's resize is left to do it.
+        """
+        if self._limits.get(pod.metadata.uid) != pod_cgroup_resources(pod):
+            with contextlib.suppress(CgroupFailure):
+                self.limit(pod)
 
     def usage(self, pod: Pod, container_id: str = "") -> Usage | None:
         """What the pod, or one of its containers, uses; None when it has no cgroup. Raises CgroupFailure."""

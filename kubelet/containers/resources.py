@@ -158,6 +158,7 @@ def container_resources(pod: Pod, container: Container | EphemeralContainer, nod
         cpu_quota=quota(cpu_limit),
         cpu_period=QUOTA_PERIOD_MICROSECONDS if cpu_limit else 0,
         memory_limit_bytes=limits.get("memory", 0),
+        memory_request_bytes=requests.get("memory", 0),
         oom_score_adj=oom_score_adj(pod, container, node_memory_bytes),
     )
 

@@ -226,9 +226,11 @@ class Executor:
             target_id=self._target(container),
         )
         try:
+            services.cgroups.widen(job.pod)
             await services.starter.start(job)
-        except RuntimeFailure as error:
+        except (RuntimeFailure, CgroupFailure) as error:
             raise Problem("CreateContainerError", str(error), MIN_GRACE_SECONDS) from error
+        services.cgroups.narrow(job.pod)
         record.problems.pop(action.name, None)
 
     def _target(self, container: AnyContainer) -> str:

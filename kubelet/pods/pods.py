@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +21,7 @@ from kubelet.pods.admission import NodeFacts, admit, displaced
 from kubelet.pods.executor import GRACE_ANNOTATION
 from kubelet.pods.history import ready_before, runs_of
 from kubelet.pods.record import PodRecord
-from kubelet.pods.resize import Pending, assess
+from kubelet.pods.resize import Pending, Wish, assess_in_turn
 from kubelet.pods.services import PodServices, PodSource
 from kubelet.pods.static import is_static
 from kubelet.pods.status import rejected
@@ -201,9 +202,17 @@ class Pods:
         self._spawn(record, silent=over, ready=ready)
 
     def _assess(self, pod: Pod) -> Pending | None:
-        """What stands against giving a pod of this node the resources it asks for now."""
-        others = [w.record.pod for w in self._workers.values() if w.active and w.record.uid != pod.metadata.uid]
-        return assess(pod, others, self._node().allocatable)
+        """What stands against giving a pod of this node the resources it asks for now. None: it is given them."""
+        records = {worker.record.uid: worker.record for worker in self._workers.values() if worker.active}
+        held = {uid: record.pod for uid, record in records.items()}
+        own = records.pop(pod.metadata.uid, None)
+        waits = own.resize_pending if own is not None else None
+        deferred = [Wish(r.desired, r.resize_pending.since) for r in records.values() if r.resize_pending is not None]
+        wish = Wish(pod, waits.since if waits is not None else math.inf)
+        found = assess_in_turn(wish, deferred, held, self._node().allocatable)
+        if found is None:
+            self._wake_deferred()  # it may be less than the pod had
+        return found
 
     def _refuse(self, pod: Pod, now: float) -> bool:
         """Whether the node will not run the pod; its status says so then."""

@@ -6,7 +6,9 @@ the pod was created with (upstream: the allocation manager's checkpoint).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
@@ -44,12 +46,15 @@ class Resizer:
         if ended or not wish or record.desired.status.phase in phase.TERMINAL:
             record.resize_pending = None
             return False
-        before, record.resize_pending = record.resize_pending, self._assess(record.desired)
-        pending = record.resize_pending
+        before, pending = record.resize_pending, self._assess(record.desired)
         if pending is None:
+            record.resize_pending = None
             self._grant()
             return False
-        if before is None or before.reason != pending.reason:
+        if before is not None and before.reason == pending.reason:
+            record.resize_pending = replace(pending, since=before.since)
+        else:
+            record.resize_pending = replace(pending, since=time.time())
             text = f"Pod resize {pending.reason}: {_summary(record.desired, pending.message)}"
             self._announce("Warning", f"Resize{pending.reason}", text)
         return pending.reason == resize.DEFERRED

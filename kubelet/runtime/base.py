@@ -149,13 +149,15 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of one cgroup. 0 means "not set"; cpu times are microseconds.
 
-    `pids_limit` -1 or 0 means none.
+    `pids_limit` -1 or 0 means none. `memory_request_bytes` is what a container was promised, None when not known: no
+    kernel hears of it, but a resize may ask for a restart when it changes.
     """
 
     cpu_shares: int = 0
     cpu_quota: int = 0
     cpu_period: int = 0
     memory_limit_bytes: int = 0
+    memory_request_bytes: int | None = None
     pids_limit: int = 0
     oom_score_adj: int = 0
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from api.types import Pod
 from kubelet.paths import Paths
 from kubelet.pods import resize
 from kubelet.pods.record import PodRecord
-from kubelet.pods.resize import assess, with_allocation
+from kubelet.pods.resize import Wish, assess, assess_in_turn, with_allocation
 from kubelet.pods.resizer import Resizer, load, save
 from kubelet.pods.state import PodState
 from kubelet.runtime.base import Resources
@@ -31,6 +33,33 @@ def test_what_exceeds_the_node_is_infeasible_and_what_others_hold_is_deferred() 
     assert deferred.message == "Node didn't have enough resource: cpu, requested: 600, used: 1500, capacity: 2000"
     assert infeasible is not None and infeasible.reason == "Infeasible"
     assert infeasible.message == "Node didn't have enough capacity: cpu, requested: 3000, capacity: 2000"
+
+
+def test_wishes_wait_their_turn_by_priority_class_and_time() -> None:
+    def wish(uid: str, since: float, pod: Pod) -> Wish:
+        return Wish(replace(pod, metadata=replace(pod.metadata, uid=uid)), since)
+
+    def burstable(cpu: str) -> Pod:
+        return pod(container(resources={"requests": {"cpu": cpu}}))
+
+    important = sized("1")
+    important = replace(important, spec=replace(important.spec, priority=1000))
+    wishes = [
+        wish("later", 2, burstable("1")),
+        wish("earlier", 1, burstable("1")),
+        wish("guaranteed", 3, sized("1")),
+        wish("important", 4, important),
+        wish("too-large-for-now", 0, replace(important, spec=sized("2").spec)),
+    ]
+    held = {each.pod.metadata.uid: burstable("100m") for each in wishes}
+    left, granted = wishes[:4], []
+    while left:
+        [now] = [w for w in left if assess_in_turn(w, [o for o in wishes if o is not w], held, NODE) is None]
+        granted.append(now.pod.metadata.uid)
+        left.remove(now)
+        wishes.remove(now)
+        del held[now.pod.metadata.uid]
+    assert granted == ["important", "guaranteed", "earlier", "later"]
 
 
 def test_the_node_lives_with_what_it_allocated_until_it_grants_more() -> None:
@@ -72,12 +101,31 @@ def test_a_container_is_restarted_for_the_resource_whose_policy_says_so() -> Non
     assert model.record.runs["main"][-1].spec.attempt == 1
 
 
+def test_a_memory_request_alone_asks_for_a_restart_too() -> None:
+    def burstable(request: str) -> Pod:
+        amounts = {"requests": {"memory": request}, "limits": {"memory": "128Mi"}}
+        policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+        return pod(container(resources=amounts, resizePolicy=policy))
+
+    model = settled(burstable("32Mi"))
+    model.record.take(burstable("64Mi"))
+    model.record.allocate()
+    assert model.settle() == ["stop/main", "start/main"]
+
+
+def test_a_limit_below_the_least_quota_shows_as_allocated() -> None:
+    least = Resources(cpu_shares=2, cpu_quota=1000, cpu_period=100_000)
+    assert resize.shown(sized("5m").spec.containers[0].resources, least).limits["cpu"] == "5m"
+    assert resize.shown(sized("1").spec.containers[0].resources, least).limits["cpu"] == "10m"
+
+
 def test_the_status_shows_what_the_kernel_has() -> None:
     allocated = sized("1", "128Mi").spec.containers[0].resources
-    actual = Resources(cpu_shares=512, cpu_quota=50_000, cpu_period=100_000, memory_limit_bytes=64 << 20)
+    limits = {"cpu_quota": 50_000, "cpu_period": 100_000, "memory_limit_bytes": 64 << 20}
+    actual = Resources(cpu_shares=512, memory_request_bytes=32 << 20, **limits)
     shown = resize.shown(allocated, actual)
     assert shown.limits == {"cpu": "500m", "memory": "64Mi"}
-    assert shown.requests["cpu"] == "500m"
+    assert shown.requests == {"cpu": "500m", "memory": "32Mi"}
 
 
 def test_what_was_allocated_is_found_again_by_a_new_kubelet(tmp_path: Path) -> None:

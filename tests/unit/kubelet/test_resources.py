@@ -90,6 +90,7 @@ def test_a_container_without_a_cpu_request_weighs_by_its_limit() -> None:
         cpu_quota=50_000,
         cpu_period=100_000,
         memory_limit_bytes=64 * 2**20,
+        memory_request_bytes=0,
         oom_score_adj=999,
     )
 
