@@ -225,7 +225,9 @@ def _seccomp(profile: str, granted: list[str]) -> dict[str, Any]:
         return default_profile(tuple(granted))
     try:
         loaded = json.loads(Path(profile).read_bytes())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise InvalidConfig(f"cannot load seccomp profile {profile}: {error.strerror}") from error
+    except ValueError as error:
         raise InvalidConfig(f"cannot load seccomp profile {profile}: {error}") from error
     if not isinstance(loaded, dict) or "defaultAction" not in loaded:
         raise InvalidConfig(f"{profile} is not a seccomp profile: it has no defaultAction")
