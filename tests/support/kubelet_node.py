@@ -64,8 +64,8 @@ class NodeUnderTest:
     """Everything of one node. `start_kubelet` may be called again after `kill_kubelet` or `stop_kubelet`."""
 
     def __init__(self) -> None:
-        number = os.getpid() % 200
-        self.host_ip, self.node_ip = f"10.216.{number}.1", f"10.216.{number}.2"
+        network = _free_network()
+        self.host_ip, self.node_ip = f"{network}.1", f"{network}.2"
         self.directory = Path(tempfile.mkdtemp(prefix="podling-kubelet-"))
         self.data_dir, self.run_dir = self.directory / "data", self.directory / "run"
         self.cgroup_root = f"/podling-test-{os.getpid()}-{next(_numbers)}"
@@ -227,6 +227,13 @@ class NodeUnderTest:
         self.apiserver.kill()
         self.etcd.kill()
         shutil.rmtree(self.directory)
+
+
+def _free_network() -> str:
+    """The first three numbers of addresses that no link of this machine has: others may test here, or have died."""
+    taken = ip("-4", "-oneline", "address")
+    networks = (f"10.216.{(os.getpid() + more) % 256}" for more in range(256))
+    return next(network for network in networks if f" {network}." not in taken)
 
 
 async def prepare_namespace(client: Client, name: str) -> None:
