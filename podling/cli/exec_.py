@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from cluster.pb import streams_pb2 as pb
 from podling.cli import terminal
+from podling.cli.detaching import Detached, DetachKeys
 from podling.cli.options import DEFAULT_NAMESPACE, Container, Dir, Namespace
 from podling.cli.output import note
 from podling.cli.pods import choose_container, find_pods
@@ -75,25 +76,32 @@ class Session:
         server: Api,
         start: pb.StreamStart,
         call: Callable[[Iterator[pb.StreamInput]], Any],
+        *,
+        detach_keys: bool = False,
     ) -> None:
         self._server = server
         self._start = start
         self._call = call
+        self._keys = DetachKeys() if detach_keys else None
+        self._left = threading.Event()
         self._input: queue.SimpleQueue[pb.StreamInput | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(MAX_QUEUED)
 
     def run(self) -> int:
-        """Until the command has ended; returns its exit code. Raises CommandError when it could not be run."""
+        """Until the command has ended; returns its exit code.
+
+        Raises CommandError when it could not be run, Detached when the person left it with the detach keys.
+        """
         self._input.put(pb.StreamInput(start=self._start))
         with terminal.raw(self._resize) if self._start.tty else nullcontext():
             if self._start.tty:
                 self._resize()
+            call = self._call(self._requests())
             if self._start.stdin:
-                threading.Thread(target=self._read, daemon=True).start()
-            return self._copy()
+                threading.Thread(target=self._read, args=(call,), daemon=True).start()
+            return self._copy(call)
 
-    def _copy(self) -> int:
-        call = self._call(self._requests())
+    def _copy(self, call: Any) -> int:
         try:
             with self._server.refusals():
                 for output in call:
@@ -101,6 +109,10 @@ class Session:
                     if kind == "exit":
                         return _exit_code(output.exit)
                     _write(sys.stdout if kind == "stdout" else sys.stderr, getattr(output, kind))
+        except CommandError:
+            if self._left.is_set():
+                raise Detached from None
+            raise
         finally:
             self._input.put(None)
             call.cancel()
@@ -112,10 +124,17 @@ class Session:
                 self._room.release()
             yield request
 
-    def _read(self) -> None:
+    def _read(self, call: Any) -> None:
         while data := os.read(sys.stdin.fileno(), READ_BYTES):
-            self._room.acquire()
-            self._input.put(pb.StreamInput(stdin=data))
+            passed, leaves = self._keys.pass_on(data) if self._keys else (data, False)
+            if leaves:
+                # Cut off, not ended: an end of its input would end a shell.
+                self._left.set()
+                call.cancel()
+                return
+            if passed:
+                self._room.acquire()
+                self._input.put(pb.StreamInput(stdin=passed))
         self._input.put(pb.StreamInput(stdin_closed=True))
 
     def _resize(self) -> None:

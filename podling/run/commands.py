@@ -11,7 +11,9 @@ from typing import Annotated
 import orjson
 from cyclopts import Parameter
 
+from podling.cli.detaching import Detached
 from podling.cli.options import DEFAULT_NAMESPACE, AllNamespaces, Dir, Namespace
+from podling.cli.output import note
 from podling.errors import CommandError
 from podling.run import container as containers
 from podling.run import following, names
@@ -95,7 +97,11 @@ def run(
             machine.await_start(wish.name)
             print(wish.name)
             return
-        code = following.to_the_end(machine, tree, interactive=interactive, tty=tty)
+        try:
+            code = following.to_the_end(machine, tree, interactive=interactive, tty=tty)
+        except Detached:
+            note(f"left running: kubectl attach -it -n {namespace} {wish.name} comes back to it")
+            return
         if rm:
             machine.remove(wish.name, force=True)
     sys.exit(code)

@@ -17,7 +17,7 @@ _END_SECONDS = 60.0
 
 
 def to_the_end(machine: Machine, tree: Tree, *, interactive: bool, tty: bool) -> int:
-    """Until the container has ended; its exit code. Ctrl-C stops it."""
+    """Until the container has ended; its exit code. Ctrl-C stops it. Raises Detached when it was left running."""
     name = tree["metadata"]["name"]
     try:
         machine.await_start(name)
@@ -41,7 +41,7 @@ def _attach(machine: Machine, name: str, *, interactive: bool, tty: bool) -> Non
         stderr=not tty,
         tty=tty,
     )
-    Session(machine.server, start, machine.server.streams.Attach).run()
+    Session(machine.server, start, machine.server.streams.Attach, detach_keys=tty and interactive).run()
 
 
 def _show_log(machine: Machine, name: str) -> None:
