@@ -124,7 +124,7 @@ def _common(container: Container | EphemeralContainer, pod: Surroundings, path: 
     policy = container.termination_message_policy
     yield from one_of(policy, f"{path}.terminationMessagePolicy", ("File", "FallbackToLogsOnError"))
     yield from _ports(container.ports, f"{path}.ports")
-    yield from environment.variables(container.env, f"{path}.env")
+    yield from environment.variables(container.env, pod.volumes, f"{path}.env")
     yield from environment.sources(container.env_from, f"{path}.envFrom")
     yield from mounts.of_container(container, pod.volumes, path)
     yield from one_of(container.image_pull_policy, f"{path}.imagePullPolicy", ("Always", "IfNotPresent", "Never"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from api import names
 from api.errors import FieldError
@@ -15,6 +15,7 @@ from api.types import (
     ObjectFieldSelector,
     ResourceFieldSelector,
     SecretKeySelector,
+    Volume,
 )
 from api.validation.checks import Errors, file_path, required, well_formed
 
@@ -38,7 +39,8 @@ _BYTE_DIVISORS = ("1", *(f"1{unit}{i}" for i in ("", "i") for unit in ("K" if i 
 _ONE_SOURCE = "may not have more than one field specified at a time"
 
 
-def variables(env: Sequence[EnvVar], path: str) -> Errors:
+def variables(env: Sequence[EnvVar], volumes: Mapping[str, Volume], path: str) -> Errors:
+    """`volumes` are the pod's valid volumes by name."""
     for index, variable in enumerate(env):
         where = f"{path}[{index}]"
         if not variable.name:
@@ -46,7 +48,7 @@ def variables(env: Sequence[EnvVar], path: str) -> Errors:
         else:
             yield from well_formed(variable.name, f"{where}.name", names.env_name)
         if variable.value_from is not None:
-            yield from _value_from(variable, variable.value_from, f"{where}.valueFrom")
+            yield from _value_from(variable, variable.value_from, volumes, f"{where}.valueFrom")
 
 
 def sources(env_from: Sequence[EnvFromSource], path: str) -> Errors:
@@ -69,7 +71,7 @@ def sources(env_from: Sequence[EnvFromSource], path: str) -> Errors:
             yield FieldError.invalid(path, "", _ONE_SOURCE)
 
 
-def _value_from(variable: EnvVar, source: EnvVarSource, path: str) -> Errors:
+def _value_from(variable: EnvVar, source: EnvVarSource, volumes: Mapping[str, Volume], path: str) -> Errors:
     given = 0
     if source.field_ref is not None:
         given += 1
@@ -85,7 +87,7 @@ def _value_from(variable: EnvVar, source: EnvVarSource, path: str) -> Errors:
         yield from _key_reference(source.secret_key_ref, f"{path}.secretKeyRef")
     if source.file_key_ref is not None:
         given += 1
-        yield from _file_key_reference(source.file_key_ref, f"{path}.fileKeyRef")
+        yield from _file_key_reference(source.file_key_ref, volumes, f"{path}.fileKeyRef")
     if not given:
         detail = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
         yield FieldError.invalid(path, "", detail)
@@ -162,8 +164,14 @@ def _key_reference(selector: ConfigMapKeySelector | SecretKeySelector, path: str
         yield from well_formed(selector.key, f"{path}.key", names.config_key)
 
 
-def _file_key_reference(selector: FileKeySelector, path: str) -> Errors:
+def _file_key_reference(selector: FileKeySelector, volumes: Mapping[str, Volume], path: str) -> Errors:
     yield from required(selector.volume_name, f"{path}.volumeName")
+    volume = volumes.get(selector.volume_name)
+    if volume is None and selector.volume_name:
+        yield FieldError.not_found(f"{path}.volumeName", selector.volume_name)
+    elif volume is not None and volume.empty_dir is None:
+        detail = "referenced volume must be of type emptyDir"
+        yield FieldError.invalid(f"{path}.volumeName", selector.volume_name, detail)
     yield from required(selector.path, f"{path}.path")
     yield from file_path(selector.path, f"{path}.path")
     yield from required(selector.key, f"{path}.key")

@@ -1,7 +1,7 @@
 """The environment of a container: `env`, `envFrom`, values from elsewhere, Service variables.
 
-Pure: the ConfigMaps and Secrets it needs are read beforehand (`references`) and passed in. Source: upstream's
-kubelet_pods.go (makeEnvironmentVariables) and pkg/kubelet/envvars.
+Pure: the ConfigMaps, Secrets and files it needs are read beforehand (`references`, `files`) and passed in. Source:
+upstream's kubelet_pods.go (makeEnvironmentVariables) and pkg/kubelet/envvars.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from api.types import (
     EnvVar,
     EnvVarSource,
     EphemeralContainer,
+    FileKeySelector,
     Pod,
     Secret,
     SecretKeySelector,
@@ -28,6 +29,10 @@ from kubelet.containers.fields import FieldError, PodFacts, pod_field, resource_
 
 AnyContainer = Container | EphemeralContainer
 MASTER_SERVICE = ("default", "kubernetes")
+
+
+# The volume's name and the path in it.
+File = tuple[str, str]
 
 
 class EnvironmentFailure(Exception):
@@ -44,20 +49,21 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What was read for the references; absent objects are absent here."""
+    """What was read for the references and from the files; what is absent is absent here."""
 
     config_maps: Mapping[str, ConfigMap]
     secrets: Mapping[str, Secret]
+    files: Mapping[File, Mapping[str, str]]
 
     @staticmethod
-    def of(objects: Iterable[ConfigMap | Secret]) -> Sources:
+    def of(objects: Iterable[ConfigMap | Secret], files: Mapping[File, Mapping[str, str]]) -> Sources:
         config_maps, secrets = {}, {}
         for object in objects:
             if isinstance(object, ConfigMap):
                 config_maps[object.metadata.name] = object
             else:
                 secrets[object.metadata.name] = object
-        return Sources(config_maps, secrets)
+        return Sources(config_maps, secrets, files)
 
 
 def references(container: AnyContainer) -> set[Reference]:
@@ -74,6 +80,13 @@ def references(container: AnyContainer) -> set[Reference]:
         if value_from is not None and value_from.secret_key_ref is not None:
             found.add(Reference(Secret, value_from.secret_key_ref.name))
     return found
+
+
+def files(container: AnyContainer) -> set[File]:
+    """Every file the environment reads variables from."""
+    sources = (variable.value_from for variable in container.env)
+    keys = (source.file_key_ref for source in sources if source is not None)
+    return {(key.volume_name, key.path) for key in keys if key is not None}
 
 
 def build(
@@ -137,6 +150,8 @@ def _value(
         return expand(variable.value, known, services)
     if source.config_map_key_ref is not None or source.secret_key_ref is not None:
         return _key_value(pod, source, sources)
+    if source.file_key_ref is not None:
+        return _file_value(source.file_key_ref, sources)
     try:
         if source.field_ref is not None:
             return pod_field(pod, source.field_ref.field_path, facts)
@@ -157,6 +172,14 @@ def _key_value(pod: Pod, source: EnvVarSource, sources: Sources) -> str | None:
         value = _pick(pod, "Secret", source.secret_key_ref, secret.data if secret else None)
         return None if value is None else secret_text(value)
     return None
+
+
+def _file_value(selector: FileKeySelector, sources: Sources) -> str | None:
+    found = sources.files.get((selector.volume_name, selector.path), {}).get(selector.key)
+    if found is None:
+        text = f'environment variable key "{selector.key}" not found in file "{selector.path}"'
+        _missing(text, bool(selector.optional))
+    return found
 
 
 def _pick(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from api.errors import StatusError
 from api.types import Container, EphemeralContainer, Pod
-from kubelet.containers import environment, security
+from kubelet.containers import env_files, environment, security
+from kubelet.containers.env_files import EnvFileFailure
 from kubelet.containers.environment import EnvironmentFailure, Sources
 from kubelet.containers.expansion import expand
 from kubelet.containers.fields import PodFacts
@@ -94,7 +95,7 @@ class Starter:
         try:
             security.check_non_root(job.pod, job.container, image)
             spec = await self._spec(job)
-        except (security.RootForbidden, EnvironmentFailure, MountProblem) as error:
+        except (security.RootForbidden, EnvironmentFailure, EnvFileFailure, MountProblem) as error:
             raise self._refuse(job, CONFIG_ERROR, str(error)) from error
         except StatusError as error:
             raise self._refuse(job, CONFIG_ERROR, error.message) from error
@@ -131,7 +132,7 @@ class Starter:
         found = await asyncio.gather(
             *(services.objects.get(reference.kind, pod.metadata.namespace, reference.name) for reference in wanted)
         )
-        sources = Sources.of(object for object in found if object is not None)
+        sources = Sources.of((object for object in found if object is not None), _env_files(job))
         variables = environment.build(pod, container, sources, await services.service_variables(pod), job.facts)
         places = Places(job.volumes, services.paths)
         return ContainerSpec(
@@ -218,6 +219,17 @@ class Starter:
             hook.cancel()
             abort.cancel()
             await asyncio.wait([hook, abort])
+
+
+def _env_files(job: StartJob) -> dict[environment.File, dict[str, str]]:
+    found = {}
+    for volume, path in environment.files(job.container):
+        if volume not in job.volumes:
+            raise EnvFileFailure(f'cannot find the volume "{volume}" referenced by FileKeyRef')
+        variables = env_files.read(job.volumes[volume], path)
+        if variables is not None:
+            found[volume, path] = variables
+    return found
 
 
 def _kind(job: StartJob) -> str:

@@ -256,6 +256,20 @@ def test_a_rich_pod_is_fine() -> None:
             },
             "spec.containers[0].volumeMounts.subPath: Invalid value: \"a/../b\": must not contain '..'",
         ),
+        (
+            container(env=[{"name": "A", "valueFrom": {"fileKeyRef": {"volumeName": "v", "path": "p", "key": "k"}}}]),
+            'spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName: Not found: "v"',
+        ),
+        (
+            {
+                **container(
+                    env=[{"name": "A", "valueFrom": {"fileKeyRef": {"volumeName": "v", "path": "p", "key": "k"}}}]
+                ),
+                "volumes": [{"name": "v", "configMap": {"name": "c"}}],
+            },
+            'spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName: Invalid value: "v": referenced volume must be'
+            " of type emptyDir",
+        ),
         # volumes
         (
             {"volumes": [{"name": "v", "emptyDir": {}, "hostPath": {"path": "/x"}}]},

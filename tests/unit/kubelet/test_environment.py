@@ -14,6 +14,7 @@ from kubelet.containers.environment import (
     Reference,
     Sources,
     build,
+    files,
     references,
     service_variables,
 )
@@ -53,7 +54,8 @@ def secret(name: str, **data: bytes) -> Secret:
 
 
 def environment(owner: Pod, *objects: ConfigMap | Secret, services: dict[str, str] | None = None) -> dict[str, str]:
-    return build(owner, owner.spec.containers[0], Sources.of(objects), services or {}, FACTS)
+    sources = Sources.of(objects, {("config", "app.env"): {"a": "from a file"}})
+    return build(owner, owner.spec.containers[0], sources, services or {}, FACTS)
 
 
 def with_env(*env: dict[str, Any], **more: Any) -> Pod:
@@ -146,6 +148,14 @@ def test_single_keys_of_config_maps_and_secrets() -> None:
         ({"configMapKeyRef": {"name": "no", "key": "a"}}, 'configmap "no" not found'),
         ({"secretKeyRef": {"name": "no", "key": "a"}}, 'secret "no" not found'),
         ({"configMapKeyRef": {"name": "cm", "key": "no"}}, "couldn't find key no in ConfigMap default/cm"),
+        (
+            {"fileKeyRef": {"volumeName": "config", "path": "app.env", "key": "no"}},
+            'environment variable key "no" not found in file "app.env"',
+        ),
+        (
+            {"fileKeyRef": {"volumeName": "config", "path": "no.env", "key": "a"}},
+            'environment variable key "a" not found in file "no.env"',
+        ),
     ],
 )
 def test_what_is_missing_is_named_unless_it_is_optional(source: dict[str, Any], message: str) -> None:
@@ -154,6 +164,13 @@ def test_what_is_missing_is_named_unless_it_is_optional(source: dict[str, Any], 
     assert str(refusal.value) == message
     optional = {kind: {**selector, "optional": True} for kind, selector in source.items()}
     assert environment(with_env({"name": "X", "valueFrom": optional}), config_map("cm", a="1")) == {}
+
+
+def test_a_variable_comes_from_a_file_of_a_volume() -> None:
+    source = {"fileKeyRef": {"volumeName": "config", "path": "app.env", "key": "a"}}
+    owner = with_env({"name": "X", "valueFrom": source})
+    assert environment(owner) == {"X": "from a file"}
+    assert files(owner.spec.containers[0]) == {("config", "app.env")}
 
 
 def test_a_missing_env_from_is_named_unless_it_is_optional() -> None:
