@@ -75,7 +75,8 @@ def pod(wish: Wish, config: RunConfig | None) -> Tree:
         "securityContext": _security(wish),
         "workingDir": wish.workdir,
         "stdin": wish.stdin,
-        "stdinOnce": wish.stdin,
+        # A terminal ends its input itself (Ctrl-D), and may be left and come back to.
+        "stdinOnce": wish.stdin and not wish.tty,
         "tty": wish.tty,
     }
     if wish.entrypoint is not None:

@@ -137,6 +137,11 @@ def test_a_command_that_cannot_be_started() -> None:
     assert container.exit_code_of("exec /etc/passwd: permission denied") == 126
 
 
+def test_input_ends_with_its_session_but_for_a_terminals() -> None:
+    assert main(stdin=True)["stdinOnce"] is True
+    assert "stdinOnce" not in main(stdin=True, tty=True)
+
+
 def test_what_is_removed_at_its_end_is_not_restarted() -> None:
     with pytest.raises(CommandError, match="--rm and --restart always exclude each other"):
         container.pod(Wish(name="a", image="b", remove=True, restart="always"), None)
