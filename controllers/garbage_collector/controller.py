@@ -103,9 +103,7 @@ class GarbageCollector:
         if self._graph.is_absent(reference.uid):
             return OwnerState.ABSENT
         owner = self._graph.get(reference.uid)
-        if owner is not None and owner.identity is not None:
-            if not _refers_to(node, reference, owner.identity):
-                return OwnerState.ABSENT
+        if owner is not None and node.identity is not None and owner.is_meant(node.identity, reference):
             return OwnerState.FOREGROUND if owner.foreground else OwnerState.SOLID
         # What one reference calls by a wrong name may live all the same, so the answer is not about the uid alone.
         namespace = node.identity.namespace if node.identity is not None else ""
@@ -207,12 +205,3 @@ def _is_out_of_reach(node: Node, reference: OwnerReference) -> bool:
         return scheme.by_kind(reference.api_version, reference.kind).namespaced
     except KeyError:
         return False
-
-
-def _refers_to(node: Node, reference: OwnerReference, owner: Identity) -> bool:
-    """The reference's coordinates are the owner's: a uid alone could reach across namespaces."""
-    resource = owner.resource
-    group = reference.api_version.rpartition("/")[0]
-    if (group, reference.kind, reference.name) != (resource.group, resource.kind, owner.name):
-        return False
-    return not resource.namespaced or (node.identity is not None and node.identity.namespace == owner.namespace)

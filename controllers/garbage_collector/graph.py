@@ -58,6 +58,16 @@ class Node:
     def owners(self) -> Iterable[OwnerReference]:
         return () if self.metadata is None else self.metadata.owner_references
 
+    def is_meant(self, dependent: Identity, reference: OwnerReference) -> bool:
+        """It has been seen, and is what the dependent calls its owner: a uid alone could reach across namespaces."""
+        if self.identity is None:
+            return False
+        resource = self.identity.resource
+        group = reference.api_version.rpartition("/")[0]
+        if (group, reference.kind, reference.name) != (resource.group, resource.kind, self.identity.name):
+            return False
+        return not resource.namespaced or dependent.namespace == self.identity.namespace
+
 
 @dataclass(frozen=True, slots=True)
 class Affected:
@@ -96,7 +106,7 @@ class Graph:
             self._unlink(uid, identity.uid, affected)
         for uid, reference in new_owners.items():
             if uid not in old_owners:
-                self._link(uid, identity.uid, affected)
+                self._link(reference, identity, affected)
             elif old_owners[uid].block_owner_deletion and not reference.block_owner_deletion:
                 self._unblocked(uid, affected)
         self._note_transitions(before, node, affected)
@@ -126,16 +136,17 @@ class Graph:
             if any(reference.uid == uid and reference.block_owner_deletion for reference in each.owners)
         ]
 
-    def _link(self, owner: str, dependent: str, affected: Affected) -> None:
+    def _link(self, reference: OwnerReference, dependent: Identity, affected: Affected) -> None:
+        owner = reference.uid
         if owner in self._absent:
-            affected.collect.add(dependent)
+            affected.collect.add(dependent.uid)
             return
         node = self._nodes.get(owner)
         if node is None:
             node = self._nodes[owner] = Node(None)
-        node.dependents.add(dependent)
-        if node.virtual or node.foreground:
-            affected.collect.add(dependent)
+        node.dependents.add(dependent.uid)
+        if node.foreground or not node.is_meant(dependent, reference):
+            affected.collect.add(dependent.uid)
 
     def _unlink(self, owner: str, dependent: str, affected: Affected) -> None:
         node = self._nodes.get(owner)

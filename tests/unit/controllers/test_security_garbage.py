@@ -95,6 +95,15 @@ async def test_a_wrong_reference_does_not_end_the_owner_of_others(client, contex
     assert client.deleted == [(namespace, "liar")]
 
 
+@pytest.mark.parametrize(("namespace", "lie"), [("evil", {}), ("victim", {"name": "other"})])
+async def test_a_wrong_reference_to_an_owner_that_is_known_counts_as_none(context, collector, client, namespace, lie):
+    seen(context, make(Secret, "victim", "owner"), make(ConfigMap, namespace, "liar", OWNER | lie))
+    seen(context, make(ConfigMap, "victim", "dependent", OWNER))
+    assert collector._collect.added == ["liar-uid"]
+    await collector.collect("liar-uid")
+    assert client.deleted == [(namespace, "liar")]
+
+
 async def test_an_owner_found_missing_is_asked_for_once(client, context, collector):
     seen(context, *[make(ConfigMap, "default", f"dependent-{number}", OWNER) for number in range(5)])
     for number in range(5):
