@@ -11,6 +11,7 @@ from api.errors import NotFound
 from api.scheme import Resource
 from api.types import OwnerReference
 from cluster.client import PatchKind
+from cluster.events import WARNING
 from cluster.workqueue import WorkQueue
 from controllers.context import Context
 from controllers.garbage_collector import plan
@@ -42,6 +43,7 @@ class GarbageCollector:
         self._client = context.client
         self._context = context
         self._graph = Graph()
+        self._recorder = context.recorder("garbage-collector-controller")
         self._missing: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._collect = context.controller(f"{NAME}_attempt_to_delete", self.collect, workers=WORKERS)
         self._orphan = context.controller(f"{NAME}_attempt_to_orphan", self.orphan, workers=2)
@@ -99,12 +101,15 @@ class GarbageCollector:
     async def _owner_state(self, node: Node, reference: OwnerReference) -> OwnerState:
         """Whether an owner is there; one that has not been seen is asked for, since deleting is for ever."""
         if _is_out_of_reach(node, reference):
+            self._tell_unreachable(node, reference)
             return OwnerState.SOLID  # the reference is invalid; that is no reason to delete
         if self._graph.is_absent(reference.uid):
             return OwnerState.ABSENT
         owner = self._graph.get(reference.uid)
         if owner is not None and node.identity is not None and owner.is_meant(node.identity, reference):
             return OwnerState.FOREGROUND if owner.foreground else OwnerState.SOLID
+        if owner is not None and owner.identity is not None and owner.identity.namespace:
+            self._tell_unreachable(node, reference, owner.identity.namespace)
         # What one reference calls by a wrong name may live all the same, so the answer is not about the uid alone.
         namespace = node.identity.namespace if node.identity is not None else ""
         called = (reference.uid, reference.api_version, reference.kind, reference.name, namespace)
@@ -131,6 +136,17 @@ class GarbageCollector:
             # Should it go before our informer has ever shown it, nothing else would tell us.
             self._collect.add_after(node.identity.uid, UNSEEN_OWNER_SECONDS)
         return True
+
+    def _tell_unreachable(self, node: Node, reference: OwnerReference, namespace: str | None = None) -> None:
+        """An event, in upstream's words, for an owner in a namespace that is not the object's own."""
+        identity = node.identity
+        if identity is None or identity.namespace == namespace:
+            return
+        known = f"{reference.api_version}/{reference.kind}, namespace: {identity.namespace}, name: {reference.name}"
+        message = f'ownerRef [{known}, uid: {reference.uid}] does not exist in namespace "{identity.namespace}"'
+        self._recorder.record(
+            identity.resource.record(metadata=node.metadata), WARNING, "OwnerRefInvalidNamespace", message
+        )
 
     async def _delete(self, node: Node, propagation: str) -> None:
         """Delete the object in the very state that was judged. Conflict means it has changed: it is judged again."""

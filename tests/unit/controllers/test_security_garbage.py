@@ -27,9 +27,20 @@ class Mirror:
         self.handler = handler
 
 
+class Recorder:
+    def __init__(self):
+        self.events = []
+
+    def record(self, bearer, kind, reason, message):
+        self.events.append((bearer.metadata.name, kind, reason, message))
+
+
 class Context:
     def __init__(self, client):
-        self.client, self.mirrors = client, {}
+        self.client, self.mirrors, self.events = client, {}, Recorder()
+
+    def recorder(self, component):
+        return self.events
 
     def controller(self, name, reconcile, workers):
         return Queue()
@@ -102,6 +113,9 @@ async def test_a_wrong_reference_to_an_owner_that_is_known_counts_as_none(contex
     assert collector._collect.added == ["liar-uid"]
     await collector.collect("liar-uid")
     assert client.deleted == [(namespace, "liar")]
+    text = 'ownerRef [v1/Secret, namespace: evil, name: owner, uid: owner-uid] does not exist in namespace "evil"'
+    told = [("liar", "Warning", "OwnerRefInvalidNamespace", text)]
+    assert context.events.events == (told if namespace == "evil" else [])
 
 
 async def test_an_owner_found_missing_is_asked_for_once(client, context, collector):
@@ -126,3 +140,4 @@ async def test_a_cluster_scoped_object_is_never_deleted_for_a_namespaced_owner(c
     context.mirrors[Secret].handler(owner, None)
     await collector.collect("role-uid")
     assert client.deleted == []
+    assert {event[:3] for event in context.events.events} == {("role", "Warning", "OwnerRefInvalidNamespace")}
