@@ -59,6 +59,7 @@ class StatusServer:
         self._pages = pages
         self._server: asyncio.Server | None = None
         self._conversations: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def start(self, host: str, port: int, context: ssl.SSLContext) -> None:
         """Listen. Raises OSError when the address cannot be had."""
@@ -66,6 +67,7 @@ class StatusServer:
 
     async def close(self) -> None:
         """Stop listening and hang up."""
+        self._closing = True
         if self._server is not None:
             self._server.close()
         for conversation in self._conversations:
@@ -73,6 +75,9 @@ class StatusServer:
         await asyncio.gather(*self._conversations, return_exceptions=True)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closing:  # its handshake was under way: nobody would end its task
+            writer.transport.abort()
+            return
         # A task of our own: asyncio's, cancelled by a process that stops, logs that as an error (until Python 3.12).
         conversation = asyncio.create_task(self._serve(reader, writer), name="status-connection")
         self._conversations.add(conversation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import ssl
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cluster.status_server import StatusServer, tls_context
+from tests.support.polling import eventually
 from tests.support.tls import TestAuthority
 
 
@@ -83,6 +85,25 @@ async def test_a_certificate_of_another_authority_is_refused(
     stranger = TestAuthority(tmp_path / "other").issue("someone")
     with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
         await get(port, "/metrics", authority.client_context(stranger))
+
+
+async def test_whose_handshake_ends_after_closing_is_hung_up_on(authority: TestAuthority) -> None:
+    pair = authority.issue("server")
+    server = StatusServer({"ping": lambda: True}, {}, {})
+    await server.start("127.0.0.1", 0, tls_context(authority.ca_file, pair.cert_file, pair.key_file))
+    assert server._server is not None
+    reader, writer = await asyncio.open_connection(*server._server.sockets[0].getsockname())
+
+    async def accepted() -> bool:
+        return server._server._active_count > 0
+
+    await eventually(accepted)
+    await server.close()
+    with contextlib.suppress(OSError):
+        await writer.start_tls(authority.client_context(), server_hostname="localhost")
+        assert await asyncio.wait_for(reader.read(), 60) == b""
+    assert "status-connection" not in {task.get_name() for task in asyncio.all_tasks()}
+    writer.close()
 
 
 async def test_closing_hangs_up_on_idle_connections(authority: TestAuthority) -> None:
