@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,16 +42,31 @@ def load(
     Parameters
     ----------
     file
-        The archive, or an OCI layout folder.
+        The archive, or an OCI layout folder (default, and `-`: an archive from standard input).
     name
         A name for the image of an archive that has just one.
     """
-    archive = file or input
-    if archive is None:
-        raise CommandError("say which archive: podling load FILE")
-    with store_errors():
+    with store_errors(), _archive(file or input) as archive:
         for image in open_store(dir).load(archive, name):
             print(f"loaded {', '.join(image.names)} ({image.id[:19]})")
+
+
+@contextmanager
+def _archive(named: Path | None) -> Iterator[Path]:
+    if named is not None and named != Path("-"):
+        yield named
+        return
+    if sys.stdin.isatty():
+        raise CommandError("say which archive: podling load FILE, or podling load < FILE")
+    with tempfile.TemporaryDirectory() as folder:
+        # Archives are read in their own order, not in that of a pipe.
+        path = Path(folder, "standard-input")
+        try:
+            with path.open("wb") as target:
+                shutil.copyfileobj(sys.stdin.buffer, target)
+        except OSError as error:
+            raise CommandError(f"cannot keep what comes from standard input: {error.strerror}") from None
+        yield path
 
 
 @image_app.command(name="import")
