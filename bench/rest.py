@@ -178,8 +178,8 @@ async def _post(cluster: Cluster, token: str) -> tuple[float, float]:
 async def raw_transactions(cluster: Cluster, prefix: str) -> float:
     """Create-if-absent transactions per second of as many workers, through grpc.aio, of objects as large.
 
-    They stay: etcd 3.4 copies its buffer of recent writes for every transaction, and that buffer never shrinks from what
-    one deletion of them all made it (1.4 MB a transaction, four times the CPU of one).
+    They stay: etcd 3.4 copies its buffer of recent writes for every transaction, and that buffer never shrinks from
+    what one deletion of them all made it (1.4 MB a transaction, four times the CPU of one).
     """
     pki = cluster.pki / "etcd"
     credentials = grpc.ssl_channel_credentials(
