@@ -22,7 +22,7 @@ from apiserver.admission.namespaces import NamespaceGuard, NamespaceLifecycle
 from apiserver.admission.node_restriction import NodeRestriction
 from apiserver.admission.nodes import TaintNodesByCondition
 from apiserver.admission.pods import DefaultTolerationSeconds
-from apiserver.admission.priorities import OneDefaultPriority, Priority
+from apiserver.admission.priorities import OneDefaultPriority, Priority, SystemPriorities
 from apiserver.admission.quotas.ledger import QuotaLedger
 from apiserver.admission.runtime_classes import RuntimeClassPlugin
 from apiserver.admission.service_accounts import ServiceAccountPlugin
@@ -118,6 +118,7 @@ class Assembly:
             DefaultTolerationSeconds(),
             Priority(priorities),
             OneDefaultPriority(priorities),
+            SystemPriorities(),
             RuntimeClassPlugin(reader(_v1("node.k8s.io", "runtimeclasses"))),
             StorageObjectInUseProtection(),
             DefaultStorageClass(reader(_v1("storage.k8s.io", "storageclasses"))),

@@ -1,4 +1,7 @@
-"""Priority: the number behind a pod's class, and at most one class for pods that name none (upstream plugin)."""
+"""Priority: the number behind a pod's class, and at most one class for pods that name none (upstream plugin).
+
+The two classes of the system cannot be deleted.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from api import errors
+from api.priorities import SYSTEM_PRIORITIES
 from api.scheme import Resource
 from api.types import Pod, PriorityClass
-from apiserver.admission.chain import CREATE, UPDATE, Plugin, Request
+from apiserver.admission.chain import CREATE, DELETE, UPDATE, Plugin, Request
 from apiserver.storage.reader import Reader
 
 GROUP: Final = "scheduling.k8s.io"
@@ -75,6 +79,18 @@ class OneDefaultPriority(Plugin):
             cause = f"PriorityClass {present.metadata.name} is already marked as default. Only one default can exist"
             raise errors.Forbidden(request.resource.group_resource, request.name, cause)
         return request.new
+
+
+class SystemPriorities(Plugin):
+    """Keeps the system's own classes (upstream refuses in their registry, with these words)."""
+
+    def handles(self, operation: str, resource: Resource, subresource: str) -> bool:
+        return operation == DELETE and resource.group == GROUP and resource.plural == "priorityclasses"
+
+    def delete(self, request: Request) -> None:
+        if request.name in SYSTEM_PRIORITIES:
+            cause = "this is a system priority class and cannot be deleted"
+            raise errors.Forbidden(request.resource.group_resource, request.name, cause)
 
 
 def default_class(classes: Reader) -> PriorityClass | None:

@@ -8,9 +8,9 @@ import pytest
 
 from api import codec, defaults, errors, priorities, scheme
 from apiserver.admission.by_namespace import ByNamespace
-from apiserver.admission.chain import CREATE, UPDATE, Request
+from apiserver.admission.chain import CREATE, DELETE, UPDATE, Request
 from apiserver.admission.limits import LimitBounds, LimitDefaults
-from apiserver.admission.priorities import OneDefaultPriority, Priority
+from apiserver.admission.priorities import OneDefaultPriority, Priority, SystemPriorities
 from apiserver.admission.quotas.charges import Demand, charged, is_charged
 from apiserver.admission.runtime_classes import RuntimeClassPlugin
 from apiserver.auth.user import User
@@ -86,6 +86,19 @@ async def test_one_default_only() -> None:
         await plugin.create(write(second))
     assert plugin.update(write(first, first)) is first
     assert await plugin.create(write(record("pc", "third", value=1)))
+
+
+@pytest.mark.parametrize("name", ["system-cluster-critical", "system-node-critical", "system-like"])
+def test_the_systems_own_classes_cannot_be_deleted(name: str) -> None:
+    resource = scheme.find("pc")
+    plugin = SystemPriorities()
+    assert plugin.handles(DELETE, resource, "")
+    request = Request(User("admin"), DELETE, resource, "", "", name, None, record("pc", name, value=1), WriteOptions())
+    if name == "system-like":
+        plugin.delete(request)
+        return
+    with pytest.raises(errors.Forbidden, match="this is a system priority class and cannot be deleted"):
+        plugin.delete(request)
 
 
 # RuntimeClass
