@@ -34,7 +34,7 @@ from kubelet.pods.conditions import Facts, conditions
 from kubelet.pods.resize import Pending
 from kubelet.pods.start import Waiting
 from kubelet.pods.state import PodState
-from kubelet.pods.view import NANOSECONDS, AnyContainer, Run, View
+from kubelet.pods.view import NANOSECONDS, AnyContainer, Run, View, all_containers
 from kubelet.runtime.base import ContainerState as RunState
 
 # All termination messages of a pod together; each container has an equal share.
@@ -86,7 +86,7 @@ def status_of(report: Report) -> PodStatus:
     ephemeral = [_container(report, container, default) for container in pod.spec.ephemeral_containers]
     share = MAX_MESSAGES_BYTES // (len(init) + len(own) + len(ephemeral))
     init, own, ephemeral = ([_shortened(status, share) for status in group] for group in (init, own, ephemeral))
-    over = report.state is PodState.TERMINATED
+    over = report.state is PodState.TERMINATED or _all_ended(report)
     if over:
         init, own = _account_for_lost(pod, init, own)
     stop = view.stop
@@ -125,6 +125,19 @@ def status_of(report: Report) -> PodStatus:
         start_time=None if view.start_time is None else timestamps.now_text(view.start_time),
         observed_generation=pod.metadata.generation,
     )
+
+
+def _all_ended(report: Report) -> bool:
+    """Whether all containers of an ending pod have run and ended, though what is around them is still there.
+
+    That is when upstream makes the phase final (SyncTerminatingPod).
+    """
+    view = report.view
+    if report.state is not PodState.TERMINATING or view.running(all_containers(view.pod)):
+        return False
+    own = view.pod.spec.containers
+    ended = (run is not None and run.state is RunState.EXITED for run in (view.current(c.name) for c in own))
+    return all(ended) and not any(actions.start_key(c.name) in view.busy for c in all_containers(view.pod))
 
 
 def _phase(view: View, init: list[ContainerStatus], own: list[ContainerStatus], *, over: bool) -> str:
@@ -235,7 +248,7 @@ def _states(report: Report, runs: Iterable[Run], default: Waiting) -> tuple[Cont
         waiting = report.waiting.get(name)
         if waiting is None and _begins_anew(report.view, run):
             waiting = BEGINNING_ANEW
-        if waiting is None and name in report.view.restarting:
+        if waiting is None and name in report.view.restarting and report.view.stop is None:
             # Its end is not the container's: none shows between the two runs (upstream has both in one sync).
             waiting = default
         return (_waiting(waiting), _terminated(report, run)) if waiting else (_terminated(report, run), last)

@@ -192,6 +192,17 @@ def test_a_pod_has_not_ended_while_a_sidecar_still_runs() -> None:
     assert over.phase == "Succeeded", "how a sidecar ends does not matter"
 
 
+def test_the_phase_is_final_with_the_end_of_the_last_container() -> None:
+    owner, ended = pod(container("a"), container("b")), run("a", state="exited", code=137)
+    stop = Stop(NOW)
+    assert told(owner, ended, run("b"), state=PodState.TERMINATING, stop=stop).phase == "Running"
+    assert told(owner, ended, state=PodState.TERMINATING, stop=stop).phase == "Pending", "one has not run"
+    other = run("b", state="exited", code=0)
+    status = told(owner, ended, other, state=PodState.TERMINATING, stop=stop, restarting={"a"})
+    assert status.phase == "Failed"
+    assert status.container_statuses[0].state.terminated is not None
+
+
 def test_a_pod_that_ended_well() -> None:
     status = told(pod(restartPolicy="Never"), run(state="exited"), state=PodState.TERMINATED)
     assert (condition(status, "Ready").reason, condition(status, "Initialized").reason) == (
