@@ -190,6 +190,8 @@ def _env_file(file: Path | None) -> list[str]:
         return []
     try:
         lines = [line.strip() for line in file.read_text().splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"cannot read --env-file {file}: {error}") from None
+    except OSError as error:
+        raise CommandError(f"cannot read --env-file {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise CommandError(f"--env-file {file} is no text") from None
     return given([line for line in lines if line and not line.startswith("#")])

@@ -16,6 +16,7 @@ LABEL = "run.podling/name"
 REMOVE_LABEL = "run.podling/remove"
 STOPPED_LABEL = "run.podling/stopped"
 IMAGE_ANNOTATION = "run.podling/image"
+START_ANNOTATION = "run.podling/health-start-seconds"
 NETWORK_ANNOTATION = "run.podling/network"
 FINALIZER = "run.podling/keep-changes"
 CONTAINER = "main"
@@ -79,8 +80,13 @@ def pod(wish: Wish, config: RunConfig | None) -> Tree:
         "stdinOnce": wish.stdin and not wish.tty,
         "tty": wish.tty,
     }
-    if wish.entrypoint is not None:
-        main["command"] = [wish.entrypoint] if wish.entrypoint else []
+    if wish.entrypoint:
+        main["command"] = [wish.entrypoint]
+    elif wish.entrypoint is not None:
+        # None at all: what is run is what was typed.
+        if not wish.command:
+            raise CommandError('--entrypoint "" leaves nothing to run: say which command')
+        main |= {"command": list(wish.command), "args": []}
     if probe := _readiness(config.healthcheck if config else None):
         main["readinessProbe"] = probe
     restart, _, _ = wish.restart.partition(":")
@@ -99,7 +105,10 @@ def pod(wish: Wish, config: RunConfig | None) -> Tree:
         # What is mounted is on one machine: the container stays there.
         spec["nodeSelector"] = {"kubernetes.io/hostname": wish.node}
     spec = {name: value for name, value in spec.items() if value not in ("", [], False)}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": _metadata(wish), "spec": spec}
+    metadata = _metadata(wish)
+    if probe and config and config.healthcheck:
+        metadata["annotations"][START_ANNOTATION] = str(config.healthcheck.start_period // _NANOSECONDS)
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def environment(given: Sequence[str]) -> dict[str, str]:
@@ -149,14 +158,25 @@ def status(tree: Tree, now: float) -> str:
     if "deletionTimestamp" in tree["metadata"]:
         return "Removing"
     if "running" in state:
-        up = timestamps.age(state["running"].get("startedAt", ""), now)
-        probed = "readinessProbe" in tree["spec"]["containers"][0]
-        health = (" (healthy)" if states[0].get("ready") else " (health: starting)") if probed else ""
-        return f"Up {up}{health}"
+        started = state["running"].get("startedAt", "")
+        return f"Up {timestamps.age(started, now)}{_health(tree, states[0], started, now)}"
     if "terminated" in state:
         ended = timestamps.age(state["terminated"].get("finishedAt", ""), now)
         return f"Exited ({state['terminated']['exitCode']}) {ended} ago"
     return str(state.get("waiting", {}).get("reason") or tree.get("status", {}).get("phase") or "Created")
+
+
+def _health(tree: Tree, state: Tree, started: str, now: float) -> str:
+    """As Docker shows it; what was never ready in the time its tries take is not well."""
+    probe = tree["spec"]["containers"][0].get("readinessProbe")
+    if probe is None:
+        return ""
+    if state.get("ready"):
+        return " (healthy)"
+    tries = probe.get("failureThreshold", 3) * (probe.get("periodSeconds", 10) + probe.get("timeoutSeconds", 1))
+    grace = int(tree["metadata"].get("annotations", {}).get(START_ANNOTATION, "0"))
+    up = now - timestamps.parse(started) if started else 0
+    return " (unhealthy)" if up > grace + tries else " (health: starting)"
 
 
 def never_began(tree: Tree) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from cluster.pb import streams_pb2 as pb
@@ -17,8 +18,12 @@ _END_SECONDS = 60.0
 
 
 def to_the_end(machine: Machine, tree: Tree, *, interactive: bool, tty: bool) -> int:
-    """Until the container has ended; its exit code. Ctrl-C stops it. Raises Detached when it was left running."""
+    """Until the container has ended; its exit code. Ctrl-C and SIGTERM stop it.
+
+    Raises Detached when it was left running.
+    """
     name = tree["metadata"]["name"]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         machine.await_start(name)
         if interactive or tty:

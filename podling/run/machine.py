@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,10 +115,8 @@ class Machine:
         found = self._pod(name)
         held = [*found["metadata"].get("finalizers", ()), FINALIZER]
         self._patch(name, {"metadata": {"finalizers": held}})
-        if container.runs(found):
-            self._end_keeping(found, seconds)
+        log = self._end_keeping(found, seconds) if container.runs(found) else self._log(found)
         image = self._keep_changes(name)
-        log = stopped_logs.read(self.server, self.namespace, name, str(found["spec"]["containers"][0]["name"]))
         self._remember(name, image, log)
         self.server.delete(POD, self.namespace, name, {"gracePeriodSeconds": 1})
         self._patch(name, {"metadata": {"finalizers": [each for each in held if each != FINALIZER] or None}})
@@ -131,18 +130,25 @@ class Machine:
 
         self._await_end(found, seconds)
 
-    def _end_keeping(self, found: Tree, seconds: int) -> None:
+    def _end_keeping(self, found: Tree, seconds: int) -> Tree:
         """End the container and have its node keep its files: those of deleted Pods go as soon as they have ended.
 
         What ends a Pod without deleting it is its deadline, which gives it the grace it was made with; for another
-        grace it has to be deleted, and its files may be gone before they were kept.
+        grace it has to be deleted, and its files may be gone before they were kept. Its log is read while it ends.
         """
         name = found["metadata"]["name"]
         if seconds != found["spec"].get("terminationGracePeriodSeconds"):
-            self.end(name, seconds)
-            return
+            with ThreadPoolExecutor(1) as reader:
+                log = reader.submit(self._log, found, seconds + _GONE_SECONDS)
+                self.end(name, seconds)
+                return log.result()
         self._patch(name, {"spec": {"activeDeadlineSeconds": 1}})
         self._await_end(found, seconds)
+        return self._log(found)
+
+    def _log(self, found: Tree, follow_seconds: float = 0) -> Tree:
+        name, inner = found["metadata"]["name"], str(found["spec"]["containers"][0]["name"])
+        return stopped_logs.read(self.server, self.namespace, name, inner, follow_seconds=follow_seconds)
 
     def _await_end(self, found: Tree, seconds: int) -> None:
         def ended(now: Tree | None) -> bool:

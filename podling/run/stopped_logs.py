@@ -17,16 +17,24 @@ KEPT_BYTES = 256 * 1024
 _KEY = "log"
 
 
-def read(server: Api, namespace: str, pod: str, container: str) -> dict[str, str]:
-    """The end of a container's log as data to keep, each line behind its time; empty where there is none."""
-    call = server.streams.Logs(pb.LogsRequest(namespace=namespace, pod=pod, container=container, timestamps=True))
+def read(server: Api, namespace: str, pod: str, container: str, *, follow_seconds: float = 0) -> dict[str, str]:
+    """The end of a container's log as data to keep, each line behind its time; empty where there is none.
+
+    follow_seconds: wait that long for the container to end.
+    """
+    request = pb.LogsRequest(
+        namespace=namespace, pod=pod, container=container, timestamps=True, follow=bool(follow_seconds)
+    )
+    call = server.streams.Logs(request, timeout=follow_seconds or None)
     end = b""
     try:
         with server.refusals():
             for chunk in call:
                 end = (end + chunk.data)[-2 * KEPT_BYTES :]
     except ServerError:
-        return {}
+        # The Pod may go while its log is being read; what came is its log all the same.
+        if not end:
+            return {}
     finally:
         call.cancel()
     return {_KEY: last(end).decode(errors="replace")}

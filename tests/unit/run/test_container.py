@@ -12,6 +12,7 @@ from podling.run.container import Wish
 from podling.run.publish import Published
 
 NOW = 1_700_000_000.0
+STARTED = "2023-11-14T22:13:20Z"
 
 
 def main(**more: object) -> dict[str, object]:
@@ -151,3 +152,23 @@ def test_variables_of_this_shell_are_passed_on_when_there_are_any(monkeypatch: p
     monkeypatch.setenv("GIVEN", "1=2")
     monkeypatch.delenv("ABSENT", raising=False)
     assert commands.given(["GIVEN", "ABSENT", "A=", "B=3"]) == ["GIVEN=1=2", "A=", "B=3"]
+
+
+def test_no_entrypoint_at_all() -> None:
+    assert main(entrypoint="", command=["echo", "hi"])["command"] == ["echo", "hi"]
+    assert "args" not in main(entrypoint="", command=["echo", "hi"])
+    assert main(entrypoint="cat", command=["x"])["args"] == ["x"]
+    with pytest.raises(CommandError, match="leaves nothing to run"):
+        main(entrypoint="")
+
+
+@pytest.mark.parametrize(
+    ("ready", "seconds", "shown"), [(True, 1, "healthy"), (False, 8, "health: starting"), (False, 12, "unhealthy")]
+)
+def test_health_is_shown(ready: bool, seconds: int, shown: str) -> None:
+    config = RunConfig(
+        healthcheck=Healthcheck(test=["CMD", "true"], interval=10**9, timeout=10**9, retries=2, start_period=5 * 10**9)
+    )
+    pod = container.pod(Wish(name="a", image="b"), config)
+    pod["status"] = {"containerStatuses": [{"ready": ready, "state": {"running": {"startedAt": STARTED}}}]}
+    assert container.status(pod, NOW + seconds) == f"Up {seconds}s ({shown})"
