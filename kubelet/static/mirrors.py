@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -18,6 +19,9 @@ from cluster.workqueue import WorkQueue
 from kubelet.pods.static import CONFIG_HASH, CONFIG_MIRROR, is_mirror, mirrors
 
 Key = tuple[str, str]
+
+# How long until a mirror whose name was taken is tried again.
+TAKEN_RETRY_SECONDS: Final = 10.0
 
 
 class Mirrors:
@@ -52,9 +56,9 @@ class Mirrors:
             self._queue.add(_key(new))
 
     def object_changed(self, old: Pod | None, new: Pod | None) -> None:
-        """Handler of the pod informer: looks at mirrors only."""
+        """Handler of the pod informer: looks at mirrors, and at what has a mirror's name."""
         for pod in (old, new):
-            if pod is not None and is_mirror(pod):
+            if pod is not None and (is_mirror(pod) or _key(pod) in self._static):
                 self._queue.add(_key(pod))
 
     async def _reconcile(self, key: Key) -> None:
@@ -80,8 +84,11 @@ class Mirrors:
         node = self._node()
         if node is None:
             raise ServiceUnavailable(f"node {pod.spec.node_name} is not registered yet")
-        with contextlib.suppress(AlreadyExists):
+        try:
             await self._client.create(mirror_of(pod, node.metadata.uid))
+        except AlreadyExists:
+            # Ours, which the informer does not show yet; or a pod of another node, whose end nobody tells us of.
+            self._queue.add_after(_key(pod), TAKEN_RETRY_SECONDS)
 
 
 def _key(pod: Pod) -> Key:
