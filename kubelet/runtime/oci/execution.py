@@ -103,8 +103,9 @@ class ExecSession:
     async def kill(self) -> None:
         """Kill the command, and runc, which would wait for whoever else holds the command's streams."""
         if self._process.running:
-            with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
-                self._kill_command()
+            for pid in self._pids():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    self._kill_command(pid)
             self._process.kill()
 
     async def close(self) -> None:
@@ -114,8 +115,17 @@ class ExecSession:
         self._streams.close()
         self._pid_file.unlink(missing_ok=True)
 
-    def _kill_command(self) -> None:
-        pid = int(self._pid_file.read_text())
+    def _pids(self) -> list[int]:
+        """The command's process id. runc writes it a moment after the command has begun: until then, its children's."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return [int(self._pid_file.read_text())]
+        children: list[int] = []
+        for of_thread in Path(f"/proc/{self._process.pid}/task").glob("*/children"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                children += map(int, of_thread.read_text().split())
+        return children
+
+    def _kill_command(self, pid: int) -> None:
         if self._container_id in Path(f"/proc/{pid}/cgroup").read_text():
             os.kill(pid, signal.SIGKILL)
 

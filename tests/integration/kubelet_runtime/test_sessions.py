@@ -95,7 +95,7 @@ async def test_end_of_input_on_a_terminal_ends_a_shell(node: Node, container: Co
 
 async def test_closing_a_session_kills_its_command(node: Node, container: ContainerStatus) -> None:
     for tty in (False, True):
-        session = await node.open.exec(container.id, ["sh", "-c", "echo up; sleep 987"], tty=tty)
+        session = await node.open.exec(container.id, ["sh", "-c", "echo up; exec sleep 987"], tty=tty)
         await until(session.stdout, b"up")
         await session.close()
         assert await session.wait() == 137
