@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
-import json
-import os
 from pathlib import Path
 
 from cluster import pki
+from podling.launcher import kubeconfig
 from podling.launcher.errors import LauncherError
 from podling.launcher.plan import KUBERNETES_SERVICE_IP, Cluster, Node
 
@@ -55,7 +53,7 @@ def ensure(cluster: Cluster, now: datetime.datetime) -> None:
     for group in cluster.hollow_groups:
         name, user = f"kubelet-{group.name}", f"system:node-group:{group.name}"
         _leaf(authority, directory, name, user, now, ("system:nodes",), (*LOOPBACK, group.status_ip))
-    _write_kubeconfig(cluster)
+    kubeconfig.write(cluster)
 
 
 def ensure_node(cluster: Cluster, authority: pki.Pair, node: Node, now: datetime.datetime) -> None:
@@ -99,36 +97,3 @@ def _leaf(
 ) -> None:
     if not pki.is_usable(authority, directory, name, now, sans):
         pki.issue(authority, directory, name, common_name, now, organizations=organizations, sans=sans)
-
-
-def _write_kubeconfig(cluster: Cluster) -> None:
-    def encoded(name: str) -> str:
-        return base64.b64encode((cluster.pki / name).read_bytes()).decode()
-
-    name = f"podling-{cluster.id}"
-    # JSON is YAML, and every client of a kubeconfig reads it.
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [
-            {
-                "name": name,
-                "cluster": {"server": f"https://{cluster.rest}", "certificate-authority-data": encoded("ca.crt")},
-            }
-        ],
-        "users": [
-            {
-                "name": f"{name}-admin",
-                "user": {"client-certificate-data": encoded("admin.crt"), "client-key-data": encoded("admin.key")},
-            }
-        ],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": f"{name}-admin"}}],
-        "current-context": name,
-        "preferences": {},
-    }
-    path = cluster.dir / "kubeconfig"
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(config, file, indent=2)
-    temporary.replace(path)
