@@ -30,15 +30,16 @@ _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (soc
 log = logging.getLogger("apiserver.rest")
 
 
-class _BadRequests(logging.Filter):
-    """Keeps what is no HTTP out of the log: anybody can send it, and the sender is answered with 400."""
+class _Expected(logging.Filter):
+    """Keeps out of the log what is no failure of ours: what is no HTTP, which is answered with 400, and connections
+    that the client left or that were broken off because a stream's other end was."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, HttpProcessingError)
+        return not isinstance(error, (HttpProcessingError, ConnectionError))
 
 
-log.addFilter(_BadRequests())
+log.addFilter(_Expected())
 
 
 class RestServer:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from apiserver.rest import server
 from apiserver.rest.connections import REMEMBERED_CHARACTERS, Connections
 
 
@@ -52,3 +53,12 @@ def test_nothing_is_kept_of_a_lost_connection(connections: Connections, connecti
     connections.lost(connection)
     first = connections.token_of(connection, " ".join(["Bearer", "abc"]))
     assert connections.token_of(connection, " ".join(["Bearer", "abc"])) is not first
+
+
+def test_a_connection_that_broke_is_not_logged_and_a_failure_is(caplog: pytest.LogCaptureFixture) -> None:
+    for error in (ConnectionResetError("the log ended with an error"), KeyError("ours")):
+        try:
+            raise error
+        except Exception:
+            server.log.exception("Error handling request from 127.0.0.1")
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [KeyError]
