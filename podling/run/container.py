@@ -26,6 +26,8 @@ _SIZES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([bkmg]?)(?:i?b)?", re.IGNORECASE)
 _PORT = re.compile(r"(?:(?P<ip>\d+\.\d+\.\d+\.\d+):)?(?:(?P<host>\d+):)?(?P<container>\d+)(?:/(?P<protocol>tcp|udp))?")
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+# z and Z relabel for SELinux, which is not used here.
+_VOLUME_MODES = frozenset({"ro", "rw", "z", "Z"})
 _RESTARTS = {"no": "Never", "always": "Always", "unless-stopped": "Always", "on-failure": "OnFailure"}
 _PULLS = {"missing": "IfNotPresent", "always": "Always", "never": "Never"}
 _NANOSECONDS = 10**9
@@ -240,7 +242,8 @@ def _volumes(given: Sequence[str]) -> tuple[list[Tree], list[Tree]]:
     for number, text in enumerate(given):
         source, colon, rest = text.partition(":")
         target, _, mode = rest.partition(":")
-        if not colon or not target.startswith("/") or mode not in ("", "ro", "rw"):
+        modes = set(mode.split(",")) if mode else set()
+        if not colon or not target.startswith("/") or not modes <= _VOLUME_MODES or {"ro", "rw"} <= modes:
             raise CommandError(f"-v {text}: it is SOURCE:TARGET[:ro], the target an absolute path")
         if not source.startswith("/"):
             if _VOLUME_NAME.fullmatch(source) is None:
@@ -249,7 +252,7 @@ def _volumes(given: Sequence[str]) -> tuple[list[Tree], list[Tree]]:
         name = f"volume-{number}"
         # As Docker: a source that is not there becomes a folder; one that is there may be a file.
         volumes.append({"name": name, "hostPath": {"path": source}})
-        mounts.append({"name": name, "mountPath": target, **({"readOnly": True} if mode == "ro" else {})})
+        mounts.append({"name": name, "mountPath": target, **({"readOnly": True} if "ro" in modes else {})})
     return volumes, mounts
 
 

@@ -172,3 +172,15 @@ def test_health_is_shown(ready: bool, seconds: int, shown: str) -> None:
     pod = container.pod(Wish(name="a", image="b"), config)
     pod["status"] = {"containerStatuses": [{"ready": ready, "state": {"running": {"startedAt": STARTED}}}]}
     assert container.status(pod, NOW + seconds) == f"Up {seconds}s ({shown})"
+
+
+@pytest.mark.parametrize(("mode", "read_only"), [("", False), (":rw,z", False), (":Z", False), (":ro,Z", True)])
+def test_modes_of_volumes(mode: str, read_only: bool) -> None:
+    [mount] = main(volumes=[f"/srv:/data{mode}"])["volumeMounts"]  # type: ignore[misc]
+    assert mount.get("readOnly", False) is read_only
+
+
+@pytest.mark.parametrize("mode", [":rx", ":ro,rw", ":ro,"])
+def test_modes_volumes_do_not_have(mode: str) -> None:
+    with pytest.raises(CommandError, match="it is SOURCE:TARGET"):
+        main(volumes=[f"/srv:/data{mode}"])
