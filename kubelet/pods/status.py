@@ -180,6 +180,9 @@ def _container(report: Report, container: AnyContainer, default: Waiting) -> Con
             state=_waiting(waiting),
             volume_mounts=_volume_mounts(container),
         )
+    before = _told_before(report, container)
+    if before is not None:
+        return before
     run = runs[-1]
     state, last = _states(report, runs, default)
     running = state.running is not None
@@ -237,6 +240,20 @@ def _shortened(status: ContainerStatus, most_bytes: int) -> ContainerStatus:
 
 def _sidecar(container: AnyContainer) -> bool:
     return container.restart_policy == "Always"
+
+
+def _told_before(report: Report, container: AnyContainer) -> ContainerStatus | None:
+    """What was told of a container that has ended and is being started again: it holds until that is done.
+
+    Upstream too says nothing new in between: one sync of the pod starts the container.
+    """
+    if report.view.stop is not None or actions.start_key(container.name) not in report.view.busy:
+        return None
+    told = (*report.previous.init_container_statuses, *report.previous.container_statuses)
+    found = next((status for status in told if status.name == container.name), None)
+    if found is None or (found.state.terminated or (found.state.waiting and found.last_state.terminated)) is None:
+        return None
+    return found
 
 
 def _states(report: Report, runs: Iterable[Run], default: Waiting) -> tuple[ContainerState, ContainerState]:

@@ -147,6 +147,17 @@ def test_what_a_container_was_allocated_is_told_whether_it_runs_or_not(ended: Ru
     assert main.allocated_resources == resources["requests"]
 
 
+def test_a_container_being_started_again_is_told_of_as_before() -> None:
+    ended, again = run(state="exited", code=1), run(state="created", attempt=1)
+    waits = {"main": Waiting("CrashLoopBackOff", "back-off")}
+    before = told(pod(), ended, waiting=waits)
+    assert only(before).restart_count == 0
+    for runs in ((ended,), (ended, again)):
+        now = told(pod(), *runs, previous=before, busy={"start/main"})
+        assert now.container_statuses == before.container_statuses
+    assert only(told(pod(), ended, again, previous=before)).restart_count == 1
+
+
 def test_the_run_before_is_the_last_state() -> None:
     status = told(pod(), run(state="exited", code=1), run(attempt=1))
     main = only(status)
