@@ -104,7 +104,7 @@ def _plan_missing(claim: PersistentVolumeClaim, storage_class: StorageClass | No
         return [Said(WARNING, "ProvisioningFailed", f'storageclass.storage.k8s.io "{name}" not found')]
     provisioner = storage_class.provisioner
     if provisioner == names.NO_PROVISIONER:
-        return [Said(NORMAL, "FailedBinding", "no volume plugin matched name: kubernetes.io/no-provisioner")]
+        return [Said(WARNING, "ProvisioningFailed", "no volume plugin matched name: kubernetes.io/no-provisioner")]
     text = (
         f"Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the "
         "system administrator. If volume creation is delayed, please verify that the provisioner is running and "

@@ -133,6 +133,8 @@ def test_nobody_can_help_a_claim_without_class_and_volume() -> None:
         "no persistent volumes available for this claim and no storage class is set",
     )
     assert plan(claim(storageClassName="gone"))[0].message == 'storageclass.storage.k8s.io "gone" not found'
+    said = plan(claim(storageClassName="s"), of=storage_class(provisioner="kubernetes.io/no-provisioner"))[0]
+    assert (said.type, said.reason) == ("Warning", "ProvisioningFailed")
 
 
 def test_a_claim_by_name_gets_that_volume_or_none() -> None:
