@@ -243,16 +243,22 @@ def main(component: str, config: Config, run: Callable[[Daemon, Config], Corouti
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(live())
-    except FatalError as error:
-        print(f"{component}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except FileNotFoundError as error:
-        print(f"{component}: cannot read {error.filename}: no such file", file=sys.stderr)
-        sys.exit(1)
-    except StatusError as error:
-        print(f"{component}: the API server refused: {error.message}", file=sys.stderr)
-        sys.exit(1)
-    except Exception:
-        log.exception("crashed")
+    except Exception as error:
+        if line := _line(error):
+            print(f"{component}: {line}", file=sys.stderr)
+        else:
+            log.exception("crashed")
         sys.exit(1)
     sys.exit(0)
+
+
+def _line(error: Exception) -> str:
+    """What people are told of it; "" for what is a fault of ours, of which the log tells all."""
+    match error:
+        case FatalError():
+            return str(error)
+        case FileNotFoundError() if error.filename is not None:
+            return f"cannot read {error.filename}: no such file"
+        case StatusError():
+            return f"the API server refused: {error.message}"
+    return ""

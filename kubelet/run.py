@@ -180,6 +180,8 @@ async def _open_host(daemon: Daemon, config: Config) -> Host:
     except (RuntimeFailure, CgroupFailure) as error:
         raise FatalError(str(error)) from error
     except OSError as error:
+        if error.filename is None:
+            raise  # said of no file: only where it came from tells anything
         raise FatalError(f"cannot use {error.filename}: {error.strerror}") from error
 
 

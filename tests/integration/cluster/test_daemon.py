@@ -30,6 +30,8 @@ async def run(d, config):
     d.stack.callback(lambda: print("last closed first", flush=True))
     if config.mode == "fatal":
         raise daemon.FatalError("the moon is full: wait a day")
+    if config.mode in ("absent", "nameless"):
+        raise FileNotFoundError(2, "No such file or directory", "/etc/it" if config.mode == "absent" else None)
     if config.mode == "hang":
         await asyncio.Event().wait()
     if config.mode == "crash":
@@ -127,6 +129,11 @@ def test_a_fatal_error_is_one_line(start) -> None:
     assert code == 1
     assert err.splitlines()[-1] == "tester: the moon is full: wait a day"
     assert "Traceback" not in err
+
+
+def test_a_file_that_is_not_there_is_named_or_else_where_it_was_missed(start) -> None:
+    assert start("absent").end()[2].splitlines()[-1] == "tester: cannot read /etc/it: no such file"
+    assert "Traceback" in start("nameless").end()[2]
 
 
 def test_a_task_that_breaks_ends_the_process(start) -> None:
