@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from api import scheme
 from tests.support.cluster import Cluster, eventually, kubectl_binary, run
@@ -105,7 +105,7 @@ class Space:
         return None if answer.code == 404 else answer.tree
 
     def list(self, word: str, labels: str = "") -> list[Tree]:
-        query = f"?labelSelector={labels.replace('=', '%3D')}" if labels else ""
+        query = f"?labelSelector={quote(labels)}" if labels else ""
         return self.api.call("GET", self.path(word) + query)["items"]
 
     def merge(self, word: str, name: str, patch: Tree) -> Tree:
