@@ -292,9 +292,18 @@ class Pods:
         return await self.until(name, "ready", lambda pod: condition(pod, "Ready") == "True", seconds)
 
     async def delete(self, name: str, **options: Any) -> None:
-        """Delete and wait until the object is gone."""
+        """Delete and wait until the object is gone, and all that the node had for it.
+
+        One whose containers have ended loses its object at once: its volumes may be taken down later.
+        """
+        uid = (await self.get(name)).metadata.uid
         await self.client.delete(Pod, name, self.namespace, **options)
         await self.gone(name)
+
+        async def torn_down() -> bool:
+            return not any(uid in left for left in self.node.leftovers())
+
+        await self._eventually(f"nothing of {name} is left on the node", torn_down, 60)
 
     async def gone(self, name: str, seconds: float = 60.0) -> None:
         async def probe() -> bool:

@@ -170,6 +170,15 @@ async def drivers(client: Client) -> dict[str, Any]:
     return {driver.name: driver for node in (await client.list(CSINode)).items for driver in node.spec.drivers}
 
 
+async def unstaged(pods: Pods, driver: Foreign, volume: str) -> None:
+    """A pod whose containers have ended is gone before its volumes are taken down."""
+
+    async def is_unstaged() -> bool:
+        return driver.calls[-1:] == [f"unstage {volume}"]
+
+    await pods.eventually(f"the driver is rid of {volume}", is_unstaged)
+
+
 async def test_a_foreign_driver_serves_while_it_is_there(pods: Pods, node: NodeUnderTest, tmp_path: Path) -> None:
     client, name = pods.client, FOREIGN
     async with foreign_driver(node, tmp_path, name) as driver:
@@ -188,6 +197,7 @@ async def test_a_foreign_driver_serves_while_it_is_there(pods: Pods, node: NodeU
         assert await said(pods, "reader") == "from afar"
         assert (driver.told["color"], driver.told["csi.storage.k8s.io/pod.name"]) == ("blue", "reader")
         await pods.delete("reader")
+        await unstaged(pods, driver, "h1")
         assert driver.calls == ["stage h1", "publish h1", "unpublish h1", "unstage h1"]
 
         async def told() -> bool:
@@ -227,6 +237,7 @@ async def test_a_driver_is_told_secrets_and_tokens(pods: Pods, node: NodeUnderTe
             assert driver.record["stage_secret"] == f"{pods.namespace}/staging"
             assert {"one", "two"}.isdisjoint(map(str, driver.record.values()))
             await pods.delete("confidant")
+            await unstaged(pods, driver, "h3")
     finally:
         await client.delete(CSIDriver, name)
 
@@ -245,6 +256,7 @@ async def test_a_volume_that_must_be_attached_is_waited_for(pods: Pods, node: No
         assert await said(pods, "reader") == "from afar"
         assert driver.published == {"device": "/dev/x"}
         await pods.delete("reader")
+        await unstaged(pods, driver, "h2")
         await pods.client.delete(VolumeAttachment, attachment.metadata.name)
 
 
