@@ -13,6 +13,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import grpc
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from api import errors
 from api.types import Node
@@ -25,6 +27,8 @@ from cluster.pb.usage_pb2_grpc import NodeUsageStub
 
 # The runtime of nodes whose pods are only simulated: there is no kubelet to call.
 HOLLOW = "hollow://"
+# How long a kubelet may take to say that it is there.
+ANSWER_SECONDS = 5.0
 
 Message = TypeVar("Message")
 
@@ -86,7 +90,19 @@ class Kubelets:
             await channel.close()
 
     async def _stub(self, node_name: str) -> PodStreamsStub:
-        return PodStreamsStub(await self._channel(node_name))
+        """For streams, which cannot be begun twice, on a connection that leads to the kubelet of now.
+
+        Of a node that lost its power nobody was told: what is sent first over the old connection is lost with it.
+        """
+        channel = await self._channel(node_name)
+        for _ in range(2):
+            try:
+                await HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=ANSWER_SECONDS)
+                break
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    break  # somebody is there; how well, the call itself will tell
+        return PodStreamsStub(channel)
 
     async def _channel(self, node_name: str) -> grpc.aio.Channel:
         address = self._address(node_name)
