@@ -47,20 +47,14 @@ class Full(Exception):
     """Nothing is left to allocate."""
 
 
-class Pool:
-    """Numbers `first` to `last`; `static` of them are handed out only on request or when nothing else is left."""
+class Owned:
+    """Numbers, and whose they are: the object keys of Services."""
 
-    def __init__(self, first: int, last: int, static: int, owners: dict[int, str] | None = None) -> None:
-        self.first = first
-        self.last = last
-        self._static = static
-        self._owners: dict[int, str] = {} if owners is None else owners
-
-    def __contains__(self, number: int) -> bool:
-        return self.first <= number <= self.last
+    def __init__(self, owners: dict[int, str]) -> None:
+        self._owners = owners
 
     def owner(self, number: int) -> str | None:
-        """The object key of the Service that holds a number."""
+        """Who holds a number; None when nobody does."""
         return self._owners.get(number)
 
     def take(self, number: int, owner: str) -> None:
@@ -69,6 +63,19 @@ class Pool:
     def drop(self, number: int, owner: str) -> None:
         if self._owners.get(number) == owner:
             del self._owners[number]
+
+
+class Pool(Owned):
+    """Numbers `first` to `last`; `static` of them are handed out only on request or when nothing else is left."""
+
+    def __init__(self, first: int, last: int, static: int, owners: dict[int, str] | None = None) -> None:
+        super().__init__({} if owners is None else owners)
+        self.first = first
+        self.last = last
+        self._static = static
+
+    def __contains__(self, number: int) -> bool:
+        return self.first <= number <= self.last
 
     def choose(self, also_used: Iterable[int] = ()) -> int:
         """A free number at random. Raises `Full`."""
@@ -84,11 +91,11 @@ class Pool:
         raise Full
 
 
-class Addresses:
+class Addresses(Owned):
     """Addresses of one IP family, as numbers: of the cluster's own network, and of those of further ServiceCIDRs."""
 
     def __init__(self, network: Network) -> None:
-        self._owners: dict[int, str] = {}
+        super().__init__({})
         self._pools = {network: _address_pool(network, self._owners)}
         self._own = network
 
@@ -104,17 +111,6 @@ class Addresses:
 
     def __contains__(self, number: int) -> bool:
         return any(number in pool for pool in self._pools.values())
-
-    def owner(self, number: int) -> str | None:
-        """The object key of the Service that holds an address, of whatever network."""
-        return self._owners.get(number)
-
-    def take(self, number: int, owner: str) -> None:
-        self._owners[number] = owner
-
-    def drop(self, number: int, owner: str) -> None:
-        if self._owners.get(number) == owner:
-            del self._owners[number]
 
     def choose(self) -> str:
         """A free address at random, of the first network that has one. Raises `Full`."""
@@ -273,11 +269,11 @@ def _address_pool(network: Network, owners: dict[int, str]) -> Pool:
     return Pool(first, last, _band(last - first + 1, STATIC_ADDRESSES), owners)
 
 
-def _take(pool: Pool | Addresses) -> Callable[[int, str], None]:
+def _take(pool: Owned) -> Callable[[int, str], None]:
     return pool.take
 
 
-def _drop(pool: Pool | Addresses) -> Callable[[int, str], None]:
+def _drop(pool: Owned) -> Callable[[int, str], None]:
     return pool.drop
 
 
