@@ -24,8 +24,10 @@ from .processes import Process, spawn
 
 _START_TIMEOUT = 120.0
 _FIFO_TIMEOUT = 30.0
-# How long the step from runc's init to the container's command may take, and how often it is looked for.
-_BEGIN_TIMEOUT = 1.0
+# What runc's init calls itself until the kernel replaces it by the container's command, and the name with it.
+_INIT_NAME = "runc:[2:INIT]"
+# How long that step may take, and how often it is looked for. A command that gives itself the name gains no more.
+_BEGIN_TIMEOUT = 10.0
 _BEGIN_POLL = 0.005
 _MAX_ANSWER = 1 << 20
 _RESIZE, _REOPEN_LOG = 1, 2
@@ -202,16 +204,24 @@ async def becomes_command(pid: int, started_at: int) -> None:
 
     `started_at`: in nanoseconds since the epoch.
     """
-    until = started_at / 1e9 + _BEGIN_TIMEOUT
-    for _ in range(int(_BEGIN_TIMEOUT / _BEGIN_POLL)):
-        if time.time() >= until or _words(pid)[1:2] != [b"init"]:
+    until = time.monotonic() + min(_BEGIN_TIMEOUT, started_at / 1e9 + _BEGIN_TIMEOUT - time.time())
+    while _name(pid) == _INIT_NAME:
+        if time.monotonic() >= until:
             return
         await asyncio.sleep(_BEGIN_POLL)
 
 
 def _waits(pid: int) -> bool:
     """Whether this process has yet to become the container's command: runc's init, or gone before."""
-    return _words(pid)[1:2] in ([b"init"], [])
+    return _name(pid) in (_INIT_NAME, "")
+
+
+def _name(pid: int) -> str:
+    """What a process is called; nothing when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def is_monitor_of(pid: int, container_id: str) -> bool:

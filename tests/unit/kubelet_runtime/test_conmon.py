@@ -1,36 +1,49 @@
-"""What is told of a container's processes by their command lines."""
+"""What is told of a container's processes by their names."""
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from kubelet.runtime.oci import conmon
 
-
-async def test_a_process_that_was_let_go_is_waited_for_until_it_is_the_containers_command(tmp_path: Path) -> None:
-    (tmp_path / "init").write_text("read line\nexec sleep 600\n")
-    process = subprocess.Popen(["sh", "init"], cwd=tmp_path, stdin=subprocess.PIPE)
-    try:
-        assert process.stdin is not None
-        process.stdin.write(b"\n")
-        process.stdin.close()
-        await conmon.becomes_command(process.pid, time.time_ns())
-        assert b"init" not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
-    finally:
-        process.kill()
-        process.wait()
+_INIT = "printf 'runc:[2:INIT]' >/proc/$$/comm; echo named; read line; exec sleep 600"
 
 
-async def test_a_command_that_merely_looks_like_runcs_is_not_waited_for_for_long(tmp_path: Path) -> None:
-    (tmp_path / "init").write_text("exec 9<&0; read line\n")
-    process = subprocess.Popen(["sh", "init"], cwd=tmp_path, stdin=subprocess.PIPE)
-    try:
-        await conmon.becomes_command(process.pid, time.time_ns() - 10**10)
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdin is not None
-        process.stdin.close()
+@pytest.fixture
+def init() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that bears the name of runc's init until it is let go by a line, and is another command then."""
+    with subprocess.Popen(["sh", "-c", _INIT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"named\n"
+            yield process
+        finally:
+            process.kill()
+
+
+async def test_a_process_is_waited_for_until_it_is_the_containers_command(init: subprocess.Popen[bytes]) -> None:
+    waiting = asyncio.create_task(conmon.becomes_command(init.pid, time.time_ns() + 60 * 10**9))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    assert init.stdin is not None
+    init.stdin.write(b"\n")
+    init.stdin.close()
+    await waiting
+    assert Path(f"/proc/{init.pid}/comm").read_text() == "sleep\n"
+
+
+async def test_a_command_that_calls_itself_runcs_init_gains_no_time_by_it(init: subprocess.Popen[bytes]) -> None:
+    await conmon.becomes_command(init.pid, time.time_ns() - 60 * 10**9)
+    assert Path(f"/proc/{init.pid}/comm").read_text() == "runc:[2:INIT]\n"
+
+
+async def test_a_process_that_is_gone_is_not_waited_for(init: subprocess.Popen[bytes]) -> None:
+    init.kill()
+    init.wait()
+    await conmon.becomes_command(init.pid, time.time_ns())
