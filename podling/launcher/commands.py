@@ -187,6 +187,8 @@ def _supervisor_errors() -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            raise CommandError("the cluster is just starting or stopping: ask again in a moment") from None
         raise CommandError(error.details() or str(error.code())) from None
 
 
