@@ -22,6 +22,7 @@ from kubelet.containers.names import ClusterDns
 from kubelet.containers.problem import Problem
 from kubelet.containers.security import pod_text, sysctls
 from kubelet.containers.starter import Starter, StartJob
+from kubelet.file_errors import file_error_text
 from kubelet.logs import files
 from kubelet.metrics import pods as metrics
 from kubelet.paths import Paths
@@ -163,7 +164,6 @@ class Executor:
             raise
         metrics.started_pods.inc()
         metrics.sandbox_seconds.labels("").observe(time.monotonic() - began)
-        self._write_hosts(sandbox.ips)
         record.observe_sandbox(sandbox)
 
     def _sandbox_spec(self, attempt: int, cgroup_parent: str) -> SandboxSpec:
@@ -191,6 +191,7 @@ class Executor:
         )
 
     def _write_hosts(self, ips: Sequence[str]) -> None:
+        """Before every container, as upstream: a kubelet that was killed may have left none, or half of it."""
         services, pod = self._services, self._record.pod
         node_hosts = _read_hosts() if pod.spec.host_network else ""
         text = names.hosts_file(pod, ips, services.dns.domain, node_hosts)
@@ -227,9 +228,12 @@ class Executor:
         )
         try:
             services.cgroups.widen(job.pod)
+            self._write_hosts(sandbox.ips)
             await services.starter.start(job)
         except (RuntimeFailure, CgroupFailure) as error:
             raise Problem("CreateContainerError", str(error), MIN_GRACE_SECONDS) from error
+        except OSError as error:
+            raise Problem("CreateContainerError", file_error_text(error), MIN_GRACE_SECONDS) from error
         services.cgroups.narrow(job.pod)
         record.problems.pop(action.name, None)
 

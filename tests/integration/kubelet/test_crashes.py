@@ -74,6 +74,29 @@ async def test_an_end_while_no_kubelet_runs_is_seen_afterwards(pods: Pods, node:
     assert (ended.exit_code, ended.reason) == (4, "Error")
 
 
+async def test_a_container_starts_where_a_killed_kubelet_left_the_pod_without_hosts_file(
+    pods: Pods, node: NodeUnderTest
+) -> None:
+    shared = node.directory / "shared-with-restarts"
+    shared.mkdir()
+    script = "cat /etc/hosts > /s/hosts; until test -e /s/go; do sleep 0.05; done; rm /s/go; exit 1"
+    container = {**main(script), "volumeMounts": [{"name": "shared", "mountPath": "/s"}]}
+    await pods.create("named", container, volumes=[{"name": "shared", "hostPath": {"path": str(shared)}}])
+    pod = await pods.ready("named")
+    node.kill_kubelet()
+    (node.pod_directory(pod) / "etc-hosts").unlink()
+    (shared / "hosts").unlink(missing_ok=True)
+    (shared / "go").touch()
+    await asyncio.to_thread(node.start_kubelet)
+    await pods.until("named", "restarted", lambda pod: pod.status.container_statuses[0].restart_count == 1)
+    await pods.ready("named")
+
+    async def told() -> bool:
+        return (shared / "hosts").exists() and f"{pod.status.pod_ip}\tnamed\n" in (shared / "hosts").read_text()
+
+    await eventually(told)
+
+
 async def test_a_deletion_under_way_is_finished_by_the_next_kubelet(pods: Pods, node: NodeUnderTest) -> None:
     await pods.create("leaving", main("trap 'sleep 1; exit 0' TERM; while :; do sleep 0.05; done"))
     await pods.ready("leaving")
