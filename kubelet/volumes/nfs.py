@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +33,7 @@ async def mount(source: NFSVolumeSource, place: Path, options: Sequence[str] = (
     command = ("mount", "-t", "nfs", "-o", wanted, f"{source.server}:{source.path}", str(place))
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
         )
     except FileNotFoundError:
         raise VolumeFailure("mount is not installed on this node") from None
@@ -39,11 +41,18 @@ async def mount(source: NFSVolumeSource, place: Path, options: Sequence[str] = (
         async with asyncio.timeout(MOUNT_SECONDS):
             said, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise VolumeFailure(f"{source.server} did not answer within {MOUNT_SECONDS:.0f} s") from None
+    finally:
+        await _end(process)
     if process.returncode != 0:
         raise VolumeFailure(f"mount failed: {said.decode('utf-8', 'replace').strip()}")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a mount(8) that is not waited for any more, and its helper: that would mount when the server is back."""
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 def _is_there(place: Path) -> bool:

@@ -1,4 +1,4 @@
-"""An NFS server for tests (nfs-ganesha, which needs nothing of the kernel), on loopback."""
+"""An NFS server for tests (nfs-ganesha, which needs nothing of the kernel)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.ports import free_port
 
 SERVER = "ganesha.nfsd"
 _CONFIG = """
-NFS_CORE_PARAM {{ Protocols = 4; NFS_Port = {port}; Bind_addr = 127.0.0.1; Enable_NLM = false; Enable_RQUOTA = false; }}
+NFS_CORE_PARAM {{ Protocols = 4; NFS_Port = {port}; Bind_addr = {address}; Enable_NLM = false; Enable_RQUOTA = false; }}
 NFSv4 {{ Graceless = true; RecoveryBackend = fs; RecoveryRoot = {state}; }}
 EXPORT {{
     Export_Id = 1; Path = {export}; Pseudo = /export; Access_Type = RW; Squash = No_Root_Squash;
@@ -30,22 +30,22 @@ def can_be_mounted() -> bool:
 
 
 @contextmanager
-def served(export: Path, scratch: Path) -> Iterator[int]:
-    """Serve a folder as 127.0.0.1:/export over NFS 4; gives the port."""
+def served(export: Path, scratch: Path, address: str) -> Iterator[int]:
+    """Serve a folder as ADDRESS:/export over NFS 4; gives the port."""
     port, state = free_port(), scratch / "state"
     state.mkdir(parents=True)
     config = scratch / "ganesha.conf"
-    config.write_text(_CONFIG.format(port=port, state=state, export=export))
+    config.write_text(_CONFIG.format(address=address, port=port, state=state, export=export))
     command = (SERVER, "-F", "-f", str(config), "-L", str(scratch / "log"), "-p", str(scratch / "pid"))
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        eventually("the NFS server answers", lambda: _answers(port))
+        eventually("the NFS server answers", lambda: _answers(address, port))
         yield port
     finally:
         server.terminate()
         server.wait(30)
 
 
-def _answers(port: int) -> bool:
+def _answers(address: str, port: int) -> bool:
     with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+        return client.connect_ex((address, port)) == 0

@@ -400,19 +400,19 @@ async def test_an_nfs_volume_says_what_this_kernel_lacks(pods: Pods) -> None:
 
 
 @pytest.mark.skipif(not nfs.can_be_mounted(), reason="this machine cannot mount NFS")
-async def test_nfs_volumes_are_shared(pods: Pods, tmp_path: Path) -> None:
+async def test_nfs_volumes_are_shared(pods: Pods, node: NodeUnderTest, tmp_path: Path) -> None:
     export = tmp_path / "export"
     export.mkdir()
-    with nfs.served(export, tmp_path / "server") as port:
+    with nfs.served(export, tmp_path / "server", node.host_ip) as port:
         options = {"mountOptions": ["vers=4.2", f"port={port}"], "modes": ["ReadWriteMany"]}
-        share = {"server": "127.0.0.1", "path": "/export"}
+        share = {"server": node.host_ip, "path": "/export"}
         await bound_claim(pods.client, pods.namespace, "shared", nfs=share, **options)
         place = {"name": "shared", "mountPath": "/v"}
         await pods.create("reader", main(FOREVER, place), volumes=[claimed("shared")])
         await pods.create("writer", main("echo a > /v/x", place), restartPolicy="Never", volumes=[claimed("shared")])
         await said(pods, "writer")
         assert (export / "x").read_text() == "a\n"
-        forbidden = main("echo b > /v/x 2> /dev/termination-log", place)
+        forbidden = main("2> /dev/termination-log echo b > /v/x", place)
         kept = {"restartPolicy": "Never", "volumes": [claimed("shared", readOnly=True)]}
         await pods.create("kept", forbidden, **kept)
         assert "Read-only file system" in await said(pods, "kept")
