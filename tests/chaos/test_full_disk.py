@@ -12,11 +12,13 @@ import pytest
 
 from tests.support.chaos import Processes
 from tests.support.cluster import Cluster, eventually, run
-from tests.support.kube import Space, container_status
+from tests.support.kube import Space, Tree, container_status
 from tests.support.manifests import config_map, container, pod
 
 DISK = "size=340M"
 LARGE = "x" * 300_000
+# What the kubelet neither ends nor refuses for want of disk: whether it looks while there is none is a matter of luck.
+CRITICAL: Tree = {"priorityClassName": "system-node-critical", "tolerations": [{"operator": "Exists"}]}
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def fill(path: Path) -> None:
 def test_a_full_disk_loses_nothing_and_ends_when_there_is_room(cluster: Cluster, small_disk: Path) -> None:
     space = Space(cluster, "default")
     processes = Processes(cluster)
-    space.create(pod("steady", container("while true; do echo tick; sleep 0.2; done")))
+    space.create(pod("steady", container("while true; do echo tick; sleep 0.2; done"), **CRITICAL))
     before = container_status(space.wait_running("steady")[0])
     pids = {each.name: each.pid for each in processes.wait_well().values()}
     acknowledged: list[str] = []
@@ -90,7 +92,7 @@ def test_a_full_disk_loses_nothing_and_ends_when_there_is_room(cluster: Cluster,
     assert {name for name, pid in pids.items() if running[name].pid != pid} == {"etcd"}
     kept = {tree["metadata"]["name"]: tree.get("data", {}).get("content") for tree in space.list("configmaps")}
     assert [name for name in acknowledged if kept.get(name) != LARGE] == []
-    space.create(pod("after"))
+    space.create(pod("after", **CRITICAL))
     space.wait_running("after")
     after = container_status(space.wait_running("steady")[0])
     assert (after["containerID"], after["restartCount"]) == (before["containerID"], before["restartCount"])
