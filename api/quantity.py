@@ -18,7 +18,7 @@ _BINARY_EXPONENTS = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _BINARY_SUFFIXES = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
 _MAXIMUM = 2**63 - 1
 _NANO = 10**9
-_MAX_DIGITS = 40  # beyond these a value is capped or rounds to nano anyway
+_MAX_DIGITS = 200  # beyond these a value is capped or rounds to nano; absurd negative ones are cut
 _MAX_EXPONENT = 60
 _LONGEST_CACHED = 64  # no honest quantity is longer
 

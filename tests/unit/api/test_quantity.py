@@ -22,11 +22,13 @@ from api import quantity
         ("1e3", "1e3"), ("12e2", "1200"), ("1E3", "1e3"), ("1e-3", "1e-3"), ("15e-1", "1500e-3"),
         ("0.0000000001", "1n"), ("1e1000000", "9223372036854775807"), ("1e-1000000", "1n"),
         ("99999999999999999999", "9223372036854775807"), ("1" + "0" * 5000, "9223372036854775807"),
+        ("-2e58", "-20000000000000000000000000000000000000000e18"),
     ],
 )  # fmt: skip
 def test_canonical_forms(text: str, canonical: str) -> None:
     expected = "1e-9" if text == "1e-1000000" else canonical
     assert quantity.canonical(text) == expected
+    assert quantity.canonical(expected) == expected
 
 
 @pytest.mark.parametrize(
