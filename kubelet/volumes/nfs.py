@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -51,7 +52,8 @@ async def mount(source: NFSVolumeSource, place: Path, options: Sequence[str] = (
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End a mount(8) that is not waited for any more, and its helper: that would mount when the server is back."""
     if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended just now
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 
