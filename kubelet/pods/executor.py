@@ -191,13 +191,17 @@ class Executor:
         )
 
     def _write_hosts(self, ips: Sequence[str]) -> None:
-        """Before every container, as upstream: a kubelet that was killed may have left none, or half of it."""
+        """Before every container, as upstream: a kubelet that was killed may have left none, or half of it.
+
+        One that reads as it should is left alone, as writing empties it for a moment and other containers may look.
+        """
         services, pod = self._services, self._record.pod
         node_hosts = _read_hosts() if pod.spec.host_network else ""
-        text = names.hosts_file(pod, ips, services.dns.domain, node_hosts)
+        wanted = names.hosts_file(pod, ips, services.dns.domain, node_hosts).encode()
         file = services.paths.hosts(pod.metadata.uid)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        if not file.exists() or file.read_bytes() != wanted:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(wanted)
         file.chmod(0o644)
 
     async def _start(self, action: StartContainer) -> None:

@@ -74,6 +74,12 @@ async def test_an_end_while_no_kubelet_runs_is_seen_afterwards(pods: Pods, node:
     assert (ended.exit_code, ended.reason) == (4, "Error")
 
 
+def waits_for(pod: Pod) -> str:
+    """What keeps the container `main` from running."""
+    waiting = pod.status.container_statuses[0].state.waiting
+    return waiting.message if waiting is not None and waiting.reason == "CreateContainerError" else ""
+
+
 async def test_a_container_starts_where_a_killed_kubelet_left_the_pod_without_hosts_file(
     pods: Pods, node: NodeUnderTest
 ) -> None:
@@ -84,10 +90,14 @@ async def test_a_container_starts_where_a_killed_kubelet_left_the_pod_without_ho
     await pods.create("named", container, volumes=[{"name": "shared", "hostPath": {"path": str(shared)}}])
     pod = await pods.ready("named")
     node.kill_kubelet()
-    (node.pod_directory(pod) / "etc-hosts").unlink()
+    hosts = node.pod_directory(pod) / "etc-hosts"
+    hosts.unlink()
+    hosts.mkdir()
     (shared / "hosts").unlink(missing_ok=True)
     (shared / "go").touch()
     await asyncio.to_thread(node.start_kubelet)
+    await pods.until("named", "told what is wrong", lambda pod: f"Is a directory: {hosts}" == waits_for(pod))
+    hosts.rmdir()
     await pods.until("named", "restarted", lambda pod: pod.status.container_statuses[0].restart_count == 1)
     await pods.ready("named")
 
